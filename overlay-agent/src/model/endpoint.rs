@@ -1,0 +1,63 @@
+//! Endpoints of this node.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    path::PathBuf,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{MacAddress, Vni};
+
+/// Which namespace a path led to when the endpoint was attached; a path can be reused, this cannot
+/// while the namespace lives.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Serialize, Deserialize)]
+pub struct NamespaceId {
+    /// Device of nsfs.
+    pub device: u64,
+    /// Inode of the namespace.
+    pub inode: u64,
+}
+
+/// An endpoint of this node: one container's interface in one network. Kept on disk, so that a
+/// restarted agent knows what it has.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// 64 hexadecimal digits, unique.
+    pub id: String,
+    /// The container's name; unique on this node in its network.
+    pub name: String,
+    /// The network's name.
+    pub network: String,
+    /// The network's identifier.
+    pub vni: Vni,
+    /// IPv4 address and prefix length, if the network has an IPv4 subnet.
+    pub ipv4: Option<(Ipv4Addr, u8)>,
+    /// IPv6 address and prefix length, if the network has an IPv6 subnet.
+    pub ipv6: Option<(Ipv6Addr, u8)>,
+    /// Ethernet address of the container end.
+    pub mac: MacAddress,
+    /// Largest layer-3 packet, bytes.
+    pub mtu: u32,
+    /// Path of the network namespace as it was given.
+    pub netns: PathBuf,
+    /// The namespace itself.
+    pub namespace: NamespaceId,
+    /// Name of the host end (`ov…`).
+    pub host_interface: String,
+    /// Index of the host end in the agent's namespace.
+    pub host_ifindex: u32,
+    /// Name of the container end (`eth0`, …).
+    pub interface: String,
+    /// When it was attached, seconds since 1970.
+    pub created: u64,
+}
+
+impl Attachment {
+    /// Its addresses, IPv4 first.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let v4 = self.ipv4.map(|(address, _)| IpAddr::V4(address));
+        let v6 = self.ipv6.map(|(address, _)| IpAddr::V6(address));
+        v4.into_iter().chain(v6)
+    }
+}

@@ -1,0 +1,104 @@
+//! What the maps of the data plane hold, in the agent's own terms.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::{Encap, MacAddress, Vni};
+
+/// A peer's number in the tables, given by the agent; never 0.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
+pub struct PeerId(pub u32);
+
+/// One address inside one network.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
+pub struct Place {
+    /// The network.
+    pub vni: Vni,
+    /// The address.
+    pub address: IpAddr,
+}
+
+/// How a peer is reached.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct PeerEntry {
+    /// Outer source.
+    pub local: IpAddr,
+    /// Outer destination.
+    pub remote: IpAddr,
+    /// Next hop, device and MTU; `None` while the host has no way to it.
+    pub next_hop: Option<IpAddr>,
+    /// Underlay device, or 0.
+    pub ifindex: u32,
+    /// Largest outer packet, bytes.
+    pub mtu: u32,
+    /// `Native` or `Device`; `Auto` is decided before an entry is made.
+    pub encap: Encap,
+}
+
+/// Where a remote address or block is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct RouteEntry {
+    /// The node that has it.
+    pub peer: PeerId,
+    /// Its Ethernet address where it is not the derived one.
+    pub mac: Option<MacAddress>,
+}
+
+/// What the data plane knows of a network.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct NetworkEntry {
+    /// IPv4 gateway.
+    pub gateway_ipv4: Option<IpAddr>,
+    /// IPv6 gateway.
+    pub gateway_ipv6: Option<IpAddr>,
+    /// Largest layer-3 packet, bytes.
+    pub mtu: u32,
+}
+
+/// The way into a container of this node.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct EndpointEntry {
+    /// Host end of the veth pair.
+    pub ifindex: u32,
+    /// Ethernet address of the container end.
+    pub mac: MacAddress,
+    /// Largest layer-3 packet, bytes.
+    pub mtu: u32,
+}
+
+/// What a container of this node may send as.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct InterfaceEntry {
+    /// The network.
+    pub vni: Vni,
+    /// IPv4 source.
+    pub ipv4: Option<IpAddr>,
+    /// IPv6 source.
+    pub ipv6: Option<IpAddr>,
+    /// Ethernet source.
+    pub mac: MacAddress,
+}
+
+/// Tables that follow from the cluster: large, they change with it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct RemoteTables {
+    /// Peers by number.
+    pub peers: BTreeMap<PeerId, PeerEntry>,
+    /// Exact routes.
+    pub routes: BTreeMap<Place, RouteEntry>,
+    /// Block routes; the longest prefix wins, an exact route wins over all.
+    pub blocks: BTreeMap<(Vni, IpNet), RouteEntry>,
+    /// Networks.
+    pub networks: BTreeMap<Vni, NetworkEntry>,
+}
+
+/// Tables that follow from this node's own endpoints: small, they change with every attach.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct LocalTables {
+    /// Endpoints by address.
+    pub endpoints: BTreeMap<Place, EndpointEntry>,
+    /// Interfaces by index of the host end.
+    pub interfaces: BTreeMap<u32, InterfaceEntry>,
+}

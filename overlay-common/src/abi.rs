@@ -1,0 +1,74 @@
+//! Names that both sides must spell alike.
+
+/// Version of everything in this crate. Raised whenever the layout or the meaning of a map changes;
+/// part of the pin directory's name, so two versions never open each other's maps.
+pub const VERSION: u32 = 1;
+
+/// Names of the programs in the object, also their names in the kernel (at most 15 characters).
+pub mod program {
+    /// TC ingress of the host end of an endpoint's veth.
+    pub const FROM_CONTAINER: &str = "from_container";
+    /// TC ingress of the underlay device.
+    pub const FROM_UNDERLAY: &str = "from_underlay";
+    /// TC ingress of the collect-metadata vxlan device.
+    pub const FROM_TUNNEL: &str = "from_tunnel";
+
+    /// All of them, in the order in which they are loaded.
+    pub const ALL: [&str; 3] = [FROM_CONTAINER, FROM_UNDERLAY, FROM_TUNNEL];
+}
+
+/// Names of the maps in the object, also the names of their pins (at most 15 characters).
+pub mod map {
+    /// `EndpointKey` → `Endpoint`: containers on this node.
+    pub const ENDPOINT: &str = "ENDPOINT";
+    /// `u32` interface index → `Interface`: whose packets enter there.
+    pub const INTERFACE: &str = "INTERFACE";
+    /// `EndpointKey` → `Route`: single remote addresses.
+    pub const ROUTE: &str = "ROUTE";
+    /// `BlockKey` → `Route`: remote address blocks (longest prefix wins).
+    pub const BLOCK: &str = "BLOCK";
+    /// `u32` peer id → `Peer`: how to reach a node.
+    pub const PEER: &str = "PEER";
+    /// `Address` → `u32` peer id: which node an outer source is.
+    pub const PEER_BY_ADDR: &str = "PEER_BY_ADDR";
+    /// `u32` VNI → `Network`.
+    pub const NETWORK: &str = "NETWORK";
+    /// `Reason` → `Count` per CPU.
+    pub const REASON_COUNT: &str = "REASON_COUNT";
+    /// `Walk` → `Count` per CPU.
+    pub const WALK_COUNT: &str = "WALK_COUNT";
+    /// Ring buffer of `Event`.
+    pub const EVENT: &str = "EVENT";
+    /// Index 0 → `u64`: events lost because the ring was full.
+    pub const EVENT_LOST: &str = "EVENT_LOST";
+
+    /// Every map of the object.
+    pub const ALL: [&str; 11] = [
+        ENDPOINT,
+        INTERFACE,
+        ROUTE,
+        BLOCK,
+        PEER,
+        PEER_BY_ADDR,
+        NETWORK,
+        REASON_COUNT,
+        WALK_COUNT,
+        EVENT,
+        EVENT_LOST,
+    ];
+}
+
+/// Name of the read-only global that holds [`crate::config::Config`].
+pub const CONFIG: &str = "CONFIG";
+
+#[cfg(test)]
+mod tests {
+    use super::{map, program};
+
+    #[test]
+    fn names_fit_the_kernels_fifteen_characters() {
+        for name in map::ALL.iter().chain(&program::ALL) {
+            assert!(name.len() <= 15, "{name}");
+        }
+    }
+}

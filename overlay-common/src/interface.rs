@@ -1,0 +1,22 @@
+//! Whose packets enter at a host-side veth, and what they may claim to be.
+
+use crate::{
+    address::{Address, Mac},
+    shared::shared,
+};
+
+shared! {
+    /// Value, keyed by the interface index of the host end.
+    pub struct Interface [48] {
+        /// The only IPv4 source that the container may use (mapped), or `::` for none.
+        pub ipv4: Address,
+        /// The only routable IPv6 source that the container may use, or `::` for none.
+        pub ipv6: Address,
+        /// VXLAN network identifier, host byte order.
+        pub vni: u32,
+        /// The only Ethernet source that the container may use.
+        pub mac: Mac,
+        /// Zero.
+        pub _reserved: [u8; 6],
+    }
+}

@@ -1,0 +1,109 @@
+//! Why a packet was dropped. The numbers are an ABI: append only, never reuse.
+
+/// Declares the reasons once: number, name, and what an operator should know.
+macro_rules! reasons {
+    ($( $(#[$meta:meta])* $name:ident = $number:literal, $label:literal, $hint:literal; )+) => {
+        /// Why a packet was dropped.
+        #[repr(u32)]
+        #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
+        pub enum Reason {
+            $( $(#[$meta])* $name = $number, )+
+        }
+
+        impl Reason {
+            /// Every reason, in the order of its number.
+            pub const ALL: &'static [Self] = &[ $( Self::$name, )+ ];
+
+            /// The name that commands and metrics print.
+            pub const fn label(self) -> &'static str {
+                match self { $( Self::$name => $label, )+ }
+            }
+
+            /// What it means and what to look at.
+            pub const fn hint(self) -> &'static str {
+                match self { $( Self::$name => $hint, )+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Headers end before the packet does, or contradict each other.
+    Malformed = 1, "malformed", "a header is cut short or contradicts itself; look at the sender";
+    /// The host-side interface is not in `INTERFACE`.
+    UnknownInterface = 2, "unknown-interface", "the endpoint is being attached or was removed; `overlay audit` repairs the tables";
+    /// The Ethernet source is not the endpoint's.
+    SpoofedMac = 3, "spoofed-mac", "the container sends with an Ethernet address that is not its own";
+    /// The IP source (or ARP sender) is not the endpoint's.
+    SpoofedAddress = 4, "spoofed-address", "the container sends with an IP address that is not its own";
+    /// No endpoint and no route has the destination.
+    NoRoute = 5, "no-route", "nobody in the network has this address; see `overlay explain`";
+    /// Broadcast and multicast are not carried.
+    Multicast = 6, "multicast", "broadcast and multicast stay on the node, as in Docker's overlay";
+    /// Neither IPv4, IPv6 nor ARP.
+    UnsupportedProtocol = 7, "unsupported-protocol", "only IPv4, IPv6 and ARP are carried";
+    /// VXLAN from an address that is no peer.
+    UnknownPeer = 8, "unknown-peer", "VXLAN arrived from an address that is not a node of the cluster";
+    /// VXLAN for a network that has no endpoint here.
+    UnknownNetwork = 9, "unknown-network", "a peer sent for a network without endpoints on this node; its table is stale";
+    /// VXLAN for an address that is not on this node.
+    NoEndpoint = 10, "no-endpoint", "a peer sent for an address that is not on this node; its table is stale";
+    /// Congestion was marked on the outer header of a packet that cannot carry the mark (RFC 6040).
+    Congestion = 11, "congestion", "the underlay marked congestion and the inner packet is not ECN-capable";
+    /// Too big for the way to the peer; the sender was told.
+    TooBig = 12, "too-big", "larger than the path to the peer; the container was sent its MTU";
+    /// The peer of a route is missing from `PEER`.
+    NoPeer = 13, "no-peer", "a route names a node that the tables do not have; `overlay audit` repairs the tables";
+    /// The underlay has no way to the peer.
+    NoUnderlay = 14, "no-underlay", "the host has no route to the peer's address";
+    /// The kernel refused to change the packet after it had been changed in part.
+    Torn = 15, "torn", "the kernel refused to resize or rewrite the packet, usually for lack of memory";
+    /// An ARP or neighbour question for an address that nobody has.
+    NoNeighbour = 16, "no-neighbour", "a container asked for an address that nobody in the network has";
+    /// The endpoint's own duplicate-address check, which nobody may answer.
+    OwnAddressCheck = 17, "own-address-check", "a container checked that its own address is free; never answered";
+    /// An ARP packet that is no question.
+    ArpIgnored = 18, "arp-ignored", "an ARP reply or announcement; the data plane needs none";
+    /// A neighbour-discovery message that is no question.
+    NeighbourIgnored = 19, "neighbour-ignored", "a neighbour-discovery message that the data plane needs not";
+}
+
+/// Entries of the per-CPU counter array: room for reasons to come.
+pub const REASON_CAPACITY: u32 = 64;
+
+impl Reason {
+    /// The reason with this number.
+    pub fn from_number(number: u32) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|reason| *reason as u32 == number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_unique_ascending_and_fit_the_array() {
+        assert!(
+            Reason::ALL
+                .windows(2)
+                .all(|two| (two[0] as u32) < two[1] as u32)
+        );
+        assert!(
+            Reason::ALL
+                .iter()
+                .all(|reason| (*reason as u32) < REASON_CAPACITY)
+        );
+    }
+
+    #[test]
+    fn every_number_leads_back_to_its_reason() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::from_number(*reason as u32), Some(*reason));
+        }
+        assert_eq!(Reason::from_number(0), None);
+    }
+}

@@ -1,0 +1,61 @@
+//! The Internet checksum (RFC 1071): a ones' complement sum of 16-bit big-endian words.
+
+/// A sum being made. Words are added in network byte order; the carry is folded at the end.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Checksum(u32);
+
+impl Checksum {
+    /// Adds an even number of bytes.
+    #[inline(always)]
+    #[must_use]
+    pub fn over(mut self, bytes: &[u8]) -> Self {
+        let mut words = bytes.chunks_exact(2);
+        for word in &mut words {
+            self.0 += u32::from(u16::from_be_bytes([word[0], word[1]]));
+        }
+        self
+    }
+
+    /// Adds one word given in host byte order.
+    #[inline(always)]
+    #[must_use]
+    pub fn add_word(mut self, word: u16) -> Self {
+        self.0 += u32::from(word);
+        self
+    }
+
+    /// The checksum, in host byte order: the complement of the folded sum.
+    #[inline(always)]
+    pub fn finish(self) -> u16 {
+        let once = (self.0 & 0xffff) + (self.0 >> 16);
+        let twice = (once & 0xffff) + (once >> 16);
+        !(twice as u16)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_example_of_rfc_1071_gives_its_sum() {
+        let sum = Checksum::default().over(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]);
+
+        assert_eq!(sum.finish(), !0xddf2);
+    }
+
+    proptest! {
+        #[test]
+        fn a_message_with_its_checksum_sums_to_zero(mut bytes in prop::collection::vec(any::<u8>(), 20..=60)) {
+            bytes.truncate(bytes.len() / 2 * 2);
+            bytes[10..12].fill(0);
+
+            let checksum = Checksum::default().over(&bytes).finish();
+            bytes[10..12].copy_from_slice(&checksum.to_be_bytes());
+
+            prop_assert_eq!(Checksum::default().over(&bytes).finish(), 0);
+        }
+    }
+}

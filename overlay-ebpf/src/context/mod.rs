@@ -1,0 +1,5 @@
+//! The kernel's packet contexts. Nothing else calls a packet helper.
+
+mod tc;
+
+pub(crate) use tc::{Action, Headroom, Skb, random, redirect, redirect_neighbour, redirect_peer};

@@ -1,0 +1,103 @@
+//! The programs' entry points, and what each verdict and each reason means to the kernel.
+
+#![cfg_attr(target_arch = "bpf", no_std)]
+#![cfg_attr(target_arch = "bpf", no_main)]
+
+mod context;
+mod map;
+mod program;
+
+use aya_ebpf::{bindings::TC_ACT_SHOT, macros::classifier, programs::TcContext};
+use overlay_common::{event::Place, reason::Reason};
+use overlay_ebpf::{frame::Frame, verdict::Verdict};
+
+use crate::{
+    context::{Action, Skb},
+    map::counter,
+    program::{TcFrame, report},
+};
+
+/// The next program, then the kernel.
+const TC_ACT_UNSPEC: Action = -1;
+
+/// TC ingress of the host end of an endpoint's veth.
+#[classifier]
+fn from_container(context: TcContext) -> Action {
+    run(
+        context,
+        Place::FromContainer,
+        program::from_container::decide,
+    )
+}
+
+/// TC ingress of the underlay device.
+#[classifier]
+fn from_underlay(context: TcContext) -> Action {
+    run(context, Place::FromUnderlay, program::from_underlay::decide)
+}
+
+/// TC ingress of the collect-metadata vxlan device.
+#[classifier]
+fn from_tunnel(context: TcContext) -> Action {
+    run(context, Place::FromTunnel, program::from_tunnel::decide)
+}
+
+/// Every reason drops: a packet that may go on has a verdict that says so.
+#[inline(always)]
+fn run(
+    context: TcContext,
+    place: Place,
+    decide: impl FnOnce(&mut TcFrame) -> Result<Verdict, Reason>,
+) -> Action {
+    let mut frame = Frame(Skb::new(context));
+    let length = frame.0.length();
+    match decide(&mut frame) {
+        Ok(verdict) => carry_out(verdict, length),
+        Err(reason) => {
+            report::drop(&frame, reason, place, length);
+            TC_ACT_SHOT
+        }
+    }
+}
+
+#[inline(always)]
+fn carry_out(verdict: Verdict, length: u32) -> Action {
+    match verdict {
+        Verdict::Pass => TC_ACT_UNSPEC,
+        Verdict::Leave(walk) => {
+            counter::count_walk(walk, length);
+            TC_ACT_UNSPEC
+        }
+        Verdict::Redirect { ifindex, walk } => {
+            counter::count_walk(walk, length);
+            context::redirect(ifindex)
+        }
+        Verdict::RedirectPeer { ifindex, walk } => {
+            counter::count_walk(walk, length);
+            context::redirect_peer(ifindex)
+        }
+        Verdict::RedirectNeighbour {
+            ifindex,
+            next_hop,
+            walk,
+        } => {
+            counter::count_walk(walk, length);
+            context::redirect_neighbour(ifindex, next_hop)
+        }
+    }
+}
+
+/// Some helpers are for programs under a licence compatible with the GPL only.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+
+#[cfg(target_arch = "bpf")]
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+/// The host only checks and tests this code; `cargo xtask build-ebpf` builds it for the kernel.
+#[cfg(not(target_arch = "bpf"))]
+fn main() {}

@@ -1,0 +1,12 @@
+//! The maps: one file each, with its declaration and the only way to reach it. The agent alone writes
+//! them; the programs count and report.
+
+pub(crate) mod config;
+pub(crate) mod counter;
+pub(crate) mod endpoint;
+pub(crate) mod event;
+pub(crate) mod interface;
+pub(crate) mod network;
+pub(crate) mod peer;
+pub(crate) mod route;
+pub(crate) mod scratch;

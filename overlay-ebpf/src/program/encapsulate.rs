@@ -1,0 +1,151 @@
+//! The way to another node.
+
+use overlay_common::{
+    address::Mac,
+    peer::{ENCAP_DEVICE, Peer},
+    reason::Reason,
+    route::Route,
+    walk::Walk,
+};
+use overlay_ebpf::{
+    admission::{ETHERNET, Packet},
+    entropy,
+    header::{Ethernet, Ipv4, Ipv6},
+    outer::Envelope,
+    path_mtu::{self, Oversize},
+    verdict::Verdict,
+};
+
+use super::{TcFrame, answer, neighbour};
+use crate::{
+    context::{self, Headroom},
+    map::{config, scratch},
+};
+
+/// Sends a container's packet to the peer that has its destination.
+#[inline(always)]
+pub(super) fn towards(
+    frame: &mut TcFrame,
+    vni: u32,
+    packet: &Packet,
+    route: &Route,
+    peer: &Peer,
+) -> Result<Verdict, Reason> {
+    if peer.ifindex == 0 {
+        return Err(Reason::NoUnderlay);
+    }
+    let mac = neighbour::remote_mac(route, &packet.destination);
+    let (length, gso_size) = (frame.0.length(), frame.0.gso_size());
+    let limit = path_mtu::inner_mtu(peer);
+    if path_mtu::segment_length(frame, packet, length, gso_size)? > limit {
+        return too_big(frame, vni, packet, mac, peer, limit);
+    }
+    if peer.encap == ENCAP_DEVICE {
+        return through_device(frame, vni, mac, peer, Walk::Device);
+    }
+    natively(frame, vni, packet, mac, peer)
+}
+
+#[inline(always)]
+fn natively(
+    frame: &mut TcFrame,
+    vni: u32,
+    packet: &Packet,
+    mac: Mac,
+    peer: &Peer,
+) -> Result<Verdict, Reason> {
+    let envelope = Envelope {
+        vni,
+        length: frame.0.length(),
+        class: packet.class,
+        source_port: entropy::source_port(
+            frame.0.flow_hash(),
+            config::source_port_first(),
+            config::source_port_last(),
+        ),
+        port: config::port(),
+        identification: context::random() as u16,
+    };
+    // What the kernel cannot take here (a packet that is a tunnel's already, an odd aggregate) its own
+    // device can.
+    if frame.0.encapsulate(headroom(peer)).is_err() {
+        return through_device(frame, vni, mac, peer, Walk::Fallback);
+    }
+
+    // Point of no return. The room is behind the Ethernet header, which therefore still is the inner one.
+    store_outer::<0>(frame, &envelope, Some(mac), peer)?;
+    Ok(Verdict::to_peer(peer))
+}
+
+/// Writes the outer headers behind the underlay's Ethernet header, where there is room for them. The
+/// inner Ethernet header stands at `AT`; `mac` corrects its destination.
+#[inline(always)]
+pub(super) fn store_outer<const AT: usize>(
+    frame: &mut TcFrame,
+    envelope: &Envelope,
+    mac: Option<Mac>,
+    peer: &Peer,
+) -> Result<(), Reason> {
+    let inner = frame.header::<Ethernet>(AT)?;
+    match headroom(peer) {
+        Headroom::V4 => {
+            let outer = scratch::fill(|outer| envelope.write_v4(peer, inner, mac, outer))?;
+            frame.0.store(ETHERNET as u32, outer)
+        }
+        Headroom::V6 => {
+            let outer = scratch::fill(|outer| envelope.write_v6(peer, inner, mac, outer))?;
+            frame.0.store(ETHERNET as u32, outer)
+        }
+    }
+}
+
+/// Which outer headers a peer needs.
+#[inline(always)]
+fn headroom(peer: &Peer) -> Headroom {
+    if peer.remote.is_v4() {
+        Headroom::V4
+    } else {
+        Headroom::V6
+    }
+}
+
+/// Hands a frame for the Ethernet address `mac` to the collect-metadata vxlan device.
+#[inline(always)]
+pub(super) fn through_device(
+    frame: &mut TcFrame,
+    vni: u32,
+    mac: Mac,
+    peer: &Peer,
+    walk: Walk,
+) -> Result<Verdict, Reason> {
+    if frame.header::<Ethernet>(0)?.destination != mac {
+        frame.0.store(0, scratch::fill(|room| *room = mac)?)?;
+    }
+    frame.0.set_tunnel(vni, peer)?;
+    Ok(Verdict::Redirect {
+        ifindex: config::tunnel_ifindex(),
+        walk,
+    })
+}
+
+#[inline(always)]
+fn too_big(
+    frame: &mut TcFrame,
+    vni: u32,
+    packet: &Packet,
+    mac: Mac,
+    peer: &Peer,
+    limit: u32,
+) -> Result<Verdict, Reason> {
+    let first = if packet.is_v4 {
+        *frame.header::<u8>(ETHERNET + size_of::<Ipv4>())?
+    } else {
+        *frame.header::<u8>(ETHERNET + size_of::<Ipv6>())?
+    };
+    match path_mtu::oversize(packet, first) {
+        Oversize::Fragment => through_device(frame, vni, mac, peer, Walk::Fallback),
+        Oversize::Drop => Err(Reason::TooBig),
+        Oversize::Tell if packet.is_v4 => answer::fragmentation_needed(frame, limit),
+        Oversize::Tell => answer::packet_too_big(frame, limit),
+    }
+}

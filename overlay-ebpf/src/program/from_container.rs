@@ -1,0 +1,53 @@
+//! TC ingress of the host end of an endpoint's veth: everything that a container sends.
+
+use overlay_common::{endpoint::EndpointKey, interface::Interface, reason::Reason, walk::Walk};
+use overlay_ebpf::{
+    admission::{self, Admitted, Packet},
+    header::{ETHERTYPE_IPV6, Ethernet},
+    verdict::Verdict,
+};
+
+use super::{TcFrame, answer, deliver, encapsulate, neighbour};
+use crate::map;
+
+/// Ethernet, IPv4 and TCP without options: what the kernel keeps together at the start of a packet.
+const HEADERS_V4: u32 = 54;
+/// Ethernet, IPv6 and a neighbour solicitation.
+const HEADERS_V6: u32 = 78;
+
+/// Decides about a packet from a container.
+#[inline(always)]
+pub(crate) fn decide(frame: &mut TcFrame) -> Result<Verdict, Reason> {
+    let ifindex = frame.0.ifindex();
+    let interface = map::interface::get(ifindex).ok_or(Reason::UnknownInterface)?;
+    if frame.0.has_vlan_tag() {
+        return Err(Reason::UnsupportedProtocol);
+    }
+    frame.0.ensure(HEADERS_V4);
+    if frame.header::<Ethernet>(0)?.ethertype == ETHERTYPE_IPV6 {
+        frame.0.ensure(HEADERS_V6);
+    }
+
+    match admission::admit(frame, interface)? {
+        Admitted::ArpQuestion { target } => {
+            let mac = neighbour::mac_of(interface.vni, target)?;
+            answer::arp_to_container(frame, mac)
+        }
+        Admitted::NeighbourQuestion { target } => {
+            let mac = neighbour::mac_of(interface.vni, target)?;
+            answer::neighbour_to_container(frame, target, mac)
+        }
+        Admitted::Packet(packet) => forward(frame, interface, &packet),
+    }
+}
+
+#[inline(always)]
+fn forward(frame: &mut TcFrame, interface: &Interface, packet: &Packet) -> Result<Verdict, Reason> {
+    let key = EndpointKey::new(interface.vni, packet.destination);
+    if let Some(endpoint) = map::endpoint::get(&key) {
+        return deliver::into_container(frame, endpoint, Walk::Local);
+    }
+    let route = map::route::get(&key).ok_or(Reason::NoRoute)?;
+    let peer = map::peer::get(route.peer).ok_or(Reason::NoPeer)?;
+    encapsulate::towards(frame, interface.vni, packet, route, peer)
+}

@@ -1,0 +1,129 @@
+//! TC ingress of the underlay device: VXLAN is taken off, the rest passes.
+
+use overlay_common::{endpoint::EndpointKey, reason::Reason, walk::Walk};
+use overlay_ebpf::{
+    admission::{ETHERNET, Packet},
+    arrival::{self, Carrier, INNER_V4, INNER_V6, Inner, Outer},
+    ecn::{self, Arrival},
+    header::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ethernet, Ipv4, Ipv6},
+    verdict::Verdict,
+};
+
+use super::{TcFrame, answer, deliver};
+use crate::{
+    context::Headroom,
+    map::{self, config, scratch},
+};
+
+/// Decides about a packet from the underlay.
+#[inline(always)]
+pub(crate) fn decide(frame: &mut TcFrame) -> Result<Verdict, Reason> {
+    if frame.0.is_for_another_host() {
+        return Ok(Verdict::Pass);
+    }
+    // Inner Ethernet and IPv4.
+    frame.0.ensure(INNER_V4 as u32 + 34);
+    let Ok(ethernet) = frame.header::<Ethernet>(0) else {
+        return Ok(Verdict::Pass);
+    };
+    match ethernet.ethertype {
+        ETHERTYPE_IPV4 => {
+            let local = config::local_ipv4().last_four();
+            let outer = arrival::outer_v4(frame, local, config::port())?;
+            arrived::<INNER_V4>(frame, Headroom::V4, outer)
+        }
+        ETHERTYPE_IPV6 => {
+            let local = config::local_ipv6().bytes();
+            let outer = arrival::outer_v6(frame, local, config::port())?;
+            arrived::<INNER_V6>(frame, Headroom::V6, outer)
+        }
+        _ => Ok(Verdict::Pass),
+    }
+}
+
+#[inline(always)]
+fn arrived<const AT: usize>(
+    frame: &mut TcFrame,
+    room: Headroom,
+    outer: Outer,
+) -> Result<Verdict, Reason> {
+    let carrier = match outer {
+        Outer::NotOurs => return Ok(Verdict::Pass),
+        Outer::KernelOnly => return Ok(Verdict::Leave(Walk::LeftToKernel)),
+        Outer::Vxlan(carrier) => carrier,
+    };
+    let peer_id = map::peer::id_of(&carrier.source).ok_or(Reason::UnknownPeer)?;
+
+    if frame.header::<Ethernet>(AT)?.ethertype == ETHERTYPE_IPV6 {
+        // Inner Ethernet, IPv6 and a neighbour solicitation.
+        frame.0.ensure(AT as u32 + 78);
+    }
+    match arrival::inner::<_, AT>(frame)? {
+        Inner::Packet(packet) => decapsulate::<AT>(frame, room, &carrier, &packet),
+        Inner::ArpQuestion { target } => {
+            let key = EndpointKey::new(carrier.vni, target);
+            let mac = deliver::endpoint(&key)?.mac;
+            let peer = map::peer::get(peer_id).ok_or(Reason::NoPeer)?;
+            answer::arp_to_peer::<AT>(frame, carrier.vni, peer, mac)
+        }
+        Inner::NeighbourQuestion { target } => {
+            let key = EndpointKey::new(carrier.vni, target);
+            let mac = deliver::endpoint(&key)?.mac;
+            let peer = map::peer::get(peer_id).ok_or(Reason::NoPeer)?;
+            answer::neighbour_to_peer::<AT>(frame, peer, &key, mac)
+        }
+    }
+}
+
+#[inline(always)]
+fn decapsulate<const AT: usize>(
+    frame: &mut TcFrame,
+    room: Headroom,
+    carrier: &Carrier,
+    packet: &Packet,
+) -> Result<Verdict, Reason> {
+    let key = EndpointKey::new(carrier.vni, packet.destination);
+    let endpoint = deliver::endpoint(&key)?;
+    let congestion = ecn::decapsulate(carrier.class, packet.class);
+    if congestion == Arrival::Drop {
+        return Err(Reason::Congestion);
+    }
+    let is_mixed = matches!(room, Headroom::V4) != packet.is_v4;
+    if is_mixed && config::decap_l3() == 0 {
+        return Ok(Verdict::Leave(Walk::LeftToKernel));
+    }
+    let inner = frame.header::<Ethernet>(AT)?;
+    let ethernet = scratch::fill(|ethernet: &mut Ethernet| {
+        *ethernet = *inner;
+        ethernet.destination = endpoint.mac;
+    })?;
+    if frame.0.decapsulate(room, packet.is_v4).is_err() {
+        return Ok(Verdict::Leave(Walk::LeftToKernel));
+    }
+
+    // Point of no return.
+    frame.0.store(0, ethernet)?;
+    if congestion == Arrival::MarkCongestion {
+        mark_congestion(frame, packet)?;
+    }
+    Ok(deliver::hand_over(frame, endpoint, Walk::Decapsulated))
+}
+
+#[inline(always)]
+fn mark_congestion(frame: &mut TcFrame, packet: &Packet) -> Result<(), Reason> {
+    if packet.is_v4 {
+        let arrived = frame.header::<Ipv4>(ETHERNET)?;
+        let marked = scratch::fill(|ip: &mut Ipv4| {
+            *ip = *arrived;
+            ip.mark_congestion();
+        })?;
+        frame.0.store(ETHERNET as u32, marked)
+    } else {
+        let arrived = frame.header::<Ipv6>(ETHERNET)?;
+        let marked = scratch::fill(|ip: &mut Ipv6| {
+            *ip = *arrived;
+            ip.mark_congestion();
+        })?;
+        frame.0.store_summed(ETHERNET as u32, marked)
+    }
+}
