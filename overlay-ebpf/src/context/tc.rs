@@ -102,7 +102,8 @@ impl Bytes for Skb {
 impl Skb {
     #[inline(always)]
     pub(crate) fn new(context: TcContext) -> Self {
-        Self(context.skb.skb)
+        let TcContext { skb } = context;
+        Self(skb.skb)
     }
 
     #[inline(always)]
