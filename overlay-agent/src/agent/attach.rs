@@ -1,0 +1,310 @@
+//! Making an endpoint: check everything, then make, connect and keep; whatever fails undoes what was
+//! done before it.
+
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::Path,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use tracing::{info, warn};
+
+use super::{
+    addresses::{Addresses, Chosen},
+    owner::Owner,
+    plumbing::host_interface,
+};
+use crate::{
+    api::{ApiError, types::AttachRequest},
+    control::{InterfaceWish, MadeInterface, Plumbing as _, PortError, PortErrorKind},
+    model::{Attachment, MacAddress, NamespaceId, Network, Place},
+    netlink::{self, Namespace},
+};
+
+const LONGEST_NAME: usize = 128;
+
+/// A wish that was checked.
+struct Plan {
+    network: Network,
+    chosen: Chosen,
+    mac: MacAddress,
+    mtu: u32,
+}
+
+impl Owner {
+    /// Makes an endpoint. Nothing is left half-made when it fails.
+    pub(super) fn attach(&mut self, request: &AttachRequest) -> Result<Arc<Attachment>, ApiError> {
+        let namespace = open_namespace(&request.netns)?;
+        let plan = self.plan(request, namespace.id())?;
+        let id = new_id().map_err(|error| ApiError::internal(&error))?;
+
+        let wish = interface_wish(request, &plan, &id);
+        let made = self.reconciler.plumbing().make(&wish);
+        // From here on only what needs the namespace keeps it alive.
+        drop(namespace);
+        let made = made.map_err(|error| refused(&error))?;
+        let attachment = attachment(request, &plan, id, &wish, &made);
+
+        if let Err(error) = self.connect(&attachment) {
+            self.unmake(&attachment);
+            return Err(error);
+        }
+        info!(
+            endpoint = attachment.name,
+            network = attachment.network,
+            interface = attachment.host_interface,
+            "attached"
+        );
+        let attachment = Arc::new(attachment);
+        self.shared.directory_mut().insert(Arc::clone(&attachment));
+        Ok(attachment)
+    }
+
+    fn connect(&mut self, attachment: &Attachment) -> Result<(), ApiError> {
+        self.reconciler.add(attachment).map_err(|error| refused(&error))?;
+        self.store.save(attachment).map_err(|error| {
+            if let Err(leftover) = self.reconciler.remove(attachment) {
+                let leftover: &dyn std::error::Error = &leftover;
+                warn!(leftover, "the next audit takes it away");
+            }
+            ApiError::internal(&error)
+        })
+    }
+
+    fn unmake(&mut self, attachment: &Attachment) {
+        let host_interface = &attachment.host_interface;
+        let removed =
+            self.reconciler.plumbing().remove(host_interface, attachment.host_ifindex);
+        if let Err(error) = removed {
+            let error: &dyn std::error::Error = &error;
+            warn!(error, interface = host_interface, "a half-made interface is left");
+        }
+    }
+
+    fn plan(&self, request: &AttachRequest, namespace: NamespaceId) -> Result<Plan, ApiError> {
+        check_name(&request.name)?;
+        let desired = self.shared.desired();
+        let network = desired.network(&request.network).ok_or_else(|| self.no_network(request))?;
+        let directory = self.shared.directory();
+        if directory.named(&network.name, &request.name).is_some() {
+            return Err(ApiError::conflict(format!(
+                "endpoint {} exists already in network {}",
+                request.name, network.name
+            ))
+            .with_help("choose another name, or detach that one first"));
+        }
+        if let Some(other) = directory.of_namespace(namespace, network.vni) {
+            return Err(ApiError::conflict(format!(
+                "{} is in network {} already, as endpoint {}",
+                request.netns.display(),
+                network.name,
+                other.name
+            ))
+            .with_help("a namespace has one endpoint in a network; detach that one first"));
+        }
+        self.check_namespace(request, namespace)?;
+
+        let tables = self.reconciler.tables();
+        let listed_at = |place: Place| {
+            let route = tables?.routes.get(&place)?;
+            let peer = tables?.peers.get(&route.peer)?;
+            desired.nodes.iter().find(|node| node.address == peer.remote)
+        };
+        let own = |place: Place| {
+            let this = desired.this_node()?;
+            let is_listed = this.endpoints.iter().any(|endpoint| {
+                endpoint.vni == place.vni && endpoint.address == place.address
+            });
+            is_listed.then_some(this)
+        };
+        let addresses = Addresses {
+            desired,
+            network,
+            directory: &directory,
+            listed_at: &|place| listed_at(place).or_else(|| own(place)),
+        };
+        let chosen = addresses.choose(&request.addresses)?;
+        self.check_room(&directory, &chosen)?;
+        let mac = choose_mac(request.mac, &chosen)?;
+        let entry = tables.and_then(|tables| tables.networks.get(&network.vni));
+        let mtu = entry.map(|entry| entry.mtu).or(network.mtu).ok_or_else(|| {
+            ApiError::conflict(format!("network {} is not programmed yet", network.name))
+                .with_help("try again after the next audit, or run `overlay audit`")
+        })?;
+        Ok(Plan { network: network.clone(), chosen, mac, mtu })
+    }
+
+    fn check_namespace(
+        &self,
+        request: &AttachRequest,
+        namespace: NamespaceId,
+    ) -> Result<(), ApiError> {
+        let own = Namespace::current().map_err(|error| ApiError::internal(&error))?;
+        if own.id() == namespace {
+            return Err(ApiError::bad_request(format!(
+                "{} is the agent's own network namespace",
+                request.netns.display()
+            ))
+            .with_help("give the namespace of a container"));
+        }
+        Ok(())
+    }
+
+    fn check_room(
+        &self,
+        directory: &super::directory::Directory,
+        chosen: &Chosen,
+    ) -> Result<(), ApiError> {
+        let wanted = usize::from(chosen.ipv4.is_some()) + usize::from(chosen.ipv6.is_some());
+        let room = self.shared.settings.limits.endpoints as usize;
+        if directory.addresses() + wanted <= room {
+            return Ok(());
+        }
+        Err(ApiError::conflict(format!(
+            "this node has {} endpoint addresses, and room for {room}",
+            directory.addresses()
+        ))
+        .with_help("raise datapath.limits.endpoints and restart the agent"))
+    }
+
+    fn no_network(&self, request: &AttachRequest) -> ApiError {
+        let networks = self.shared.desired().networks.iter();
+        let names: Vec<&str> = networks.map(|network| network.name.as_str()).collect();
+        let help = if names.is_empty() {
+            "there is none; add one under cluster.networks".to_owned()
+        } else {
+            format!("there are: {}", names.join(", "))
+        };
+        ApiError::not_found(format!("there is no network {}", request.network)).with_help(help)
+    }
+}
+
+fn open_namespace(path: &Path) -> Result<Namespace, ApiError> {
+    Namespace::open(path).map_err(|error| match &error {
+        error if error.is_not_found() => {
+            ApiError::not_found(format!("there is no network namespace {}", path.display()))
+                .with_help("give a file like /run/netns/NAME or /proc/PID/ns/net")
+        }
+        netlink::Error::NotANamespace { .. } => ApiError::bad_request(error.to_string()),
+        netlink::Error::Refused { .. }
+        | netlink::Error::Malformed { .. }
+        | netlink::Error::Inconsistent { .. }
+        | netlink::Error::InvalidName { .. }
+        | netlink::Error::InvalidSysctl { .. } => ApiError::internal(&error),
+    })
+}
+
+fn check_name(name: &str) -> Result<(), ApiError> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    let starts_well = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    if starts_well && name.len() <= LONGEST_NAME && name.bytes().all(is_allowed) {
+        return Ok(());
+    }
+    Err(ApiError::bad_request(format!("`{name}` cannot name an endpoint")).with_help(format!(
+        "a name has 1 to {LONGEST_NAME} letters, digits, `_`, `.` and `-`, and begins with a letter or digit"
+    )))
+}
+
+fn choose_mac(wish: Option<MacAddress>, chosen: &Chosen) -> Result<MacAddress, ApiError> {
+    match (wish, chosen.first()) {
+        (Some(mac), _) if mac.is_unicast() => Ok(mac),
+        (Some(mac), _) => Err(ApiError::bad_request(format!(
+            "{mac} cannot be the address of one interface"
+        ))
+        .with_help("choose one whose first byte is even, such as 02:42:0a:01:00:05")),
+        (None, Some(address)) => Ok(MacAddress::derived(address)),
+        (None, None) => Err(ApiError::bad_request("an endpoint needs an address")),
+    }
+}
+
+fn interface_wish(request: &AttachRequest, plan: &Plan, id: &str) -> InterfaceWish {
+    let chosen = plan.chosen;
+    let is_own = |subnet: &ipnet::IpNet| {
+        let v4 = chosen.ipv4.map(|(address, _)| address.into());
+        let v6 = chosen.ipv6.map(|(address, _)| address.into());
+        [v4, v6].into_iter().flatten().any(|address: std::net::IpAddr| subnet.contains(&address))
+    };
+    InterfaceWish {
+        netns: request.netns.clone(),
+        host_interface: host_interface(id),
+        mac: plan.mac,
+        mtu: plan.mtu,
+        ipv4: chosen.ipv4,
+        ipv6: chosen.ipv6,
+        on_link: plan.network.subnets.iter().copied().filter(|subnet| !is_own(subnet)).collect(),
+    }
+}
+
+fn attachment(
+    request: &AttachRequest,
+    plan: &Plan,
+    id: String,
+    wish: &InterfaceWish,
+    made: &MadeInterface,
+) -> Attachment {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Attachment {
+        id,
+        name: request.name.clone(),
+        network: plan.network.name.clone(),
+        vni: plan.network.vni,
+        ipv4: plan.chosen.ipv4,
+        ipv6: plan.chosen.ipv6,
+        mac: plan.mac,
+        mtu: plan.mtu,
+        netns: request.netns.clone(),
+        namespace: made.namespace,
+        host_interface: wish.host_interface.clone(),
+        host_ifindex: made.host_ifindex,
+        interface: made.interface.clone(),
+        created: now.as_secs(),
+    }
+}
+
+/// 64 hexadecimal digits that no other endpoint has.
+fn new_id() -> io::Result<String> {
+    let mut bytes = [0_u8; 32];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn refused(error: &PortError) -> ApiError {
+    match error.kind {
+        PortErrorKind::Full | PortErrorKind::Gone => ApiError::conflict(error.to_string()),
+        PortErrorKind::Other => ApiError::internal(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_plain() {
+        for name in ["c1", "web.1-a_b", "0"] {
+            assert!(check_name(name).is_ok(), "{name}");
+        }
+        for name in ["", "-x", ".x", "a b", "a/b", "ä", &"x".repeat(129)] {
+            assert!(check_name(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn identifiers_are_long_and_never_alike() {
+        let (first, second) = (new_id().unwrap(), new_id().unwrap());
+
+        assert_eq!(first.len(), 64);
+        assert!(first.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        assert_ne!(first, second);
+    }
+
+    #[test]
+    fn a_group_address_is_refused() {
+        let chosen = Chosen { ipv4: Some(([10, 1, 0, 5].into(), 24)), ipv6: None };
+
+        assert!(choose_mac(Some("03:00:00:00:00:01".parse().unwrap()), &chosen).is_err());
+        assert_eq!(choose_mac(None, &chosen).unwrap().to_string(), "02:42:0a:01:00:05");
+    }
+}

@@ -1,0 +1,172 @@
+//! What is known, in the words of the API.
+
+use std::collections::BTreeMap;
+
+use overlay_common::abi;
+
+use crate::{
+    agent::{plumbing::is_host_end, shared::Shared},
+    api::{
+        ApiError,
+        types::{
+            AttachKind, DropCount, EndpointInfo, EndpointState, MapUse, MissingFeature, Mode,
+            NetworkContainer, NetworkInfo, NetworkPeer, Stats, Status, WalkCount,
+        },
+    },
+    control::Table,
+    datapath::{self, AttachMode, Counters, map_name},
+    model::{Attachment, Network, Node},
+    netlink::Socket,
+};
+
+/// The agent at a glance.
+pub(super) fn status(shared: &Shared, uses: &[datapath::MapUse]) -> Status {
+    let summary = shared.summary().clone();
+    let settings = &shared.settings;
+    let entries = |table| summary.entries.get(&table).copied().unwrap_or_default() as u64;
+    let maps = uses.iter().map(|map| {
+        let table = Table::ALL.into_iter().find(|table| map_name(*table) == map.name);
+        MapUse {
+            name: map.name.to_owned(),
+            entries: match table {
+                // The tables of endpoints change without being counted anew.
+                Some(Table::Endpoint) => shared.directory().addresses() as u64,
+                Some(Table::Interface) => shared.directory().len() as u64,
+                Some(table) => entries(table),
+                None => map.capacity.into(),
+            },
+            max_entries: map.capacity.into(),
+            bytes: map.bytes,
+        }
+    });
+    let features = &shared.features;
+    let missing = features.missing.iter().map(|missing| MissingFeature {
+        feature: missing.feature.to_owned(),
+        costs: missing.costs.to_owned(),
+    });
+    Status {
+        node: settings.node.clone(),
+        mode: Mode::Static,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        uptime_s: shared.started.elapsed().as_secs(),
+        abi: abi::VERSION,
+        kernel: features.kernel.clone(),
+        attach: match features.attach {
+            AttachMode::Tcx => AttachKind::Tcx,
+            AttachMode::Clsact => AttachKind::Clsact,
+        },
+        encap: summary.encap,
+        port: settings.port,
+        address: settings
+            .desired
+            .this_node()
+            .map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |node| node.address),
+        endpoints: shared.directory().len() as u64,
+        networks: entries(Table::Network),
+        peers: entries(Table::Peer),
+        routes: entries(Table::Route),
+        blocks: entries(Table::Block),
+        programmed_ms: u64::try_from(summary.programmed.as_millis()).unwrap_or(u64::MAX),
+        maps: maps.collect(),
+        audit: summary.audit,
+        missing_features: missing.collect(),
+    }
+}
+
+/// Whether each host end is up, by index.
+pub(super) fn states() -> Result<BTreeMap<u32, EndpointState>, ApiError> {
+    let list = || Socket::open()?.links();
+    let links = list().map_err(|error| ApiError::internal(&error))?;
+    let state = |link: &crate::netlink::Link| {
+        if link.is_up() && link.has_carrier { EndpointState::Up } else { EndpointState::Down }
+    };
+    let ends = links.iter().filter(|link| is_host_end(link));
+    Ok(ends.map(|link| (link.ifindex, state(link))).collect())
+}
+
+/// Every endpoint, sorted by network and name.
+pub(super) fn endpoints(
+    shared: &Shared,
+    states: &BTreeMap<u32, EndpointState>,
+) -> Vec<EndpointInfo> {
+    let told = |attachment: &Attachment| {
+        let state = states.get(&attachment.host_ifindex).copied();
+        EndpointInfo::new(attachment, state.unwrap_or(EndpointState::Gone))
+    };
+    let mut endpoints: Vec<EndpointInfo> = shared.directory().iter().map(told).collect();
+    endpoints.sort_by(|a, b| (&a.network, &a.name).cmp(&(&b.network, &b.name)));
+    endpoints
+}
+
+/// Every network, without containers and peers.
+pub(super) fn networks(shared: &Shared) -> Vec<NetworkInfo> {
+    let networks = shared.desired().networks.iter();
+    networks.map(|network| outline(shared, network)).collect()
+}
+
+/// One network with its containers on this node and its peers.
+pub(super) fn network(shared: &Shared, name: &str) -> Option<NetworkInfo> {
+    let network = shared.desired().network(name)?;
+    let mut containers: Vec<NetworkContainer> = shared
+        .directory()
+        .iter()
+        .filter(|attachment| attachment.vni == network.vni)
+        .map(|attachment| EndpointInfo::new(attachment, EndpointState::Up))
+        .map(|endpoint| NetworkContainer::from(&endpoint))
+        .collect();
+    containers.sort_by(|a, b| a.name.cmp(&b.name));
+    let others = shared.desired().nodes.iter();
+    let others = others.filter(|node| node.name != shared.desired().this);
+    Some(NetworkInfo {
+        containers,
+        peers: others.filter_map(|node| peer(node, network)).collect(),
+        ..outline(shared, network)
+    })
+}
+
+/// Every counter.
+pub(super) fn stats(counters: &Counters) -> Stats {
+    let walks = counters.walks.iter().map(|(walk, total)| WalkCount {
+        walk: walk.label().to_owned(),
+        packets: total.packets,
+        bytes: total.bytes,
+    });
+    let drops = counters.drops.iter().map(|(reason, total)| DropCount {
+        reason: reason.label().to_owned(),
+        number: *reason as u32,
+        packets: total.packets,
+        bytes: total.bytes,
+        hint: reason.hint().to_owned(),
+    });
+    Stats {
+        walks: walks.collect(),
+        drops: drops.collect(),
+        events_lost: counters.events_lost,
+    }
+}
+
+fn outline(shared: &Shared, network: &Network) -> NetworkInfo {
+    let mtu = shared.summary().mtus.get(&network.vni).copied();
+    NetworkInfo {
+        name: network.name.clone(),
+        vni: network.vni,
+        subnets: network.subnets.clone(),
+        gateways: network.gateways.clone(),
+        mtu: mtu.or(network.mtu).unwrap_or_default(),
+        containers: Vec::new(),
+        peers: Vec::new(),
+    }
+}
+
+/// A node, if it has addresses in the network.
+fn peer(node: &Node, network: &Network) -> Option<NetworkPeer> {
+    let blocks = node.blocks.get(&network.vni).cloned().unwrap_or_default();
+    let endpoints = node.endpoints.iter().filter(|endpoint| endpoint.vni == network.vni).count();
+    (!blocks.is_empty() || endpoints > 0).then(|| NetworkPeer {
+        name: node.name.clone(),
+        address: node.address,
+        blocks,
+        endpoints: endpoints as u64,
+    })
+}

@@ -1,0 +1,84 @@
+//! Why the agent could not start, or had to stop.
+
+use std::{io, path::PathBuf};
+
+use super::{plumbing::TunnelError, store::StoreError};
+use crate::{api::ListenError, control::PortError, datapath, netlink};
+
+/// A failure of the whole agent.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The socket could not be made, or another agent has the run directory.
+    #[error("could not open the agent's socket")]
+    Listen {
+        /// Why.
+        #[from]
+        source: ListenError,
+    },
+    /// Another agent uses a directory.
+    #[error("another agent uses {}; stop it, or give this one its own --run-dir and --data-dir", .path.display())]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A directory could not be used.
+    #[error("could not {operation} {}", .path.display())]
+    Directory {
+        /// What was attempted, as a verb phrase.
+        operation: &'static str,
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The process may not do what an agent does.
+    #[error("overlay-agent takes root: it loads BPF programs and makes network interfaces")]
+    NotRoot,
+    /// The kernel lacks something, or refused the programs.
+    #[error("could not prepare the data plane")]
+    Datapath {
+        /// Why.
+        #[from]
+        source: datapath::Error,
+    },
+    /// There is no vxlan device.
+    #[error("could not prepare the tunnel")]
+    Tunnel {
+        /// Why.
+        #[from]
+        source: TunnelError,
+    },
+    /// The network configuration could not be read.
+    #[error("could not look at the host's network")]
+    Netlink {
+        /// Why.
+        #[from]
+        source: netlink::Error,
+    },
+    /// What was kept on disk could not be used.
+    #[error("could not restore the endpoints")]
+    Store {
+        /// Why.
+        #[from]
+        source: StoreError,
+    },
+    /// The kernel could not be made to hold what it should.
+    #[error("could not bring the data plane in line with the configuration")]
+    Sync {
+        /// Why.
+        #[from]
+        source: PortError,
+    },
+    /// The socket stopped working.
+    #[error("the agent's socket failed")]
+    Serve {
+        /// Why.
+        source: io::Error,
+    },
+    /// A part of the agent ended that should run as long as the agent.
+    #[error("BUG: the agent's {task} ended early")]
+    TaskEnded {
+        /// Which part.
+        task: &'static str,
+    },
+}

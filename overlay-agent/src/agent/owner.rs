@@ -1,0 +1,193 @@
+//! The one thread that changes anything: tables, hooks, devices, files. Everybody else sends it
+//! commands.
+//!
+//! Input: commands, until every sender is gone. Output: the answers to them, and [`Shared`].
+
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::sync::{mpsc, oneshot};
+use tracing::{debug, error, info, warn};
+
+use super::{
+    plumbing::KernelPlumbing, shared::Shared, store::Store, underlay::KernelUnderlay,
+};
+use crate::{
+    api::{ApiError, types::AttachRequest},
+    control::{
+        Action, DriftKind, Expected, Plumbing as _, PortError, Reconciler, Repair, Survey,
+    },
+    datapath::KernelDatapath,
+    model::Attachment,
+};
+
+/// The reconciler over the kernel.
+pub(super) type KernelReconciler = Reconciler<KernelDatapath, KernelUnderlay, KernelPlumbing>;
+
+/// What the owner is asked to do.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Make an endpoint.
+    Attach(AttachRequest, Answer<Result<Arc<Attachment>, ApiError>>),
+    /// Take endpoints away: by name or identifier, in one network or in all.
+    Detach(String, Option<String>, Answer<Result<Vec<Arc<Attachment>>, ApiError>>),
+    /// Tell what the kernel should hold.
+    Expect(Answer<Option<Expected>>),
+    /// Repair what a survey found suspect.
+    Repair(Survey, Answer<Result<Vec<Repair>, PortError>>),
+    /// A device may be gone.
+    LinkGone(u32),
+    /// Any device may be gone.
+    Sweep,
+    /// The underlay may have changed.
+    Refresh,
+}
+
+/// Where an answer goes; nobody may be waiting for it any more.
+pub(super) type Answer<T> = oneshot::Sender<T>;
+
+/// Everything that is written to.
+#[derive(Debug)]
+pub(super) struct Owner {
+    pub(super) reconciler: KernelReconciler,
+    pub(super) store: Store,
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Owner {
+    /// Does what is asked until nobody can ask any more. Everything stays in place then.
+    pub(super) fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        while let Some(command) = commands.blocking_recv() {
+            let started = Instant::now();
+            self.obey(command);
+            debug!(took = ?started.elapsed(), "a command was done");
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        let is_awaited = match command {
+            Command::Attach(request, answer) => answer.send(self.attach(&request)).is_ok(),
+            Command::Detach(reference, network, answer) => {
+                answer.send(self.detach(&reference, network.as_deref())).is_ok()
+            }
+            Command::Expect(answer) => answer.send(self.reconciler.expected()).is_ok(),
+            Command::Repair(survey, answer) => answer.send(self.repair(&survey)).is_ok(),
+            Command::LinkGone(ifindex) => {
+                self.link_gone(ifindex);
+                true
+            }
+            Command::Sweep => {
+                self.sweep();
+                true
+            }
+            Command::Refresh => {
+                self.refresh();
+                true
+            }
+        };
+        if !is_awaited {
+            debug!("nobody waited for the answer");
+        }
+    }
+
+    /// Tells the others what the tables hold now.
+    pub(super) fn publish(&self) {
+        let mut summary = self.shared.summary_mut();
+        summary.tunnel = self.reconciler.tunnel();
+        if let Some(tables) = self.reconciler.tables() {
+            summary.follow(tables, self.reconciler.ways(), self.shared.settings.encap);
+        }
+    }
+
+    fn repair(&mut self, survey: &Survey) -> Result<Vec<Repair>, PortError> {
+        let mut repairs = self.forget_gone()?;
+        let directory = self.shared.directory();
+        let repaired = self.reconciler.repair(survey, directory.iter());
+        drop(directory);
+        self.publish();
+        repairs.extend(repaired?);
+        self.count(&repairs);
+        for repair in &repairs {
+            warn!(kind = ?repair.kind, object = repair.object, action = ?repair.action, "repaired");
+        }
+        Ok(repairs)
+    }
+
+    fn count(&self, repairs: &[Repair]) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let audit = &mut self.shared.summary_mut().audit;
+        audit.runs += 1;
+        audit.last_unix_s = Some(now.as_secs());
+        audit.last_repaired = repairs.len() as u64;
+        audit.repaired_total += repairs.len() as u64;
+    }
+
+    /// Takes away every endpoint whose interface is gone.
+    fn forget_gone(&mut self) -> Result<Vec<Repair>, PortError> {
+        let ends = self.reconciler.plumbing().host_ends()?;
+        let mut gone = self.shared.directory().host_ends();
+        for end in ends {
+            gone.remove(&end.ifindex);
+        }
+        let mut repairs = Vec::new();
+        for ifindex in gone {
+            let Some(attachment) = self.shared.directory().behind(ifindex).cloned() else {
+                continue;
+            };
+            self.forget(&attachment);
+            repairs.push(Repair {
+                kind: DriftKind::Endpoint,
+                object: format!("{} in {}", attachment.name, attachment.network),
+                action: Action::Removed,
+            });
+        }
+        Ok(repairs)
+    }
+
+    fn link_gone(&mut self, ifindex: u32) {
+        if ifindex == self.reconciler.tunnel() {
+            // The audit restores and counts it.
+            return;
+        }
+        let Some(attachment) = self.shared.directory().behind(ifindex).cloned() else {
+            return;
+        };
+        let end = self.reconciler.plumbing().host_end(ifindex);
+        let is_there = end.map_or(true, |end| {
+            end.is_some_and(|end| end.name == attachment.host_interface)
+        });
+        if !is_there {
+            info!(endpoint = attachment.name, network = attachment.network, "its namespace is gone");
+            self.forget(&attachment);
+        }
+    }
+
+    /// Forgets an endpoint whose interface is gone. What fails now, the next audit does.
+    fn forget(&mut self, attachment: &Attachment) {
+        if let Err(error) = self.disconnect(attachment) {
+            let error: &dyn std::error::Error = &error;
+            error!(error, endpoint = attachment.name, "could not take all of it away");
+        }
+    }
+
+    fn sweep(&mut self) {
+        if let Err(error) = self.forget_gone() {
+            let error: &dyn std::error::Error = &error;
+            error!(error, "could not look for endpoints that are gone; the next audit tries again");
+        }
+    }
+
+    fn refresh(&mut self) {
+        match self.reconciler.refresh() {
+            Ok(0) => {}
+            Ok(changes) => info!(changes, "followed a change of the underlay"),
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                error!(error, "could not follow a change of the underlay; the next audit tries again");
+            }
+        }
+        self.publish();
+    }
+}

@@ -1,0 +1,111 @@
+//! Devices that the agent makes: interface pairs and the vxlan device.
+
+mod pair;
+mod port;
+mod tunnel;
+
+use crate::{
+    control::{HostEnd, InterfaceWish, MadeInterface, Plumbing, PortError, PortErrorKind},
+    netlink::{self, Link, Socket},
+};
+
+pub use port::PortHolder;
+pub(super) use tunnel::{NAME as TUNNEL_NAME, holder_of};
+pub use tunnel::TunnelError;
+
+/// How names of host ends begin; what follows are twelve digits of the endpoint's identifier.
+const HOST_PREFIX: &str = "ov";
+const HOST_DIGITS: usize = 12;
+
+/// Makes devices over netlink.
+#[derive(Debug)]
+pub(super) struct KernelPlumbing {
+    socket: Socket,
+    port: u16,
+    tunnel_ifindex: Option<u32>,
+}
+
+impl KernelPlumbing {
+    /// Works in the calling thread's network namespace, which is the agent's.
+    pub(super) fn open(port: u16) -> Result<Self, netlink::Error> {
+        Ok(Self {
+            socket: Socket::open()?,
+            port,
+            tunnel_ifindex: None,
+        })
+    }
+
+    /// Makes sure that the vxlan device is there and up.
+    pub(super) fn tunnel(&mut self) -> Result<(u32, bool), TunnelError> {
+        let (ifindex, was_repaired) =
+            tunnel::ensure(&mut self.socket, self.port, self.tunnel_ifindex)?;
+        self.tunnel_ifindex = Some(ifindex);
+        Ok((ifindex, was_repaired))
+    }
+
+    /// Removes the vxlan device; returns whether there was one.
+    pub(super) fn remove_tunnel(&mut self) -> Result<bool, netlink::Error> {
+        tunnel::remove(&mut self.socket)
+    }
+}
+
+impl Plumbing for KernelPlumbing {
+    fn make(&mut self, wish: &InterfaceWish) -> Result<MadeInterface, PortError> {
+        pair::make(&mut self.socket, wish)
+            .map_err(|error| failed("make interface", &wish.host_interface, error))
+    }
+
+    fn remove(&mut self, host_interface: &str, host_ifindex: u32) -> Result<(), PortError> {
+        pair::remove(&mut self.socket, host_interface, host_ifindex)
+            .map_err(|error| failed("remove interface", host_interface, error))
+    }
+
+    fn host_end(&mut self, ifindex: u32) -> Result<Option<HostEnd>, PortError> {
+        match self.socket.link_by_index(ifindex) {
+            Ok(link) => Ok(Some(link).filter(is_host_end).map(host_end)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(failed("find", &format!("interface {ifindex}"), error)),
+        }
+    }
+
+    fn host_ends(&mut self) -> Result<Vec<HostEnd>, PortError> {
+        let links = self.socket.links();
+        let links = links.map_err(|error| failed("list", "the interfaces", error))?;
+        let ours = links.into_iter().filter(is_host_end);
+        Ok(ours.map(host_end).collect())
+    }
+
+    fn ensure_tunnel(&mut self) -> Result<(u32, bool), PortError> {
+        let outcome = self.tunnel();
+        outcome.map_err(|error| {
+            PortError::new("restore", TUNNEL_NAME, PortErrorKind::Other, error)
+        })
+    }
+}
+
+/// The host end's name for an endpoint with this identifier.
+pub(super) fn host_interface(id: &str) -> String {
+    let digits = id.get(..HOST_DIGITS).unwrap_or(id);
+    format!("{HOST_PREFIX}{digits}")
+}
+
+/// Whether a link is a host end of an agent.
+pub(super) fn is_host_end(link: &Link) -> bool {
+    let digits = link.name.strip_prefix(HOST_PREFIX).unwrap_or_default();
+    link.kind.as_deref() == Some("veth")
+        && digits.len() == HOST_DIGITS
+        && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+}
+
+fn host_end(link: Link) -> HostEnd {
+    HostEnd {
+        ifindex: link.ifindex,
+        is_up: link.is_up() && link.has_carrier,
+        name: link.name,
+    }
+}
+
+fn failed(operation: &'static str, object: &str, error: netlink::Error) -> PortError {
+    let kind = if error.is_not_found() { PortErrorKind::Gone } else { PortErrorKind::Other };
+    PortError::new(operation, object, kind, error)
+}

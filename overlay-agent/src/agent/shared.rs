@@ -1,0 +1,123 @@
+//! What the owner tells the rest of the agent. The owner alone writes; readers hold the locks for as
+//! long as it takes to copy what they need, never across an await.
+
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::{Duration, Instant},
+};
+
+use super::directory::Directory;
+use crate::{
+    api::types::AuditSummary,
+    control::{Table, Tables},
+    datapath::{Capacity, Features, Pins},
+    model::{Desired, Encap, Vni, Way},
+    settings::Settings,
+};
+
+/// What every part of the agent may know.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// The configuration.
+    pub(super) settings: Settings,
+    /// What the kernel can do.
+    pub(super) features: Features,
+    /// Where maps and programs are pinned.
+    pub(super) pins: Pins,
+    /// When the agent started.
+    pub(super) started: Instant,
+    directory: RwLock<Directory>,
+    summary: RwLock<Summary>,
+}
+
+/// The state of the tables, in numbers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Summary {
+    /// The vxlan device.
+    pub(super) tunnel: u32,
+    /// Entries of each table.
+    pub(super) entries: BTreeMap<Table, usize>,
+    /// Largest layer-3 packet inside each network, bytes.
+    pub(super) mtus: BTreeMap<Vni, u32>,
+    /// The ways to the other nodes, by underlay address.
+    pub(super) ways: BTreeMap<IpAddr, Way>,
+    /// How packets to most peers are encapsulated.
+    pub(super) encap: Encap,
+    /// How long the first programming took.
+    pub(super) programmed: Duration,
+    /// What audits found.
+    pub(super) audit: AuditSummary,
+}
+
+impl Shared {
+    /// Nothing known yet but how the agent starts.
+    pub(super) fn new(settings: Settings, features: Features, pins: Pins) -> Self {
+        Self {
+            settings,
+            features,
+            pins,
+            started: Instant::now(),
+            directory: RwLock::default(),
+            summary: RwLock::default(),
+        }
+    }
+
+    /// What the cluster wants.
+    pub(super) fn desired(&self) -> &Desired {
+        &self.settings.desired
+    }
+
+    /// How many entries the maps have room for.
+    pub(super) fn capacity(&self) -> Capacity {
+        capacity(&self.settings)
+    }
+
+    /// The endpoints of this node.
+    pub(super) fn directory(&self) -> RwLockReadGuard<'_, Directory> {
+        self.directory.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state of the tables.
+    pub(super) fn summary(&self) -> RwLockReadGuard<'_, Summary> {
+        self.summary.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For the owner.
+    pub(super) fn directory_mut(&self) -> RwLockWriteGuard<'_, Directory> {
+        self.directory.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For the owner.
+    pub(super) fn summary_mut(&self) -> RwLockWriteGuard<'_, Summary> {
+        self.summary.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Summary {
+    /// Takes over what the tables hold now.
+    pub(super) fn follow(&mut self, tables: &Tables, ways: &BTreeMap<IpAddr, Way>, wish: Encap) {
+        self.entries = Table::ALL.into_iter().map(|table| (table, tables.len(table))).collect();
+        self.mtus = tables.networks.iter().map(|(vni, entry)| (*vni, entry.mtu)).collect();
+        self.ways.clone_from(ways);
+        let is_native = tables.peers.values().any(|peer| peer.encap == Encap::Native);
+        self.encap = match wish {
+            Encap::Device => Encap::Device,
+            Encap::Native | Encap::Auto if is_native || tables.peers.is_empty() => Encap::Native,
+            Encap::Native | Encap::Auto => Encap::Device,
+        };
+    }
+}
+
+/// The room that a configuration asks for.
+pub(super) fn capacity(settings: &Settings) -> Capacity {
+    let limits = settings.limits;
+    Capacity {
+        endpoints: limits.endpoints,
+        routes: limits.routes,
+        blocks: limits.blocks,
+        peers: limits.peers,
+        networks: limits.networks,
+    }
+}

@@ -1,0 +1,129 @@
+//! From a configuration to a data plane that works: everything that has to be done before the first
+//! request. Blocking.
+
+use std::{fs, sync::Arc, time::Instant};
+
+use tracing::{info, warn};
+
+use super::{
+    Error,
+    directory::Directory,
+    owner::{KernelReconciler, Owner},
+    plumbing::KernelPlumbing,
+    shared::{Shared, capacity},
+    store::Store,
+    underlay::KernelUnderlay,
+};
+use crate::{
+    control::{HostEnd, Plumbing as _, PortError, Ports, Reconciler},
+    datapath::{DatapathConfig, Features, KernelDatapath, Pins},
+    model::Attachment,
+    settings::Settings,
+};
+
+const LOCAL_PORTS: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+
+/// What the kernel uses when nobody set anything.
+const USUAL_LOCAL_PORTS: (u16, u16) = (32_768, 60_999);
+
+/// Takes over what an earlier agent left, or begins from nothing. Traffic that flows goes on: tables
+/// are compared, not emptied, and programs are replaced in place.
+pub(super) fn start(settings: Settings) -> Result<Owner, Error> {
+    if !nix::unistd::geteuid().is_root() {
+        return Err(Error::NotRoot);
+    }
+    let features = Features::probe()?;
+    for missing in &features.missing {
+        warn!(feature = missing.feature, costs = missing.costs, "missing in this kernel");
+    }
+    let pins = Pins::prepare(&settings.run_dir, &capacity(&settings))?;
+    let store = Store::open(&settings.data_dir)?;
+    let mut plumbing = KernelPlumbing::open(settings.port)?;
+    let (tunnel, _) = plumbing.tunnel()?;
+
+    let config = datapath_config(&settings, &features, tunnel);
+    let datapath =
+        KernelDatapath::load(pins.clone(), config, features.attach, &settings.run_dir)?;
+    let directory = restore(&store, &mut plumbing)?;
+
+    let underlay = KernelUnderlay::open()?;
+    let ports = Ports { datapath, underlay, plumbing };
+    let mut reconciler: KernelReconciler =
+        Reconciler::new(ports, settings.desired.clone(), settings.encap, tunnel);
+    let started = Instant::now();
+    let changes = reconciler.sync(directory.iter())?;
+    let programmed = started.elapsed();
+    info!(changes, took = ?programmed, endpoints = directory.len(), "the data plane is in line");
+
+    remove_strangers(&mut reconciler, &directory)?;
+    if let Err(error) = pins.drop_other_generations() {
+        let error: &dyn std::error::Error = &error;
+        warn!(error, "maps of another version or size are left");
+    }
+
+    let shared = Arc::new(Shared::new(settings, features, pins));
+    *shared.directory_mut() = directory;
+    shared.summary_mut().programmed = programmed;
+    let owner = Owner { reconciler, store, shared };
+    owner.publish();
+    Ok(owner)
+}
+
+fn datapath_config(settings: &Settings, features: &Features, tunnel: u32) -> DatapathConfig {
+    let unspecified = std::net::Ipv4Addr::UNSPECIFIED.into();
+    let address = settings.desired.this_node().map_or(unspecified, |node| node.address);
+    DatapathConfig {
+        address,
+        tunnel_ifindex: tunnel,
+        port: settings.port,
+        source_ports: local_ports(),
+        event_sample: settings.event_sample,
+        decap_l3: features.decap_l3,
+        capacity: capacity(settings),
+    }
+}
+
+/// The ports that this namespace gives to outgoing connections, which is where the kernel takes
+/// VXLAN's source ports from as well.
+pub(super) fn local_ports() -> (u16, u16) {
+    let text = fs::read_to_string(LOCAL_PORTS).unwrap_or_default();
+    let mut numbers = text.split_whitespace().map(str::parse);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(first)), Some(Ok(last))) if first <= last => (first, last),
+        _ => USUAL_LOCAL_PORTS,
+    }
+}
+
+/// The endpoints of an earlier agent that still have their interfaces.
+fn restore(store: &Store, plumbing: &mut KernelPlumbing) -> Result<Directory, Error> {
+    let ends = plumbing.host_ends()?;
+    let mut directory = Directory::default();
+    for attachment in store.load()? {
+        if ends.iter().any(|end| is_of(end, &attachment)) {
+            directory.insert(attachment);
+        } else {
+            info!(endpoint = attachment.name, network = attachment.network, "gone meanwhile");
+            store.remove(&attachment.id)?;
+        }
+    }
+    Ok(directory)
+}
+
+fn is_of(end: &HostEnd, attachment: &Attachment) -> bool {
+    end.ifindex == attachment.host_ifindex && end.name == attachment.host_interface
+}
+
+/// Removes host ends of endpoints that an agent did not finish.
+fn remove_strangers(
+    reconciler: &mut KernelReconciler,
+    directory: &Directory,
+) -> Result<(), PortError> {
+    let plumbing = reconciler.plumbing();
+    for end in plumbing.host_ends()? {
+        if directory.behind(end.ifindex).is_none() {
+            warn!(interface = end.name, "removing the interface of an unfinished endpoint");
+            plumbing.remove(&end.name, end.ifindex)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! The endpoints of one command: attached together, taken away together.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use nix::unistd;
+
+use crate::{
+    api::{
+        Client, ClientError, ErrorKind,
+        types::{AttachRequest, EndpointInfo},
+    },
+    cli::{
+        attach_options::Wish,
+        failure::{message, warn},
+    },
+};
+
+/// What was attached so far.
+pub(super) struct Endpoints<'a> {
+    client: &'a Client,
+    name: String,
+    attached: Vec<EndpointInfo>,
+}
+
+impl<'a> Endpoints<'a> {
+    pub(super) fn new(client: &'a Client, name: String) -> Self {
+        Self {
+            client,
+            name,
+            attached: Vec::new(),
+        }
+    }
+
+    /// Attaches the namespace of this thread to one network after the other, which become eth0, eth1
+    /// and so on. After an error some may be attached; `detach` takes them away.
+    pub(super) async fn attach(&mut self, wishes: &[Wish]) -> anyhow::Result<()> {
+        let netns = PathBuf::from(format!("/proc/{}/ns/net", unistd::gettid()));
+        for wish in wishes {
+            let request = AttachRequest {
+                netns: netns.clone(),
+                network: wish.network.clone(),
+                name: self.name.clone(),
+                addresses: wish.addresses.clone(),
+                mac: wish.mac,
+            };
+            let made = self.client.attach(&request).await;
+            let made = made.with_context(|| format!("attach to network `{}`", wish.network))?;
+            self.attached.push(made);
+        }
+        Ok(())
+    }
+
+    /// Lines of /etc/hosts: each address with the name.
+    pub(super) fn hosts(&self) -> String {
+        let addresses = self.attached.iter().flat_map(EndpointInfo::addresses);
+        let lines: Vec<String> = addresses
+            .map(|address| format!("{address}\t{}\n", self.name))
+            .collect();
+        lines.concat()
+    }
+
+    /// Takes all of them away; what fails is told, and left to the agent's audit, which finds their
+    /// namespace gone.
+    pub(super) async fn detach(self) {
+        for endpoint in self.attached {
+            match self.client.detach(&endpoint.id, None).await {
+                Ok(_) => {}
+                Err(ClientError::Refused(refusal)) if refusal.kind == ErrorKind::NotFound => {}
+                Err(error) => {
+                    let error = anyhow::Error::from(error).context(format!(
+                        "detach `{}` from network `{}`; the agent does so when it next audits",
+                        self.name, endpoint.network
+                    ));
+                    warn(&message(&error));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What each verb prints, against an agent without a kernel.
+
+mod diagnosis;
+mod endpoints;
+mod overview;
+mod usage;
+
+use clap::Parser as _;
+use serde_json::Value;
+
+use super::{
+    answer::{Answer, answer},
+    arguments::Arguments,
+    plan::{Action, Plan},
+};
+use crate::api::{
+    Client,
+    fake::{FakeAgent, FakeBackend},
+};
+
+fn plan(line: &str) -> Result<Plan, clap::Error> {
+    let words = line.split_whitespace().map(|word| word.replace('~', " "));
+    Arguments::try_parse_from(words).and_then(Plan::try_from)
+}
+
+/// Performs a line; `~` stands for a space inside a word.
+async fn ask(client: &Client, line: &str) -> anyhow::Result<Answer> {
+    let plan = plan(&format!("overlay {line}")).unwrap();
+    let Action::Ask(question) = plan.action else {
+        panic!("no question: {:?}", plan.action);
+    };
+    answer(client, question, plan.format).await
+}
+
+async fn text(client: &Client, line: &str) -> String {
+    ask(client, line).await.unwrap().text
+}
+
+async fn json(client: &Client, line: &str) -> Value {
+    let text = text(client, &format!("{line} --format json")).await;
+    assert!(text.ends_with('\n'));
+    serde_json::from_str(&text).unwrap()
+}
+
+/// An agent with one endpoint, `web`.
+async fn agent(backend: FakeBackend) -> (FakeAgent, Client) {
+    let agent = FakeAgent::start(backend);
+    let client = agent.client();
+    ask(
+        &client,
+        "attach --netns /run/netns/web --network blue --name web",
+    )
+    .await
+    .unwrap();
+    (agent, client)
+}

@@ -1,0 +1,39 @@
+//! The vxlan device, as a number.
+
+use std::{cell::Cell, rc::Rc};
+
+use crate::control::{HostEnd, InterfaceWish, MadeInterface, Plumbing, PortError};
+
+/// The index that the device has now, shared with the test; 0 while it is gone.
+#[derive(Clone, Debug)]
+pub(in crate::control) struct FakePlumbing {
+    pub(in crate::control) tunnel: Rc<Cell<u32>>,
+    pub(in crate::control) next_ifindex: u32,
+}
+
+impl Plumbing for FakePlumbing {
+    fn make(&mut self, _wish: &InterfaceWish) -> Result<MadeInterface, PortError> {
+        unimplemented!("the reconciler makes no interfaces")
+    }
+
+    fn remove(&mut self, _host_interface: &str, _host_ifindex: u32) -> Result<(), PortError> {
+        unimplemented!("the reconciler removes no interfaces")
+    }
+
+    fn host_end(&mut self, _ifindex: u32) -> Result<Option<HostEnd>, PortError> {
+        unimplemented!("the reconciler asks for no interfaces")
+    }
+
+    fn host_ends(&mut self) -> Result<Vec<HostEnd>, PortError> {
+        unimplemented!("the reconciler asks for no interfaces")
+    }
+
+    fn ensure_tunnel(&mut self) -> Result<(u32, bool), PortError> {
+        let was_gone = self.tunnel.get() == 0;
+        if was_gone {
+            self.next_ifindex += 1;
+            self.tunnel.set(self.next_ifindex);
+        }
+        Ok((self.tunnel.get(), was_gone))
+    }
+}

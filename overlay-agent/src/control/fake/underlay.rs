@@ -1,0 +1,31 @@
+//! The host's network, as a table.
+
+use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, rc::Rc};
+
+use crate::{
+    control::{PortError, Underlay, UnderlayDevice},
+    model::Way,
+};
+
+/// Ways by destination, shared with the test.
+#[derive(Clone, Debug, Default)]
+pub(in crate::control) struct FakeUnderlay {
+    pub(in crate::control) ways: Rc<RefCell<BTreeMap<IpAddr, Way>>>,
+    pub(in crate::control) own_device: Option<UnderlayDevice>,
+}
+
+impl Underlay for FakeUnderlay {
+    fn ways(
+        &mut self,
+        _source: IpAddr,
+        destinations: &mut dyn Iterator<Item = IpAddr>,
+    ) -> Result<BTreeMap<IpAddr, Way>, PortError> {
+        let ways = self.ways.borrow();
+        let way = |address| Some((address, *ways.get(&address)?));
+        Ok(destinations.filter_map(way).collect())
+    }
+
+    fn device_of(&mut self, _address: IpAddr) -> Result<Option<UnderlayDevice>, PortError> {
+        Ok(self.own_device)
+    }
+}

@@ -1,0 +1,52 @@
+//! Tables that follow from this node's endpoints.
+
+use std::net::IpAddr;
+
+use crate::{
+    control::Row,
+    model::{Attachment, EndpointEntry, InterfaceEntry, LocalTables, Place},
+};
+
+/// What the container may send as.
+pub fn interface_row(attachment: &Attachment) -> Row {
+    Row::Interface(attachment.host_ifindex, interface_entry(attachment))
+}
+
+/// The ways into the container, one for each address.
+pub fn endpoint_rows(attachment: &Attachment) -> impl Iterator<Item = Row> + '_ {
+    attachment.addresses().map(|address| {
+        let vni = attachment.vni;
+        Row::Endpoint(Place { vni, address }, endpoint_entry(attachment))
+    })
+}
+
+/// The tables of all endpoints.
+pub fn local_tables<'a>(attachments: impl IntoIterator<Item = &'a Attachment>) -> LocalTables {
+    let mut tables = LocalTables::default();
+    for attachment in attachments {
+        let ifindex = attachment.host_ifindex;
+        tables.interfaces.insert(ifindex, interface_entry(attachment));
+        for address in attachment.addresses() {
+            let vni = attachment.vni;
+            tables.endpoints.insert(Place { vni, address }, endpoint_entry(attachment));
+        }
+    }
+    tables
+}
+
+fn interface_entry(attachment: &Attachment) -> InterfaceEntry {
+    InterfaceEntry {
+        vni: attachment.vni,
+        ipv4: attachment.ipv4.map(|(address, _)| IpAddr::V4(address)),
+        ipv6: attachment.ipv6.map(|(address, _)| IpAddr::V6(address)),
+        mac: attachment.mac,
+    }
+}
+
+fn endpoint_entry(attachment: &Attachment) -> EndpointEntry {
+    EndpointEntry {
+        ifindex: attachment.host_ifindex,
+        mac: attachment.mac,
+        mtu: attachment.mtu,
+    }
+}

@@ -1,0 +1,162 @@
+//! Tables that follow from the cluster and the underlay.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use ipnet::IpNet;
+use overlay_common::peer::{OVERHEAD_V4, OVERHEAD_V6};
+
+use crate::{
+    control::{Hook, Program, UnderlayDevice},
+    model::{
+        Desired, Encap, Network, NetworkEntry, Node, PeerEntry, PeerId, Place, RemoteTables, RouteEntry,
+        Vni, Way,
+    },
+};
+
+/// What the underlay most likely carries while nothing is known of it.
+const USUAL_MTU: u32 = 1500;
+
+/// All that the tables follow from.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// What the cluster wants.
+    pub desired: &'a Desired,
+    /// How packets should be encapsulated.
+    pub encap: Encap,
+    /// The numbers of the other nodes, by underlay address.
+    pub numbers: &'a BTreeMap<IpAddr, PeerId>,
+    /// The ways to the other nodes, by underlay address.
+    pub ways: &'a BTreeMap<IpAddr, Way>,
+    /// The device that has this node's underlay address.
+    pub own_device: Option<UnderlayDevice>,
+}
+
+impl<'a> Facts<'a> {
+    /// The other nodes with their numbers.
+    fn peers(self) -> impl Iterator<Item = (PeerId, &'a Node)> {
+        let others = self.desired.nodes.iter();
+        others
+            .filter(move |node| node.name != self.desired.this)
+            .filter_map(move |node| Some((*self.numbers.get(&node.address)?, node)))
+    }
+
+    /// What the underlay leaves for a packet inside the networks, bytes.
+    fn inner_mtu(self) -> u32 {
+        let ways = self.peers().filter_map(|(_, node)| {
+            let way = self.ways.get(&node.address)?;
+            Some(way.mtu.saturating_sub(overhead(node.address)))
+        });
+        ways.min().unwrap_or_else(|| {
+            let outer = self.own_device.map_or(USUAL_MTU, |device| device.mtu);
+            let address = self.desired.this_node().map(|node| node.address);
+            outer.saturating_sub(address.map_or(OVERHEAD_V4, overhead))
+        })
+    }
+}
+
+/// All remote tables.
+pub fn remote_tables(facts: Facts<'_>) -> RemoteTables {
+    RemoteTables {
+        peers: peers(facts),
+        routes: routes(facts),
+        blocks: blocks(facts),
+        networks: networks(facts),
+    }
+}
+
+/// How each peer is reached.
+pub fn peers(facts: Facts<'_>) -> BTreeMap<PeerId, PeerEntry> {
+    let Some(this) = facts.desired.this_node() else {
+        return BTreeMap::new();
+    };
+    let entry = |(id, node): (PeerId, &Node)| {
+        let way = facts.ways.get(&node.address);
+        let fallback_mtu = facts.own_device.map_or(USUAL_MTU, |device| device.mtu);
+        let entry = PeerEntry {
+            local: this.address,
+            remote: node.address,
+            next_hop: way.map(|way| way.next_hop),
+            ifindex: way.map_or(0, |way| way.ifindex),
+            mtu: way.map_or(fallback_mtu, |way| way.mtu),
+            encap: encap(facts.encap, way),
+        };
+        (id, entry)
+    };
+    facts.peers().map(entry).collect()
+}
+
+/// Networks with the MTU that was configured, else what the narrowest way leaves.
+pub fn networks(facts: Facts<'_>) -> BTreeMap<Vni, NetworkEntry> {
+    let narrowest = facts.inner_mtu();
+    let networks = facts.desired.networks.iter();
+    let entry = |network: &Network| {
+        let gateways = &network.gateways;
+        let entry = NetworkEntry {
+            gateway_ipv4: gateways.iter().copied().find(IpAddr::is_ipv4),
+            gateway_ipv6: gateways.iter().copied().find(IpAddr::is_ipv6),
+            mtu: network.mtu.unwrap_or(narrowest),
+        };
+        (network.vni, entry)
+    };
+    networks.map(entry).collect()
+}
+
+/// Single addresses of the other nodes.
+pub fn routes(facts: Facts<'_>) -> BTreeMap<Place, RouteEntry> {
+    let mut routes = Vec::new();
+    for (peer, node) in facts.peers() {
+        routes.extend(node.endpoints.iter().map(|endpoint| {
+            let place = Place { vni: endpoint.vni, address: endpoint.address };
+            (place, RouteEntry { peer, mac: endpoint.mac })
+        }));
+    }
+    // Sorted input is what makes a million of them quick to collect.
+    routes.sort_unstable_by_key(|(place, _)| *place);
+    routes.into_iter().collect()
+}
+
+/// Address blocks of the other nodes. This node's own are not routed: an address in them that no
+/// endpoint has is nobody's.
+pub fn blocks(facts: Facts<'_>) -> BTreeMap<(Vni, IpNet), RouteEntry> {
+    let of_node = |(peer, node): (PeerId, &Node)| {
+        let blocks = node.blocks.iter();
+        let keys = blocks.flat_map(|(vni, blocks)| blocks.iter().map(|block| (*vni, *block)));
+        keys.map(|key| (key, RouteEntry { peer, mac: None })).collect::<Vec<_>>()
+    };
+    facts.peers().flat_map(of_node).collect()
+}
+
+/// Where tunnelled packets come in: every Ethernet device on the way to a peer, and the one with this
+/// node's address. On other devices, and when the kernel's device is to do all the work, they reach
+/// the vxlan device by themselves.
+pub fn underlay_hooks(facts: Facts<'_>) -> BTreeSet<Hook> {
+    if facts.encap == Encap::Device {
+        return BTreeSet::new();
+    }
+    let ways = facts.peers().filter_map(|(_, node)| facts.ways.get(&node.address));
+    let devices = ways.filter(|way| way.is_ethernet).map(|way| way.ifindex);
+    let own = facts.own_device.filter(|device| device.is_ethernet);
+    let hook = |ifindex| Hook { program: Program::FromUnderlay, ifindex };
+    devices.chain(own.map(|device| device.ifindex)).map(hook).collect()
+}
+
+fn encap(wish: Encap, way: Option<&Way>) -> Encap {
+    match wish {
+        Encap::Device => Encap::Device,
+        Encap::Native | Encap::Auto => match way {
+            Some(way) if !way.is_ethernet => Encap::Device,
+            Some(_) | None => Encap::Native,
+        },
+    }
+}
+
+/// Bytes that VXLAN adds to a packet on the way to this underlay address.
+pub fn overhead(address: IpAddr) -> u32 {
+    match address {
+        IpAddr::V4(_) => OVERHEAD_V4,
+        IpAddr::V6(_) => OVERHEAD_V6,
+    }
+}

@@ -1,0 +1,205 @@
+//! What the reconciler needs from the outside world, as traits that list only the calls it makes.
+//!
+//! `datapath` and the agent's netlink adapters implement them for the kernel, `fake` in memory.
+
+use std::{
+    collections::BTreeMap,
+    error::Error as StdError,
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    path::PathBuf,
+};
+
+use super::{Key, Row, Table};
+use crate::model::{MacAddress, NamespaceId, Way};
+
+/// A program that is attached somewhere.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
+pub enum Program {
+    /// Ingress of the host end of an endpoint's interface pair.
+    FromContainer,
+    /// Ingress of an underlay device.
+    FromUnderlay,
+    /// Ingress of the collect-metadata vxlan device.
+    FromTunnel,
+}
+
+/// A program on a device.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
+pub struct Hook {
+    /// The program.
+    pub program: Program,
+    /// The device's index in the agent's namespace.
+    pub ifindex: u32,
+}
+
+/// Why a port could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[error("could not {operation} {object}{}", .kind.way_out())]
+pub struct PortError {
+    /// What was attempted, as a verb phrase.
+    pub operation: &'static str,
+    /// What it was attempted on.
+    pub object: String,
+    /// What the caller can do about it.
+    pub kind: PortErrorKind,
+    /// What the layer below says.
+    #[source]
+    pub source: Box<dyn StdError + Send + Sync>,
+}
+
+/// Failures that call for different reactions.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PortErrorKind {
+    /// The device or namespace is gone.
+    Gone,
+    /// A table has no room left.
+    Full,
+    /// Anything else.
+    Other,
+}
+
+impl PortErrorKind {
+    fn way_out(self) -> &'static str {
+        match self {
+            Self::Full => "; raise this table's number in datapath.limits and restart the agent",
+            Self::Gone | Self::Other => "",
+        }
+    }
+}
+
+impl PortError {
+    /// A failure of `operation` on `object`.
+    pub fn new(
+        operation: &'static str,
+        object: impl fmt::Display,
+        kind: PortErrorKind,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self {
+            operation,
+            object: object.to_string(),
+            kind,
+            source: source.into(),
+        }
+    }
+}
+
+/// Reading the data plane back.
+pub trait Inspect {
+    /// One entry.
+    fn get(&self, key: &Key) -> Result<Option<Row>, PortError>;
+
+    /// Every entry of a table, in no particular order. Entries that are written meanwhile may be
+    /// missed or seen twice.
+    fn rows(&self, table: Table, visit: &mut dyn FnMut(Row)) -> Result<(), PortError>;
+
+    /// Whether the current version of the program runs on the device.
+    fn is_attached(&self, hook: &Hook) -> Result<bool, PortError>;
+}
+
+/// Writing the data plane.
+pub trait Datapath: Inspect {
+    /// Inserts or overwrites one entry.
+    fn put(&mut self, row: &Row) -> Result<(), PortError>;
+
+    /// Removes one entry; that it was not there is no error.
+    fn remove(&mut self, key: &Key) -> Result<(), PortError>;
+
+    /// Attaches a program, or replaces an older version of it atomically.
+    fn attach(&mut self, hook: &Hook) -> Result<(), PortError>;
+
+    /// Detaches a program; that it or its device was not there is no error.
+    fn detach(&mut self, hook: &Hook) -> Result<(), PortError>;
+
+    /// Every attachment that this or an earlier agent made and did not detach.
+    fn hooks(&self) -> Result<Vec<Hook>, PortError>;
+
+    /// Makes the programs send tunnelled packets to another vxlan device. Every hook must be attached
+    /// again afterwards: until then the old programs run.
+    fn retarget(&mut self, tunnel_ifindex: u32) -> Result<(), PortError>;
+}
+
+/// A device of the underlay.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct UnderlayDevice {
+    /// Its index.
+    pub ifindex: u32,
+    /// Its largest layer-3 packet, bytes.
+    pub mtu: u32,
+    /// Whether it carries Ethernet frames.
+    pub is_ethernet: bool,
+}
+
+/// The host's own network.
+pub trait Underlay {
+    /// The ways to peers for packets with this source; none where the host has no route.
+    fn ways(
+        &mut self,
+        source: IpAddr,
+        destinations: &mut dyn Iterator<Item = IpAddr>,
+    ) -> Result<BTreeMap<IpAddr, Way>, PortError>;
+
+    /// The device that has this address; `None` where the host does not have it.
+    fn device_of(&mut self, address: IpAddr) -> Result<Option<UnderlayDevice>, PortError>;
+}
+
+/// A container's interface, before it is made.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct InterfaceWish {
+    /// Path of the container's network namespace.
+    pub netns: PathBuf,
+    /// Name of the host end.
+    pub host_interface: String,
+    /// Ethernet address of the container end.
+    pub mac: MacAddress,
+    /// Largest layer-3 packet, bytes.
+    pub mtu: u32,
+    /// IPv4 address and prefix length.
+    pub ipv4: Option<(Ipv4Addr, u8)>,
+    /// IPv6 address and prefix length.
+    pub ipv6: Option<(Ipv6Addr, u8)>,
+    /// Other subnets of the network, reached over the same interface.
+    pub on_link: Vec<ipnet::IpNet>,
+}
+
+/// A container's interface that was made.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct MadeInterface {
+    /// Index of the host end.
+    pub host_ifindex: u32,
+    /// Name of the container end.
+    pub interface: String,
+    /// The namespace that the path led to.
+    pub namespace: NamespaceId,
+}
+
+/// A host end that exists.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HostEnd {
+    /// Its index.
+    pub ifindex: u32,
+    /// Its name.
+    pub name: String,
+    /// Whether both ends are up.
+    pub is_up: bool,
+}
+
+/// Devices that the agent makes.
+pub trait Plumbing {
+    /// Makes an interface pair and configures both ends. Nothing is left behind when it fails.
+    fn make(&mut self, wish: &InterfaceWish) -> Result<MadeInterface, PortError>;
+
+    /// Removes an interface pair by its host end; that it was not there is no error.
+    fn remove(&mut self, host_interface: &str, host_ifindex: u32) -> Result<(), PortError>;
+
+    /// The host end with this index, if there is one.
+    fn host_end(&mut self, ifindex: u32) -> Result<Option<HostEnd>, PortError>;
+
+    /// Every host end of this agent.
+    fn host_ends(&mut self) -> Result<Vec<HostEnd>, PortError>;
+
+    /// Makes sure that the collect-metadata vxlan device is there and up; returns its index and
+    /// whether anything had to be done.
+    fn ensure_tunnel(&mut self) -> Result<(u32, bool), PortError>;
+}

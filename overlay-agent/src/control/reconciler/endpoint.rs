@@ -1,0 +1,72 @@
+//! Endpoints that come and go: small changes, made without looking at the rest.
+
+use super::{
+    Change, Datapath, Hook, Plumbing, PortError, Program, Reconciler, Underlay, planner,
+};
+use crate::{control::{Key, Row}, model::Attachment};
+
+/// Where the container's packets come in.
+pub(super) fn hook(attachment: &Attachment) -> Hook {
+    Hook {
+        program: Program::FromContainer,
+        ifindex: attachment.host_ifindex,
+    }
+}
+
+impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
+    /// Connects an endpoint whose interface exists. It can be reached only after it can send, so that
+    /// no answer of it is lost. Nothing is left behind when it fails.
+    pub fn add(&mut self, attachment: &Attachment) -> Result<(), PortError> {
+        let connected = self.connect(attachment);
+        if connected.is_err()
+            && let Err(error) = self.remove(attachment)
+        {
+            tracing::warn!(
+                endpoint = attachment.name,
+                error = &error as &dyn std::error::Error,
+                "what a failed attachment left in the tables could not be removed; the next audit will"
+            );
+        }
+        connected
+    }
+
+    fn connect(&mut self, attachment: &Attachment) -> Result<(), PortError> {
+        self.put(planner::interface_row(attachment))?;
+        let hook = hook(attachment);
+        self.datapath.attach(&hook)?;
+        self.hooks.insert(hook);
+        for row in planner::endpoint_rows(attachment) {
+            self.put(row)?;
+        }
+        Ok(())
+    }
+
+    /// Disconnects an endpoint, whatever is left of it. Every step is tried; the first failure is
+    /// returned.
+    pub fn remove(&mut self, attachment: &Attachment) -> Result<(), PortError> {
+        let mut outcome = Ok(());
+        let keys = planner::endpoint_rows(attachment).map(|row| row.key());
+        for key in keys.chain([Key::Interface(attachment.host_ifindex)]) {
+            let change = Change::Remove(key);
+            outcome = outcome.and(self.write(&change));
+            // Even if that failed: nobody wants the entry any more, and the next audit takes it away.
+            self.record(&change);
+        }
+        let hook = hook(attachment);
+        self.hooks.remove(&hook);
+        outcome.and(self.datapath.detach(&hook))
+    }
+
+    fn put(&mut self, row: Row) -> Result<(), PortError> {
+        let change = Change::Put(row);
+        self.write(&change)?;
+        self.record(&change);
+        Ok(())
+    }
+
+    fn record(&mut self, change: &Change) {
+        if let Some(tables) = &mut self.applied {
+            tables.record(change);
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The one owner of everything that is written to the kernel's tables, hooks and devices.
+//!
+//! The code that makes the first sync is the code that repairs: whatever the kernel holds is
+//! compared with the plan, and the differences are written in a safe order.
+
+mod endpoint;
+mod repair;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use super::{
+    Change, Datapath, Expected, Hook, Plumbing, PortError, PortErrorKind, Program, Tables, Underlay,
+    UnderlayDevice, changes, numbers,
+    planner::{self, Facts},
+};
+use crate::model::{Attachment, Desired, Encap, PeerId, Way};
+
+/// What the reconciler works with.
+#[derive(Debug)]
+pub struct Ports<D, U, P> {
+    /// Tables and hooks.
+    pub datapath: D,
+    /// The host's own network.
+    pub underlay: U,
+    /// Devices that the agent makes.
+    pub plumbing: P,
+}
+
+/// Owns the ports and what is known to be behind them.
+#[derive(Debug)]
+pub struct Reconciler<D, U, P> {
+    datapath: D,
+    underlay: U,
+    plumbing: P,
+    desired: Desired,
+    encap: Encap,
+    numbers: BTreeMap<IpAddr, PeerId>,
+    ways: BTreeMap<IpAddr, Way>,
+    own_device: Option<UnderlayDevice>,
+    /// What the tables hold; nothing while that is not known, after a write failed.
+    applied: Option<Tables>,
+    /// What is attached.
+    hooks: BTreeSet<Hook>,
+    /// The vxlan device.
+    tunnel: u32,
+}
+
+impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
+    /// Takes the ports over. Nothing is read or written before [`Self::sync`]. `tunnel` is the vxlan
+    /// device for which the programs were loaded.
+    pub fn new(
+        ports: Ports<D, U, P>,
+        desired: Desired,
+        encap: Encap,
+        tunnel: u32,
+    ) -> Self {
+        Self {
+            datapath: ports.datapath,
+            underlay: ports.underlay,
+            plumbing: ports.plumbing,
+            desired,
+            encap,
+            numbers: BTreeMap::new(),
+            ways: BTreeMap::new(),
+            own_device: None,
+            applied: None,
+            hooks: BTreeSet::new(),
+            tunnel,
+        }
+    }
+
+    /// What the cluster wants.
+    pub fn desired(&self) -> &Desired {
+        &self.desired
+    }
+
+    /// Wants something else from now on; takes effect with the next [`Self::sync`].
+    pub fn set_desired(&mut self, desired: Desired) {
+        self.desired = desired;
+    }
+
+    /// The ways to the other nodes, by underlay address.
+    pub fn ways(&self) -> &BTreeMap<IpAddr, Way> {
+        &self.ways
+    }
+
+    /// What the tables hold, if that is known.
+    pub fn tables(&self) -> Option<&Tables> {
+        self.applied.as_ref()
+    }
+
+    /// The devices that the agent makes.
+    pub fn plumbing(&mut self) -> &mut P {
+        &mut self.plumbing
+    }
+
+    /// The vxlan device.
+    pub fn tunnel(&self) -> u32 {
+        self.tunnel
+    }
+
+    /// What the kernel should hold now, to be compared elsewhere.
+    pub fn expected(&self) -> Option<Expected> {
+        let tables = self.applied.clone()?;
+        let hooks = self.hooks.clone();
+        Some(Expected { tables, hooks })
+    }
+
+    /// Makes the kernel hold what the cluster and these endpoints ask for; returns how many entries
+    /// and hooks were changed. A failure leaves the rest to the next call, which starts from what
+    /// the kernel really holds.
+    pub fn sync<'a>(
+        &mut self,
+        attachments: impl IntoIterator<Item = &'a Attachment> + Clone,
+    ) -> Result<usize, PortError> {
+        let actual = match self.applied.take() {
+            Some(tables) => tables,
+            None => Tables::read(&self.datapath)?,
+        };
+        self.number(&actual);
+        self.look_around()?;
+        let remote = planner::remote_tables(self.facts());
+        let desired = Tables::new(remote, planner::local_tables(attachments.clone()));
+        let written = self.apply(&actual, desired)?;
+        let attached = self.hang(self.wanted_hooks(attachments), Stale::Listed)?;
+        Ok(written + attached)
+    }
+
+    /// Looks at the underlay anew and follows it. Routes are left as they are.
+    pub fn refresh(&mut self) -> Result<usize, PortError> {
+        self.look_around()?;
+        let Some(actual) = self.applied.take() else {
+            return Ok(0);
+        };
+        let facts = self.facts();
+        let desired = actual.with_ways(planner::peers(facts), planner::networks(facts));
+        let written = self.apply(&actual, desired)?;
+        let mut hooks: BTreeSet<Hook> = self.hooks.iter().copied().collect();
+        hooks.retain(|hook| hook.program != Program::FromUnderlay);
+        hooks.extend(planner::underlay_hooks(self.facts()));
+        Ok(written + self.hang(hooks, Stale::Remembered)?)
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            desired: &self.desired,
+            encap: self.encap,
+            numbers: &self.numbers,
+            ways: &self.ways,
+            own_device: self.own_device,
+        }
+    }
+
+    /// Keeps the numbers that peers have in the tables.
+    fn number(&mut self, actual: &Tables) {
+        let others = self.desired.nodes.iter();
+        let others = others.filter(|node| node.name != self.desired.this);
+        let known = actual.peers.iter().map(|(id, peer)| (peer.remote, *id)).collect();
+        self.numbers = numbers::assign(&known, others.map(|node| node.address));
+    }
+
+    fn look_around(&mut self) -> Result<(), PortError> {
+        let Some(own) = self.desired.this_node().map(|node| node.address) else {
+            return Ok(());
+        };
+        self.own_device = self.underlay.device_of(own)?;
+        self.ways = self.underlay.ways(own, &mut self.numbers.keys().copied())?;
+        Ok(())
+    }
+
+    /// Writes all differences. `applied` stays unknown unless all of them are written.
+    fn apply(&mut self, actual: &Tables, desired: Tables) -> Result<usize, PortError> {
+        let mut count = 0;
+        for change in changes(actual, &desired) {
+            self.write(&change)?;
+            count += 1;
+        }
+        self.applied = Some(desired);
+        Ok(count)
+    }
+
+    fn write(&mut self, change: &Change) -> Result<(), PortError> {
+        match change {
+            Change::Put(row) => self.datapath.put(row),
+            Change::Remove(key) => self.datapath.remove(key),
+        }
+    }
+
+    fn wanted_hooks<'a>(
+        &self,
+        attachments: impl IntoIterator<Item = &'a Attachment>,
+    ) -> BTreeSet<Hook> {
+        let mut hooks = planner::underlay_hooks(self.facts());
+        hooks.insert(Hook { program: Program::FromTunnel, ifindex: self.tunnel });
+        hooks.extend(attachments.into_iter().map(endpoint::hook));
+        hooks
+    }
+
+    /// Attaches what is wanted and not attached yet, and detaches the rest. A device that vanished
+    /// meanwhile is skipped: what follows from that arrives on its own.
+    fn hang(&mut self, wanted: BTreeSet<Hook>, stale: Stale) -> Result<usize, PortError> {
+        let mut count = 0;
+        let attached = match stale {
+            Stale::Listed => self.datapath.hooks()?,
+            Stale::Remembered => self.hooks.iter().copied().collect(),
+        };
+        for hook in wanted.difference(&self.hooks.clone()) {
+            match self.datapath.attach(hook) {
+                Ok(()) => {
+                    self.hooks.insert(*hook);
+                    count += 1;
+                }
+                Err(error) if error.kind == PortErrorKind::Gone => {}
+                Err(error) => return Err(error),
+            }
+        }
+        for hook in attached {
+            if !wanted.contains(&hook) {
+                self.datapath.detach(&hook)?;
+                self.hooks.remove(&hook);
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+}
+
+/// Where attachments that nobody wants are looked for.
+#[derive(Clone, Copy, Debug)]
+enum Stale {
+    /// Among all that this or an earlier agent made.
+    Listed,
+    /// Among those that this agent knows of.
+    Remembered,
+}

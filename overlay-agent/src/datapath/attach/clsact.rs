@@ -1,0 +1,144 @@
+//! Filters of a clsact queueing discipline, for kernels before 6.6. A filter stays until somebody
+//! deletes it or its device.
+
+use std::{fs, io, mem, path::Path};
+
+use aya::programs::{
+    SchedClassifier, TcAttachType,
+    tc::{NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle},
+};
+use nix::libc;
+
+use super::{is_gone, name_of};
+use crate::{
+    datapath::{Error, error::program_errno, pins::file},
+    netlink::{BpfFilter, Direction, Socket},
+};
+
+/// Before the filters of others, which usually take what the kernel gives: 49152.
+pub(in crate::datapath) const PRIORITY: u16 = 1;
+
+/// "ov": unlikely to be somebody else's in the same priority.
+pub(in crate::datapath) const HANDLE: TcHandle = TcHandle::new(0, 0x6f76);
+
+/// Attaches, or puts the program in the place of its predecessor. Adds the discipline where it is
+/// missing and notes that in the directory `marks`, if given, so that it can be taken away again.
+pub(in crate::datapath) fn attach(
+    program: &mut SchedClassifier,
+    name: &'static str,
+    ifindex: u32,
+    marks: Option<&Path>,
+) -> Result<(), Error> {
+    let device = name_of(ifindex)?;
+    ensure_discipline(ifindex, marks)?;
+    let link = SchedClassifierLink::attached(&device, TcAttachType::Ingress, PRIORITY, HANDLE, None)
+        .map_err(|_gone| Error::NoDevice { ifindex })?;
+    let options = NlOptions { priority: PRIORITY, handle: HANDLE, classid: None };
+    let attached = match program.attach_to_link(link) {
+        Err(error) if program_errno(&error) == Some(libc::ENOENT) => program.attach_with_options(
+            &device,
+            TcAttachType::Ingress,
+            TcAttachOptions::Netlink(options),
+        ),
+        replaced => replaced,
+    };
+    let link = attached.and_then(|id| program.take_link(id));
+    let link = link.map_err(|source| {
+        if is_gone(program_errno(&source)) {
+            Error::NoDevice { ifindex }
+        } else {
+            Error::Program { operation: "attach", program: name, source }
+        }
+    })?;
+    // Dropping it would detach the program.
+    mem::forget(link);
+    Ok(())
+}
+
+/// Deletes our filter; that it was not there is no error.
+pub(in crate::datapath) fn detach(name: &str, ifindex: u32) -> Result<(), Error> {
+    let failed = |source| Error::Filter { ifindex, source };
+    let mut socket = Socket::open().map_err(failed)?;
+    for filter in ours(&mut socket, ifindex, name)? {
+        match socket.delete_bpf_filter(&filter) {
+            Err(error) if !error.is_not_found() => return Err(failed(error)),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Our filters with this name on a device; none if the device or its discipline is gone.
+pub(in crate::datapath) fn ours(
+    socket: &mut Socket,
+    ifindex: u32,
+    name: &str,
+) -> Result<Vec<BpfFilter>, Error> {
+    let filters = socket.bpf_filters(ifindex, Direction::Ingress);
+    let filters = filters.map_err(|source| Error::Filter { ifindex, source })?;
+    let is_ours = |filter: &BpfFilter| {
+        filter.priority == PRIORITY
+            && filter.handle == u32::from(HANDLE)
+            && filter.name.as_deref() == Some(name)
+    };
+    Ok(filters.into_iter().filter(is_ours).collect())
+}
+
+/// Whether the program with this number runs on the device.
+pub(in crate::datapath) fn is_attached(
+    name: &str,
+    ifindex: u32,
+    program_id: u32,
+) -> Result<bool, Error> {
+    let mut socket = Socket::open().map_err(|source| Error::Filter { ifindex, source })?;
+    let filters = ours(&mut socket, ifindex, name)?;
+    Ok(filters.iter().any(|filter| filter.program_id == Some(program_id)))
+}
+
+/// Takes away the discipline that we added, if nobody else hung anything on it.
+pub(in crate::datapath) fn drop_discipline(
+    socket: &mut Socket,
+    ifindex: u32,
+) -> Result<(), Error> {
+    let failed = |source| Error::Filter { ifindex, source };
+    for direction in [Direction::Ingress, Direction::Egress] {
+        if !socket.bpf_filters(ifindex, direction).map_err(failed)?.is_empty() {
+            return Ok(());
+        }
+    }
+    match socket.delete_clsact(ifindex) {
+        Err(error) if !error.is_not_found() => Err(failed(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn ensure_discipline(ifindex: u32, marks: Option<&Path>) -> Result<(), Error> {
+    let mut socket = Socket::open().map_err(|source| Error::Filter { ifindex, source })?;
+    match socket.add_clsact(ifindex) {
+        Ok(()) => {
+            let Some(marks) = marks else {
+                return Ok(());
+            };
+            fs::create_dir_all(marks).map_err(file("make", marks))?;
+            let mark = marks.join(ifindex.to_string());
+            fs::write(&mark, "").map_err(file("write", &mark))
+        }
+        Err(error) if error.is_exists() => Ok(()),
+        Err(error) if error.is_not_found() => Err(Error::NoDevice { ifindex }),
+        Err(source) => Err(Error::Filter { ifindex, source }),
+    }
+}
+
+/// The devices to which a discipline was added.
+pub(in crate::datapath) fn marked(marks: &Path) -> Result<Vec<u32>, Error> {
+    let entries = match fs::read_dir(marks) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(file("list", marks))?,
+    };
+    let mut devices = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(file("list", marks))?.file_name();
+        devices.extend(name.to_str().and_then(|name| name.parse::<u32>().ok()));
+    }
+    Ok(devices)
+}

@@ -1,0 +1,128 @@
+//! Loading the programs for one configuration.
+
+use std::fs;
+
+use aya::{Ebpf, EbpfLoader, maps::MapInfo, programs::SchedClassifier};
+use overlay_common::{
+    abi::{self, program},
+    address::Address,
+    config::Config,
+};
+
+use super::{Capacity, Error, Pins, object::OBJECT, pins::file, spec};
+use crate::control::Program;
+
+/// What the programs are loaded with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct DatapathConfig {
+    /// This node's data-path address.
+    pub address: std::net::IpAddr,
+    /// The vxlan device.
+    pub tunnel_ifindex: u32,
+    /// UDP port of VXLAN.
+    pub port: u16,
+    /// First and last outer source port.
+    pub source_ports: (u16, u16),
+    /// One of this many drops of a reason becomes an event; 0: none.
+    pub event_sample: u32,
+    /// Whether a packet of one family can be taken out of one of the other.
+    pub decap_l3: bool,
+    /// How many entries each table has room for.
+    pub capacity: Capacity,
+}
+
+impl DatapathConfig {
+    fn encode(&self) -> Config {
+        let own = Address::from(self.address);
+        let (local_ipv4, local_ipv6) = match self.address {
+            std::net::IpAddr::V4(_) => (own, Address::UNSPECIFIED),
+            std::net::IpAddr::V6(_) => (Address::UNSPECIFIED, own),
+        };
+        Config {
+            local_ipv4,
+            local_ipv6,
+            tunnel_ifindex: self.tunnel_ifindex,
+            event_sample: self.event_sample,
+            port: self.port,
+            source_port_first: self.source_ports.0,
+            source_port_last: self.source_ports.1,
+            decap_l3: u16::from(self.decap_l3),
+            _reserved: [0; 8],
+        }
+    }
+}
+
+/// The programs in the kernel.
+#[derive(Debug)]
+pub(super) struct Programs {
+    ebpf: Ebpf,
+}
+
+impl Programs {
+    /// Loads every program and pins it in the place of its predecessor. Maps that are pinned are used
+    /// as they are, the others are made.
+    pub(super) fn load(pins: &Pins, config: &DatapathConfig) -> Result<Self, Error> {
+        let specs = spec::maps(&config.capacity);
+        let globals = config.encode();
+        let mut loader = EbpfLoader::new();
+        loader
+            .override_global(abi::CONFIG, &globals, true)
+            .default_map_pin_directory(pins.maps());
+        for spec in &specs {
+            if let Some(capacity) = spec.capacity {
+                loader.map_max_entries(spec.name, capacity);
+            }
+        }
+        let ebpf = loader.load(OBJECT).map_err(|source| Error::Object { source })?;
+        for spec in &specs {
+            let info = MapInfo::from_pin(pins.map(spec.name));
+            let info = info.map_err(|source| Error::Map {
+                operation: "open",
+                map: spec.name,
+                source,
+            })?;
+            spec.check(&info)?;
+        }
+
+        let mut programs = Self { ebpf };
+        for name in program::ALL {
+            programs.load_one(pins, name)?;
+        }
+        Ok(programs)
+    }
+
+    /// One of the loaded programs.
+    pub(super) fn get(&mut self, program: Program) -> Result<&mut SchedClassifier, Error> {
+        self.classifier(program_name(program))
+    }
+
+    fn load_one(&mut self, pins: &Pins, name: &'static str) -> Result<(), Error> {
+        let classifier = self.classifier(name)?;
+        classifier.load().map_err(|source| Error::Program {
+            operation: "load",
+            program: name,
+            source,
+        })?;
+        let path = pins.program(name);
+        if path.exists() {
+            fs::remove_file(&path).map_err(file("remove", &path))?;
+        }
+        classifier.pin(&path).map_err(|source| Error::Pin { path, source })
+    }
+
+    fn classifier(&mut self, name: &'static str) -> Result<&mut SchedClassifier, Error> {
+        let program = self.ebpf.program_mut(name);
+        program
+            .and_then(|program| program.try_into().ok())
+            .ok_or(Error::NoProgram { program: name })
+    }
+}
+
+/// A program's name in the object.
+pub fn program_name(program: Program) -> &'static str {
+    match program {
+        Program::FromContainer => program::FROM_CONTAINER,
+        Program::FromUnderlay => program::FROM_UNDERLAY,
+        Program::FromTunnel => program::FROM_TUNNEL,
+    }
+}

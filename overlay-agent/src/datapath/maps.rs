@@ -1,0 +1,242 @@
+//! Every table of the data plane, opened once and typed.
+
+use std::net::IpAddr;
+
+use aya::maps::{HashMap, LpmTrie, Map, MapData, MapError, lpm_trie};
+use ipnet::IpNet;
+use nix::libc;
+use overlay_common::{
+    abi::map,
+    address::Address,
+    endpoint::{Endpoint, EndpointKey},
+    interface::Interface,
+    network::Network,
+    peer::Peer,
+    route::{BlockKey, Route},
+};
+
+use super::{Error, Pins, error::map_errno, table};
+use crate::{
+    control::{Key, Row, Table},
+    model::{PeerId, Vni},
+};
+
+/// The tables of one generation.
+#[derive(Debug)]
+pub(super) struct Maps {
+    endpoint: HashMap<MapData, EndpointKey, Endpoint>,
+    interface: HashMap<MapData, u32, Interface>,
+    route: HashMap<MapData, EndpointKey, Route>,
+    block: LpmTrie<MapData, BlockKey, Route>,
+    peer: HashMap<MapData, u32, Peer>,
+    peer_address: HashMap<MapData, Address, u32>,
+    network: HashMap<MapData, u32, Network>,
+}
+
+impl Maps {
+    /// Opens the pinned tables.
+    pub(super) fn open(pins: &Pins) -> Result<Self, Error> {
+        Ok(Self {
+            endpoint: open(pins, map::ENDPOINT)?,
+            interface: open(pins, map::INTERFACE)?,
+            route: open(pins, map::ROUTE)?,
+            block: open(pins, map::BLOCK)?,
+            peer: open(pins, map::PEER)?,
+            peer_address: open(pins, map::PEER_BY_ADDR)?,
+            network: open(pins, map::NETWORK)?,
+        })
+    }
+
+    /// Inserts or overwrites one entry.
+    pub(super) fn put(&mut self, row: &Row) -> Result<(), Error> {
+        match row {
+            Row::Peer(PeerId(id), entry) => {
+                self.peer.insert(id, table::peer::encode(entry), 0)
+            }
+            Row::PeerAddress(address, peer) => {
+                let (key, value) = table::peer_address::encode(*address, *peer);
+                self.peer_address.insert(key, value, 0)
+            }
+            Row::Network(vni, entry) => {
+                self.network.insert(u32::from(*vni), table::network::encode(entry), 0)
+            }
+            Row::Route(place, entry) => {
+                self.route.insert(table::place_key(*place), table::route::encode(entry), 0)
+            }
+            Row::Block(vni, block, entry) => {
+                let key = table::block::encode(*vni, *block);
+                self.block.insert(&key, table::route::encode(entry), 0)
+            }
+            Row::Interface(ifindex, entry) => {
+                self.interface.insert(ifindex, table::interface::encode(entry), 0)
+            }
+            Row::Endpoint(place, entry) => {
+                self.endpoint.insert(table::place_key(*place), table::endpoint::encode(entry), 0)
+            }
+        }
+        .map_err(failed("write", row.key().table()))
+    }
+
+    /// Removes one entry; that it was not there is no error.
+    pub(super) fn remove(&mut self, key: &Key) -> Result<(), Error> {
+        let removed = match key {
+            Key::Peer(PeerId(id)) => self.peer.remove(id),
+            Key::PeerAddress(address) => self.peer_address.remove(&(*address).into()),
+            Key::Network(vni) => self.network.remove(&(*vni).into()),
+            Key::Route(place) => self.route.remove(&table::place_key(*place)),
+            Key::Block(vni, block) => self.block.remove(&table::block::encode(*vni, *block)),
+            Key::Interface(ifindex) => self.interface.remove(ifindex),
+            Key::Endpoint(place) => self.endpoint.remove(&table::place_key(*place)),
+        };
+        match removed {
+            Err(error) if map_errno(&error) == Some(libc::ENOENT) => Ok(()),
+            result => result.map_err(failed("clear", key.table())),
+        }
+    }
+
+    /// Reads one entry.
+    pub(super) fn get(&self, key: &Key) -> Result<Option<Row>, Error> {
+        let table = key.table();
+        Ok(match *key {
+            Key::Peer(id) => found(self.peer.get(&id.0, 0), table)?
+                .map(|value| Row::Peer(id, table::peer::decode(&value))),
+            Key::PeerAddress(address) => found(self.peer_address.get(&address.into(), 0), table)?
+                .map(|value| Row::PeerAddress(address, PeerId(value))),
+            Key::Network(vni) => found(self.network.get(&vni.into(), 0), table)?
+                .map(|value| Row::Network(vni, table::network::decode(&value))),
+            Key::Route(place) => found(self.route.get(&table::place_key(place), 0), table)?
+                .map(|value| Row::Route(place, table::route::decode(&value))),
+            Key::Block(vni, block) => self.block(vni, block)?,
+            Key::Interface(ifindex) => found(self.interface.get(&ifindex, 0), table)?
+                .and_then(|value| table::interface::decode(&value))
+                .map(|entry| Row::Interface(ifindex, entry)),
+            Key::Endpoint(place) => found(self.endpoint.get(&table::place_key(place), 0), table)?
+                .map(|value| Row::Endpoint(place, table::endpoint::decode(&value))),
+        })
+    }
+
+    /// The longest block around an address, as the programs look it up.
+    pub(super) fn block_around(&self, vni: Vni, address: IpAddr) -> Result<Option<Row>, Error> {
+        let key = BlockKey::new(vni.into(), address.into());
+        let key = lpm_trie::Key::new(BlockKey::BITS, key);
+        if found(self.block.get(&key, 0), Table::Block)?.is_none() {
+            return Ok(None);
+        }
+        let longest = IpNet::from(address).max_prefix_len();
+        for length in (0..=longest).rev() {
+            let block = IpNet::new(address, length).map(|block| block.trunc());
+            let Ok(block) = block else { continue };
+            if let Some(row) = self.block(vni, block)? {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Every entry of a table that means something.
+    pub(super) fn rows(&self, table: Table, visit: &mut dyn FnMut(Row)) -> Result<(), Error> {
+        match table {
+            Table::Peer => visit_all(self.peer.iter(), table, |id, value| {
+                visit(Row::Peer(PeerId(id), table::peer::decode(&value)));
+            }),
+            Table::PeerAddress => visit_all(self.peer_address.iter(), table, |key, value| {
+                let (address, id) = table::peer_address::decode(key, value);
+                visit(Row::PeerAddress(address, id));
+            }),
+            Table::Network => visit_all(self.network.iter(), table, |vni, value| {
+                if let Ok(vni) = Vni::try_from(vni) {
+                    visit(Row::Network(vni, table::network::decode(&value)));
+                }
+            }),
+            Table::Route => visit_all(self.route.iter(), table, |key, value| {
+                if let Some(place) = table::place(&key) {
+                    visit(Row::Route(place, table::route::decode(&value)));
+                }
+            }),
+            Table::Block => visit_all(self.block.iter(), table, |key, value| {
+                if let Some((vni, block)) = table::block::decode(&key) {
+                    visit(Row::Block(vni, block, table::route::decode(&value)));
+                }
+            }),
+            Table::Interface => visit_all(self.interface.iter(), table, |ifindex, value| {
+                if let Some(entry) = table::interface::decode(&value) {
+                    visit(Row::Interface(ifindex, entry));
+                }
+            }),
+            Table::Endpoint => visit_all(self.endpoint.iter(), table, |key, value| {
+                if let Some(place) = table::place(&key) {
+                    visit(Row::Endpoint(place, table::endpoint::decode(&value)));
+                }
+            }),
+        }
+    }
+
+    /// A lookup with a block's own prefix finds it or a wider one. It was the block itself unless a
+    /// lookup one bit shorter finds the same; only then all keys have to be looked at.
+    fn block(&self, vni: Vni, block: IpNet) -> Result<Option<Row>, Error> {
+        let wanted = table::block::encode(vni, block);
+        let Some(value) = found(self.block.get(&wanted, 0), Table::Block)? else {
+            return Ok(None);
+        };
+        let row = Row::Block(vni, block, table::route::decode(&value));
+        let shorter = lpm_trie::Key::new(wanted.prefix_len() - 1, wanted.data());
+        if found(self.block.get(&shorter, 0), Table::Block)? != Some(value) {
+            return Ok(Some(row));
+        }
+        for key in self.block.keys() {
+            let key = key.map_err(failed("read", Table::Block))?;
+            if key.prefix_len() == wanted.prefix_len() && key.data() == wanted.data() {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The map that holds a table.
+pub fn map_name(table: Table) -> &'static str {
+    match table {
+        Table::Peer => map::PEER,
+        Table::PeerAddress => map::PEER_BY_ADDR,
+        Table::Network => map::NETWORK,
+        Table::Route => map::ROUTE,
+        Table::Block => map::BLOCK,
+        Table::Interface => map::INTERFACE,
+        Table::Endpoint => map::ENDPOINT,
+    }
+}
+
+/// Opens a pinned map as what it should be.
+pub(super) fn open<M>(pins: &Pins, map: &'static str) -> Result<M, Error>
+where
+    M: TryFrom<Map, Error = MapError>,
+{
+    MapData::from_pin(pins.map(map))
+        .and_then(Map::from_map_data)
+        .and_then(M::try_from)
+        .map_err(|source| Error::Map { operation: "open", map, source })
+}
+
+fn visit_all<K, V>(
+    entries: impl Iterator<Item = Result<(K, V), MapError>>,
+    table: Table,
+    mut visit: impl FnMut(K, V),
+) -> Result<(), Error> {
+    for entry in entries {
+        let (key, value) = entry.map_err(failed("read", table))?;
+        visit(key, value);
+    }
+    Ok(())
+}
+
+fn found<V>(value: Result<V, MapError>, table: Table) -> Result<Option<V>, Error> {
+    match value {
+        Ok(value) => Ok(Some(value)),
+        Err(MapError::KeyNotFound) => Ok(None),
+        Err(error) => Err(failed("read", table)(error)),
+    }
+}
+
+fn failed(operation: &'static str, table: Table) -> impl FnOnce(MapError) -> Error {
+    move |source| Error::Map { operation, map: map_name(table), source }
+}

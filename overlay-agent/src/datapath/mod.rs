@@ -1,0 +1,32 @@
+//! The BPF programs and maps: loading, attaching, pinning, reading and writing them. The only place
+//! that knows how the maps are laid out.
+//!
+//! Implements what `control` asks of a data plane. Decides nothing: which entries and hooks there
+//! should be is decided there.
+
+mod attach;
+mod counters;
+mod error;
+mod events;
+mod features;
+mod kernel;
+mod load;
+mod maps;
+mod object;
+mod pins;
+mod spec;
+mod table;
+mod uninstall;
+
+pub use counters::{Counters, MapUse, Total, map_uses};
+pub use error::Error;
+pub use events::{DropEvent, DropEvents};
+pub use features::{AttachMode, Features, Missing};
+pub use kernel::{KernelDatapath, KernelInspector};
+pub use load::{DatapathConfig, program_name};
+pub use maps::map_name;
+pub use pins::{Pins, is_mounted};
+pub use spec::Capacity;
+pub use uninstall::{Removed, uninstall};
+
+

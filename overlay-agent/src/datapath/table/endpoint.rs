@@ -1,0 +1,24 @@
+//! `ENDPOINT`: the way into each container of this node.
+
+use overlay_common::endpoint::Endpoint;
+
+use crate::model::{EndpointEntry, MacAddress};
+
+/// As the map holds it.
+pub(in crate::datapath) fn encode(entry: &EndpointEntry) -> Endpoint {
+    Endpoint {
+        ifindex: entry.ifindex,
+        mtu: entry.mtu,
+        mac: entry.mac.0,
+        _reserved: [0; 2],
+    }
+}
+
+/// As the agent knows it.
+pub(in crate::datapath) fn decode(value: &Endpoint) -> EndpointEntry {
+    EndpointEntry {
+        ifindex: value.ifindex,
+        mac: MacAddress(value.mac),
+        mtu: value.mtu,
+    }
+}

@@ -1,0 +1,25 @@
+//! `NETWORK`: what a node knows of a network.
+
+use overlay_common::network::Network;
+
+use super::{address_or_none, optional_address};
+use crate::model::NetworkEntry;
+
+/// As the map holds it.
+pub(in crate::datapath) fn encode(entry: &NetworkEntry) -> Network {
+    Network {
+        gateway_ipv4: optional_address(entry.gateway_ipv4),
+        gateway_ipv6: optional_address(entry.gateway_ipv6),
+        mtu: entry.mtu,
+        _reserved: 0,
+    }
+}
+
+/// As the agent knows it.
+pub(in crate::datapath) fn decode(value: &Network) -> NetworkEntry {
+    NetworkEntry {
+        gateway_ipv4: address_or_none(value.gateway_ipv4),
+        gateway_ipv6: address_or_none(value.gateway_ipv6),
+        mtu: value.mtu,
+    }
+}

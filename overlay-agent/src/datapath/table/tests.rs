@@ -1,0 +1,123 @@
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{
+    Encap, EndpointEntry, InterfaceEntry, NetworkEntry, PeerEntry, PeerId, RouteEntry,
+};
+
+/// Any address but `::`, which stands for none, and the IPv4 addresses spelt as IPv6.
+fn address() -> impl Strategy<Value = IpAddr> {
+    let v4 = any::<u32>().prop_map(|bits| IpAddr::V4(Ipv4Addr::from(bits)));
+    let v6 = any::<u128>().prop_map(|bits| IpAddr::V6(Ipv6Addr::from(bits)));
+    let is_plain = |address: &IpAddr| match address {
+        IpAddr::V4(_) => true,
+        IpAddr::V6(v6) => !v6.is_unspecified() && v6.to_ipv4_mapped().is_none(),
+    };
+    prop_oneof![v4, v6].prop_filter("one spelling", is_plain)
+}
+
+fn vni() -> impl Strategy<Value = Vni> {
+    (1_u32..1 << 24).prop_map(|number| Vni::try_from(number).unwrap())
+}
+
+fn mac() -> impl Strategy<Value = MacAddress> {
+    let nonzero = any::<[u8; 6]>().prop_filter("no mac", |bytes| bytes != &[0; 6]);
+    nonzero.prop_map(MacAddress)
+}
+
+fn net() -> impl Strategy<Value = IpNet> {
+    (address(), 0_u8..=128).prop_map(|(address, length)| {
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        IpNet::new(address, length % (longest + 1)).unwrap().trunc()
+    })
+}
+
+proptest! {
+    #[test]
+    fn peers_survive(
+        (local, remote, next_hop) in (address(), address(), prop::option::of(address())),
+        ifindex: u32,
+        mtu: u32,
+        encap in prop_oneof![Just(Encap::Native), Just(Encap::Device)],
+    ) {
+        let entry = PeerEntry { local, remote, next_hop, ifindex, mtu, encap };
+        prop_assert_eq!(peer::decode(&peer::encode(&entry)), entry);
+    }
+
+    #[test]
+    fn peer_addresses_survive(address in address(), number: u32) {
+        let (key, value) = peer_address::encode(address, PeerId(number));
+        prop_assert_eq!(peer_address::decode(key, value), (address, PeerId(number)));
+    }
+
+    #[test]
+    fn networks_survive(
+        gateway_ipv4 in prop::option::of(address()),
+        gateway_ipv6 in prop::option::of(address()),
+        mtu: u32,
+    ) {
+        let entry = NetworkEntry { gateway_ipv4, gateway_ipv6, mtu };
+        prop_assert_eq!(network::decode(&network::encode(&entry)), entry);
+    }
+
+    #[test]
+    fn routes_survive(
+        (vni, address) in (vni(), address()),
+        number: u32,
+        mac in prop::option::of(mac()),
+    ) {
+        let at = Place { vni, address };
+        let entry = RouteEntry { peer: PeerId(number), mac };
+        prop_assert_eq!(place(&place_key(at)), Some(at));
+        prop_assert_eq!(route::decode(&route::encode(&entry)), entry);
+    }
+
+    #[test]
+    fn blocks_survive(vni in vni(), net in net()) {
+        prop_assert_eq!(block::decode(&block::encode(vni, net)), Some((vni, net)));
+    }
+
+    #[test]
+    fn interfaces_survive(
+        vni in vni(),
+        ipv4 in prop::option::of(address()),
+        ipv6 in prop::option::of(address()),
+        mac in mac(),
+    ) {
+        let entry = InterfaceEntry { vni, ipv4, ipv6, mac };
+        prop_assert_eq!(interface::decode(&interface::encode(&entry)), Some(entry));
+    }
+
+    #[test]
+    fn endpoints_survive(ifindex: u32, mtu: u32, mac in mac()) {
+        let entry = EndpointEntry { ifindex, mac, mtu };
+        prop_assert_eq!(endpoint::decode(&endpoint::encode(&entry)), entry);
+    }
+
+    #[test]
+    fn no_block_key_is_misread(prefix in 0_u32..200, vni: [u8; 4], bytes: [u8; 16]) {
+        let key = aya::maps::lpm_trie::Key::new(
+            prefix,
+            overlay_common::route::BlockKey { vni, address: bytes },
+        );
+        if let Some((vni, net)) = block::decode(&key) {
+            let again = block::encode(vni, net);
+            prop_assert_eq!(again.prefix_len(), prefix);
+            prop_assert_eq!(again.data(), key.data());
+        }
+    }
+}
+
+#[test]
+fn a_block_of_ipv4_is_a_long_prefix_of_its_mapped_address() {
+    let vni = Vni::try_from(0x01_0203).unwrap();
+
+    let key = block::encode(vni, "10.1.0.64/26".parse().unwrap());
+
+    assert_eq!(key.prefix_len(), 32 + 96 + 26);
+    assert_eq!(key.data().vni, [0, 1, 2, 3]);
+    assert_eq!(key.data().address, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 1, 0, 64]);
+}

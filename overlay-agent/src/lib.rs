@@ -1,0 +1,15 @@
+//! The agent and the command line of `overlay`.
+//!
+//! `cli → agent → {control, datapath, netlink, api} → model`: nothing imports `agent` or `cli`, only
+//! `datapath` knows the layout of maps, and `control` decides without doing.
+
+#![forbid(unsafe_code)]
+
+pub mod agent;
+pub mod api;
+pub mod cli;
+pub mod control;
+pub mod datapath;
+pub mod model;
+pub mod netlink;
+pub mod settings;

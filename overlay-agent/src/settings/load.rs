@@ -1,0 +1,180 @@
+//! From a file to checked settings.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf, absolute},
+};
+
+use super::{
+    DEFAULT_FILE, Settings, SettingsError, datapath,
+    endpoint::{self, EndpointFile},
+    network, node,
+    problem::{Place, Problem, Refusal, names},
+    typed,
+};
+use crate::model::{Desired, Node};
+
+impl Settings {
+    /// Reads and checks a configuration: `config`, or [`DEFAULT_FILE`].
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its key or line and the way out.
+    pub fn load(
+        config: Option<&Path>,
+        data_dir: impl Into<PathBuf>,
+        run_dir: impl Into<PathBuf>,
+    ) -> Result<Self, SettingsError> {
+        let path = config.unwrap_or(Path::new(DEFAULT_FILE));
+        let text = fs::read_to_string(path).map_err(|source| {
+            let path = path.to_owned();
+            if config.is_none() && source.kind() == io::ErrorKind::NotFound {
+                SettingsError::NoFile { path }
+            } else {
+                SettingsError::Read { path, source }
+            }
+        })?;
+        Self::parse(&text, path, data_dir, run_dir)
+    }
+
+    /// Checks the text of a configuration. `path` is told in errors, and files of endpoints are
+    /// looked for beside it.
+    ///
+    /// # Errors
+    /// As for [`Settings::load`].
+    pub fn parse(
+        text: &str,
+        path: &Path,
+        data_dir: impl Into<PathBuf>,
+        run_dir: impl Into<PathBuf>,
+    ) -> Result<Self, SettingsError> {
+        let typed: Option<typed::File> = serde_yaml::from_str(text).map_err(|source| {
+            let path = path.to_owned();
+            SettingsError::Syntax { path, source }
+        })?;
+        let typed = typed.ok_or_else(|| SettingsError::Empty {
+            path: path.to_owned(),
+        })?;
+        let node = match &typed.node {
+            Some(node) => node.clone(),
+            None => host_name()?,
+        };
+        let files = read_endpoint_files(&typed.cluster.nodes, path)?;
+        let directories = [
+            make_absolute(data_dir.into())?,
+            make_absolute(run_dir.into())?,
+        ];
+        check(typed, node, &files, directories).map_err(|refusal| refused(refusal, path))
+    }
+}
+
+fn host_name() -> Result<String, SettingsError> {
+    let name = nix::unistd::gethostname();
+    let name = name.map_err(|source| SettingsError::HostName { source })?;
+    Ok(name.to_string_lossy().into_owned())
+}
+
+fn make_absolute(path: PathBuf) -> Result<PathBuf, SettingsError> {
+    absolute(&path).map_err(|source| SettingsError::Directory { path, source })
+}
+
+fn read_endpoint_files(
+    nodes: &[typed::Node],
+    config: &Path,
+) -> Result<Vec<EndpointFile>, SettingsError> {
+    let beside = config.parent().unwrap_or(Path::new(""));
+    let mut files = Vec::new();
+    for (index, node) in nodes.iter().enumerate() {
+        let Some(named) = &node.endpoints_from else {
+            continue;
+        };
+        let path = beside.join(named);
+        match fs::read_to_string(&path) {
+            Ok(text) => files.push(EndpointFile {
+                node: index,
+                path,
+                text,
+            }),
+            Err(source) => {
+                let node = node.name.clone();
+                return Err(SettingsError::ReadEndpoints { node, path, source });
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn refused(refusal: Refusal, path: &Path) -> SettingsError {
+    let source = refusal.problem;
+    match refusal.place {
+        Place::Key(key) => SettingsError::Refused {
+            path: path.to_owned(),
+            key,
+            source,
+        },
+        Place::Line { path, line } => SettingsError::RefusedLine { path, line, source },
+    }
+}
+
+fn check(
+    typed: typed::File,
+    node: String,
+    files: &[EndpointFile],
+    [data_dir, run_dir]: [PathBuf; 2],
+) -> Result<Settings, Refusal> {
+    let port = datapath::port(typed.datapath.port)?;
+    let event_sample = datapath::event_sample(typed.events.sample)?;
+    let audit_interval = datapath::audit_interval(typed.audit_interval)?;
+    let desired = desired(typed.cluster, node.clone(), files)?;
+    Ok(Settings {
+        limits: datapath::limits(&typed.datapath.limits, &desired)?,
+        encap: typed.datapath.encap,
+        node,
+        desired,
+        port,
+        event_sample,
+        audit_interval,
+        data_dir,
+        run_dir,
+    })
+}
+
+fn desired(
+    cluster: typed::Cluster,
+    this: String,
+    files: &[EndpointFile],
+) -> Result<Desired, Refusal> {
+    let node::Addresses {
+        addresses,
+        overhead,
+    } = node::addresses(&cluster.nodes)?;
+    if !cluster.nodes.iter().any(|node| node.name == this) {
+        let known = names(cluster.nodes.iter().map(|node| node.name.as_str()));
+        return Err(Problem::NotANode { name: this, known }.at_key("node"));
+    }
+    let networks = network::check_all(&cluster.networks, overhead)?;
+    let by_name: BTreeMap<_, _> = networks
+        .iter()
+        .map(|network| (network.name.as_str(), network))
+        .collect();
+    let blocks = node::blocks(&cluster.nodes, &by_name)?;
+    let endpoints = endpoint::check_all(&cluster.nodes, files, &by_name)?;
+    let parts = addresses.into_iter().zip(blocks).zip(endpoints);
+    let mut nodes: Vec<Node> = cluster
+        .nodes
+        .into_iter()
+        .zip(parts)
+        .map(|(typed, ((address, blocks), endpoints))| Node {
+            name: typed.name,
+            address,
+            blocks,
+            endpoints,
+        })
+        .collect();
+    nodes.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Desired {
+        this,
+        nodes,
+        networks,
+    })
+}

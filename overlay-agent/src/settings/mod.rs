@@ -1,0 +1,65 @@
+//! The agent's configuration: the YAML file as typed, then checked and ready for use.
+//!
+//! Only [`Settings::load`] touches the file system; nothing here looks at the kernel.
+
+mod datapath;
+mod duration;
+mod endpoint;
+mod error;
+mod load;
+mod name;
+mod network;
+mod node;
+mod problem;
+#[cfg(test)]
+mod tests;
+mod typed;
+
+use std::{path::PathBuf, time::Duration};
+
+pub use error::SettingsError;
+pub use name::check_name;
+pub use problem::Problem;
+
+use crate::model::{Desired, Encap};
+
+/// Where the configuration is when nobody names another file.
+pub const DEFAULT_FILE: &str = "/etc/overlay/agent.yaml";
+
+/// A configuration that was checked: whatever can be refused from the file alone has been.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Settings {
+    /// This node's name; it is one of `desired.nodes`.
+    pub node: String,
+    /// Nodes and networks.
+    pub desired: Desired,
+    /// How packets are encapsulated, as wished.
+    pub encap: Encap,
+    /// UDP port of VXLAN.
+    pub port: u16,
+    /// How many entries each map has room for.
+    pub limits: Limits,
+    /// One of this many drops of a reason becomes an event; 0: none.
+    pub event_sample: u32,
+    /// Time between audits.
+    pub audit_interval: Duration,
+    /// What must survive a reboot; absolute.
+    pub data_dir: PathBuf,
+    /// Socket and pins; absolute.
+    pub run_dir: PathBuf,
+}
+
+/// How many entries each map has room for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Addresses of this node's endpoints; an endpoint with two addresses takes two.
+    pub endpoints: u32,
+    /// Exact addresses of other nodes.
+    pub routes: u32,
+    /// Blocks of other nodes.
+    pub blocks: u32,
+    /// Other nodes.
+    pub peers: u32,
+    /// Networks.
+    pub networks: u32,
+}

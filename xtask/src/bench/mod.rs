@@ -1,0 +1,68 @@
+//! `cargo xtask bench`: overlay beside plain hosts and beside the kernel's own overlay, in one run.
+
+mod case;
+mod density;
+pub(crate) mod interruption;
+mod load;
+mod machine;
+mod measure;
+mod progress;
+pub(crate) mod report;
+mod statistics;
+mod subject;
+mod suite;
+
+use anyhow::Result;
+use overlay_tests::{Binaries, binaries};
+
+pub(crate) use self::{
+    case::Case,
+    measure::Route,
+    progress::Progress,
+    subject::{Name, Subject},
+    suite::Suite,
+};
+use crate::build::{self, Need};
+
+/// What `cargo xtask bench` is asked to do.
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    part: Option<Part>,
+    #[command(flatten)]
+    suite: suite::Options,
+}
+
+#[derive(clap::Subcommand)]
+enum Part {
+    /// Measure thousands of endpoints on one host, and a million remote ones.
+    Density(density::Options),
+    /// Play one end of a request and response measurement.
+    #[command(hide = true)]
+    Load(load::Options),
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    match &options.part {
+        None => suite::run(&options.suite),
+        Some(Part::Density(options)) => density::run(options),
+        Some(Part::Load(options)) => load::run(options),
+    }
+}
+
+/// Packages that the testbed's programs come from.
+pub(crate) const PACKAGES: [&str; 4] = ["ethtool", "iperf3", "iproute2", "iputils-ping"];
+
+/// The agent and its command line: freshly built, or those that `OVERLAY_BINARIES` names.
+pub(crate) fn build(need: &Need) -> Result<Binaries> {
+    if std::env::var_os(binaries::VARIABLE).is_some() {
+        return Binaries::find();
+    }
+    build::ebpf(need)?;
+    let built = build::agent()?;
+    Ok(Binaries {
+        agent: built.agent,
+        cli: built.cli,
+    })
+}

@@ -1,0 +1,204 @@
+//! The suites: what each runs, and where.
+
+use std::{
+    fmt,
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use super::tally::Tally;
+use crate::{process, vm, workspace};
+
+/// The kernels that the tests are run on besides this machine's own.
+pub(super) const KERNELS: [&str; 2] = ["6.1", "6.12"];
+
+/// Tests that run together.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Suite {
+    /// What needs neither a kernel nor root.
+    Unit,
+    /// Every eBPF program, packet by packet.
+    Program,
+    /// Hosts in network namespaces.
+    Netns,
+    /// The kernel of this version in a virtual machine.
+    Vm(&'static str),
+}
+
+impl Suite {
+    pub(super) fn needs_root(self) -> bool {
+        !matches!(self, Self::Unit)
+    }
+
+    pub(super) fn needs_agent(self) -> bool {
+        matches!(self, Self::Netns | Self::Vm(_))
+    }
+
+    /// Runs the suite, adding its results to `tally`.
+    ///
+    /// # Errors
+    ///
+    /// When a test fails, and when the suite cannot be built or run.
+    pub(super) fn run(self, filter: Option<&str>, tally: &mut Tally) -> Result<()> {
+        eprintln!("== {self}");
+        match self {
+            Self::Unit => unit(filter, tally),
+            Self::Program => single_threaded(&["program"], filter, tally),
+            Self::Netns => single_threaded(&netns()?, filter, tally),
+            Self::Vm(kernel) => in_vm(kernel, filter, tally),
+        }
+    }
+}
+
+impl fmt::Display for Suite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unit => f.write_str("unit"),
+            Self::Program => f.write_str("program"),
+            Self::Netns => f.write_str("netns"),
+            Self::Vm(kernel) => write!(f, "vm with Linux {kernel}"),
+        }
+    }
+}
+
+fn unit(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
+    let libraries = [
+        "--lib",
+        "--package=overlay-common",
+        "--package=overlay-ebpf",
+        "--package=overlay-agent",
+        "--package=overlay-tests",
+    ];
+    let programs = ["--bins", "--package=overlay-agent", "--package=xtask"];
+    let libraries = cargo_test(&libraries, &[], filter, tally);
+    let programs = cargo_test(&programs, &[], filter, tally);
+    libraries.and(programs)
+}
+
+/// Runs test programs of overlay-tests whose tests share the machine's network.
+fn single_threaded(
+    names: &[impl AsRef<str>],
+    filter: Option<&str>,
+    tally: &mut Tally,
+) -> Result<()> {
+    let mut what = vec!["--package=overlay-tests"];
+    for name in names {
+        must_exist(name.as_ref())?;
+        what.extend(["--test", name.as_ref()]);
+    }
+    cargo_test(&what, &["--test-threads=1"], filter, tally)
+}
+
+/// The test programs of overlay-tests that want a network: all without a suite of their own.
+fn netns() -> Result<Vec<String>> {
+    let mut names = test_programs()?;
+    names.retain(|name| name != "program" && name != "vm");
+    if !names.iter().any(|name| name == "netns") {
+        // Asking for it says that it is not there.
+        names.push("netns".to_owned());
+    }
+    Ok(names)
+}
+
+fn in_vm(kernel: &str, filter: Option<&str>, tally: &mut Tally) -> Result<()> {
+    must_exist("vm")?;
+    let program = built("vm")?;
+    let mut command = vec![program.into_os_string(), "--test-threads=1".into()];
+    command.extend(filter.map(Into::into));
+    let guest = vm::Guest::new(kernel, command).in_directory(workspace::root().join("tests"));
+    let code = vm::boot(&guest, &mut |line| tally.add_line(line))?;
+    ensure!(code == 0, "the tests ended with exit code {code}");
+    Ok(())
+}
+
+fn cargo_test(
+    what: &[&str],
+    to_tests: &[&str],
+    filter: Option<&str>,
+    tally: &mut Tally,
+) -> Result<()> {
+    let mut cargo = workspace::cargo();
+    cargo
+        .args(["test", "--no-fail-fast"])
+        .args(what)
+        .arg("--")
+        .args(to_tests)
+        .args(filter);
+    tallied(cargo, tally)
+}
+
+/// Runs `command`, passing its output on and adding up the results in it.
+fn tallied(mut command: Command, tally: &mut Tally) -> Result<()> {
+    let shown = process::shown(&command);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("start `{shown}`"))?;
+    let stdout = child.stdout.take().context("the output has no pipe")?;
+    for line in BufReader::new(stdout).split(b'\n') {
+        let line = line.with_context(|| format!("read the output of `{shown}`"))?;
+        let line = String::from_utf8_lossy(&line);
+        println!("{line}");
+        tally.add_line(&line);
+    }
+    let status = child
+        .wait()
+        .with_context(|| format!("wait for `{shown}`"))?;
+    ensure!(status.success(), "`{shown}` failed ({status})");
+    Ok(())
+}
+
+/// Checks that overlay-tests has the test program `name`.
+fn must_exist(name: &str) -> Result<()> {
+    ensure!(
+        test_programs()?.iter().any(|program| program == name),
+        "overlay-tests has no test program `{name}` (a [[test]] in tests/Cargo.toml)"
+    );
+    Ok(())
+}
+
+/// The names of all test programs of overlay-tests.
+fn test_programs() -> Result<Vec<String>> {
+    let mut cargo = workspace::cargo();
+    cargo.args(["metadata", "--no-deps", "--format-version=1"]);
+    let metadata: Value = serde_json::from_str(&process::output(cargo)?)
+        .context("read what `cargo metadata` wrote")?;
+    let targets = list(&metadata["packages"])
+        .filter(|package| package["name"] == "overlay-tests")
+        .flat_map(|package| list(&package["targets"]));
+    let tests = targets.filter(|target| list(&target["kind"]).any(|kind| kind == "test"));
+    let names = tests.filter_map(|target| target["name"].as_str());
+    Ok(names.map(str::to_owned).collect())
+}
+
+/// Builds the test program `name` of overlay-tests and returns its path.
+fn built(name: &str) -> Result<PathBuf> {
+    let mut cargo = workspace::cargo();
+    cargo
+        .args([
+            "test",
+            "--no-run",
+            "--package=overlay-tests",
+            "--test",
+            name,
+        ])
+        .arg("--message-format=json-render-diagnostics")
+        .stderr(Stdio::inherit());
+    let messages = process::output(cargo)?;
+    let mut programs = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["target"]["name"] == name)
+        .filter_map(|message| message["executable"].as_str().map(PathBuf::from));
+    programs
+        .next_back()
+        .with_context(|| format!("cargo built no test program `{name}`"))
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
