@@ -99,7 +99,7 @@ impl Fixture {
             port: PORT,
             source_port_first: 32768,
             source_port_last: 60999,
-            decap_l3: 1,
+            decap_l3: u16::from(can_mix_families()),
             _reserved: [0; 8],
         };
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bpf/overlay.o");
@@ -344,6 +344,15 @@ fn grown<T: Copy>(
         .map(|(counter, index)| (counter, after[index] - before[index]))
         .filter(|(_, packets)| *packets != 0)
         .collect()
+}
+
+/// Whether the kernel takes a packet of one family out of one of the other (Linux 6.3).
+pub(crate) fn can_mix_families() -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("read the release");
+    let mut numbers = release
+        .split('.')
+        .map(|number| number.parse::<u32>().expect("a number"));
+    (numbers.next(), numbers.next()) >= (Some(6), Some(3))
 }
 
 /// A directory of its own in the bpffs, which is mounted if the machine has none.

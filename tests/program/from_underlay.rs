@@ -9,7 +9,8 @@ use overlay_common::{
 use crate::{
     fixture::{
         Action, CLIENT, CLIENT_MAC, CLIENT_V6, Fixture, LOCAL_VTEP, LOCAL_VTEP_V6, NOBODY,
-        OTHER_VNI, PEER_VTEP, PEER_VTEP_V6, PORT, REMOTE, REMOTE_V6, VNI,
+        OTHER_VNI, Outcome, PEER_VTEP, PEER_VTEP_V6, PORT, REMOTE, REMOTE_V6, VNI,
+        can_mix_families,
     },
     packet::{self, Ipv4, checksum, ethernet},
 };
@@ -55,21 +56,45 @@ fn from_peer_v6(frame: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_carried_packet_reaches_the_container_bare_whatever_the_families() {
+fn a_carried_packet_reaches_the_container_bare() {
     let mut fixture = Fixture::new();
-    for frame in [inner(0), inner_v6()] {
-        for packet in [from_peer(VNI, &frame), from_peer_v6(&frame)] {
-            let outcome = fixture.run(FROM_UNDERLAY, &packet);
+    for (frame, packet) in [
+        (inner(0), from_peer(VNI, &inner(0))),
+        (inner_v6(), from_peer_v6(&inner_v6())),
+    ] {
+        let outcome = fixture.run(FROM_UNDERLAY, &packet);
 
-            assert_eq!(outcome.action, Action::Redirect);
+        assert_bare(&outcome, &frame);
+    }
+}
+
+#[test]
+fn mixed_families_are_unwrapped_where_the_kernel_can_and_left_to_its_device_elsewhere() {
+    let mut fixture = Fixture::new();
+    for (frame, packet) in [
+        (inner_v6(), from_peer(VNI, &inner_v6())),
+        (inner(0), from_peer_v6(&inner(0))),
+    ] {
+        let outcome = fixture.run(FROM_UNDERLAY, &packet);
+
+        if can_mix_families() {
+            assert_bare(&outcome, &frame);
+        } else {
             assert_eq!(
-                (outcome.walks, outcome.reasons),
-                (vec![(Walk::Decapsulated, 1)], vec![])
+                (outcome.action, outcome.walks),
+                (Action::Pass, vec![(Walk::LeftToKernel, 1)])
             );
-            assert_eq!(outcome.packet[..6], CLIENT_MAC);
-            assert_eq!(outcome.packet[6..], frame[6..]);
+            assert_eq!(outcome.packet, packet);
         }
     }
+}
+
+fn assert_bare(outcome: &Outcome, frame: &[u8]) {
+    assert_eq!(outcome.action, Action::Redirect);
+    assert_eq!(outcome.walks, [(Walk::Decapsulated, 1)]);
+    assert_eq!(outcome.reasons, []);
+    assert_eq!(outcome.packet[..6], CLIENT_MAC);
+    assert_eq!(outcome.packet[6..], frame[6..]);
 }
 
 #[test]
@@ -231,7 +256,9 @@ fn congestion_on_the_underlay_reaches_the_receiver() {
     );
     let mut capable = inner_v6();
     capable[15] = 0x20;
-    let v6 = fixture.run(FROM_UNDERLAY, &carried(congested, PEER_VTEP, VNI, &capable));
+    let mut carried_v6 = from_peer_v6(&capable);
+    carried_v6[15] = 0x30;
+    let v6 = fixture.run(FROM_UNDERLAY, &carried_v6);
 
     assert_eq!(v4.walks, [(Walk::Decapsulated, 1)]);
     assert_eq!(v4.packet[15], 0b1011_1011);

@@ -18,7 +18,7 @@ use crate::{
 /// Packets for each program; `OVERLAY_TEST_PACKETS` changes it.
 fn rounds() -> u32 {
     let given = std::env::var("OVERLAY_TEST_PACKETS").ok();
-    given.map_or(500_000, |text| {
+    given.map_or(1_000_000, |text| {
         text.parse().expect("OVERLAY_TEST_PACKETS is a number")
     })
 }
