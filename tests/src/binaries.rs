@@ -41,7 +41,7 @@ impl Binaries {
         for program in [&found.agent, &found.cli] {
             ensure!(
                 program.is_file(),
-                "{} is not there: `cargo xtask build` makes it",
+                "{} is not there: `cargo xtask test` and `cargo xtask demo` build it",
                 program.display()
             );
         }

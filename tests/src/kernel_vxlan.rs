@@ -23,6 +23,15 @@ pub struct KernelNetwork {
     pub underlay_mtu: u32,
 }
 
+/// How a [`KernelHost`] finds what is not its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Search {
+    /// By the entries of [`KernelHost::add_remote`] alone.
+    Entries,
+    /// By asking everybody, and learning from what arrives.
+    Flood,
+}
+
 /// A machine with a bridge `br0` and a vxlan device `vxlan0` on it.
 #[derive(Clone, Debug)]
 pub struct KernelHost {
@@ -43,20 +52,45 @@ pub struct KernelContainer {
 }
 
 impl KernelHost {
-    /// Makes the devices on `machine`.
+    /// Makes the devices on `machine`. What is elsewhere is found by the entries of [`KernelHost::add_remote`].
     pub fn new(machine: &Machine, network: KernelNetwork) -> Result<Self> {
+        Self::make(machine, network, Search::Entries)
+    }
+
+    /// Makes the devices on `machine`. What is elsewhere is found as on one segment: questions and packets for
+    /// unknown MACs go to all `others`, by their underlay addresses, and answers are learned from.
+    pub fn flooding(
+        machine: &Machine,
+        network: KernelNetwork,
+        others: &[IpAddr],
+    ) -> Result<Self> {
+        let host = Self::make(machine, network, Search::Flood)?;
+        let entries: Vec<String> = others
+            .iter()
+            .map(|other| format!("fdb append 00:00:00:00:00:00 dev vxlan0 dst {other} self permanent"))
+            .collect();
+        machine.namespace.bridge(&entries)?;
+        Ok(host)
+    }
+
+    fn make(machine: &Machine, network: KernelNetwork, search: Search) -> Result<Self> {
         let local = machine.address();
-        let overhead = if local.is_ipv4() {
-            OVERHEAD_V4
+        let (overhead, checksums) = if local.is_ipv4() {
+            (OVERHEAD_V4, "")
         } else {
-            OVERHEAD_V6
+            // RFC 6935 allows tunnels to leave the sum out; this host has to be told that others do.
+            (OVERHEAD_V6, "udp6zerocsumrx")
+        };
+        let search = match search {
+            Search::Entries => "nolearning proxy l2miss l3miss",
+            Search::Flood => "learning",
         };
         let mtu = network.underlay_mtu - overhead;
         machine.namespace.ip(&[
             format!("link add br0 mtu {mtu} type bridge"),
             format!(
                 "link add vxlan0 mtu {mtu} type vxlan id {vni} local {local} dev {DEVICE} dstport {port} \
-                 nolearning proxy l2miss l3miss",
+                 {search} {checksums}",
                 vni = network.vni,
                 port = network.port,
             ),

@@ -9,7 +9,9 @@
 
 pub mod api;
 pub mod binaries;
+pub mod cluster;
 pub mod container;
+pub mod counters;
 pub mod host;
 pub mod interrupt;
 pub mod kernel_vxlan;
@@ -23,7 +25,9 @@ pub mod traffic;
 pub mod underlay;
 
 pub use binaries::Binaries;
+pub use cluster::Pair;
 pub use container::Container;
+pub use counters::Counters;
 pub use host::Host;
 pub use kernel_vxlan::KernelHost;
 pub use namespace::Namespace;

@@ -63,3 +63,26 @@ pub fn find(namespace: &Namespace, name: &str) -> Result<Link> {
         .find(|link| link.name == name)
         .with_context(|| format!("{} has no interface {name}", namespace.name()))
 }
+
+/// Packets that the interface `name` of `namespace` has received.
+pub fn received(namespace: &Namespace, name: &str) -> Result<u64> {
+    let json = namespace.exec("ip", &["-json", "-statistics", "link", "show", name])?;
+    let [row]: [Statistics; 1] = serde_json::from_str(&json)
+        .with_context(|| format!("reading the counters of {name} in {}", namespace.name()))?;
+    Ok(row.stats64.rx.packets)
+}
+
+#[derive(Deserialize)]
+struct Statistics {
+    stats64: BothWays,
+}
+
+#[derive(Deserialize)]
+struct BothWays {
+    rx: OneWay,
+}
+
+#[derive(Deserialize)]
+struct OneWay {
+    packets: u64,
+}

@@ -63,7 +63,9 @@ impl Owner {
     }
 
     fn connect(&mut self, attachment: &Attachment) -> Result<(), ApiError> {
-        self.reconciler.add(attachment).map_err(|error| refused(&error))?;
+        self.reconciler
+            .add(attachment)
+            .map_err(|error| refused(&error))?;
         self.store.save(attachment).map_err(|error| {
             if let Err(leftover) = self.reconciler.remove(attachment) {
                 let leftover: &dyn std::error::Error = &leftover;
@@ -75,18 +77,26 @@ impl Owner {
 
     fn unmake(&mut self, attachment: &Attachment) {
         let host_interface = &attachment.host_interface;
-        let removed =
-            self.reconciler.plumbing().remove(host_interface, attachment.host_ifindex);
+        let removed = self
+            .reconciler
+            .plumbing()
+            .remove(host_interface, attachment.host_ifindex);
         if let Err(error) = removed {
             let error: &dyn std::error::Error = &error;
-            warn!(error, interface = host_interface, "a half-made interface is left");
+            warn!(
+                error,
+                interface = host_interface,
+                "a half-made interface is left"
+            );
         }
     }
 
     fn plan(&self, request: &AttachRequest, namespace: NamespaceId) -> Result<Plan, ApiError> {
         check_name(&request.name)?;
         let desired = self.shared.desired();
-        let network = desired.network(&request.network).ok_or_else(|| self.no_network(request))?;
+        let network = desired
+            .network(&request.network)
+            .ok_or_else(|| self.no_network(request))?;
         let directory = self.shared.directory();
         if directory.named(&network.name, &request.name).is_some() {
             return Err(ApiError::conflict(format!(
@@ -104,19 +114,23 @@ impl Owner {
             ))
             .with_help("a namespace has one endpoint in a network; detach that one first"));
         }
-        self.check_namespace(request, namespace)?;
+        check_namespace(request, namespace)?;
 
         let tables = self.reconciler.tables();
         let listed_at = |place: Place| {
             let route = tables?.routes.get(&place)?;
             let peer = tables?.peers.get(&route.peer)?;
-            desired.nodes.iter().find(|node| node.address == peer.remote)
+            desired
+                .nodes
+                .iter()
+                .find(|node| node.address == peer.remote)
         };
         let own = |place: Place| {
             let this = desired.this_node()?;
-            let is_listed = this.endpoints.iter().any(|endpoint| {
-                endpoint.vni == place.vni && endpoint.address == place.address
-            });
+            let is_listed = this
+                .endpoints
+                .iter()
+                .any(|endpoint| endpoint.vni == place.vni && endpoint.address == place.address);
             is_listed.then_some(this)
         };
         let addresses = Addresses {
@@ -129,27 +143,19 @@ impl Owner {
         self.check_room(&directory, &chosen)?;
         let mac = choose_mac(request.mac, &chosen)?;
         let entry = tables.and_then(|tables| tables.networks.get(&network.vni));
-        let mtu = entry.map(|entry| entry.mtu).or(network.mtu).ok_or_else(|| {
-            ApiError::conflict(format!("network {} is not programmed yet", network.name))
-                .with_help("try again after the next audit, or run `overlay audit`")
-        })?;
-        Ok(Plan { network: network.clone(), chosen, mac, mtu })
-    }
-
-    fn check_namespace(
-        &self,
-        request: &AttachRequest,
-        namespace: NamespaceId,
-    ) -> Result<(), ApiError> {
-        let own = Namespace::current().map_err(|error| ApiError::internal(&error))?;
-        if own.id() == namespace {
-            return Err(ApiError::bad_request(format!(
-                "{} is the agent's own network namespace",
-                request.netns.display()
-            ))
-            .with_help("give the namespace of a container"));
-        }
-        Ok(())
+        let mtu = entry
+            .map(|entry| entry.mtu)
+            .or(network.mtu)
+            .ok_or_else(|| {
+                ApiError::conflict(format!("network {} is not programmed yet", network.name))
+                    .with_help("try again after the next audit, or run `overlay audit`")
+            })?;
+        Ok(Plan {
+            network: network.clone(),
+            chosen,
+            mac,
+            mtu,
+        })
     }
 
     fn check_room(
@@ -196,9 +202,24 @@ fn open_namespace(path: &Path) -> Result<Namespace, ApiError> {
     })
 }
 
+fn check_namespace(request: &AttachRequest, namespace: NamespaceId) -> Result<(), ApiError> {
+    let own = Namespace::current().map_err(|error| ApiError::internal(&error))?;
+    if own.id() != namespace {
+        return Ok(());
+    }
+    let path = request.netns.display();
+    Err(
+        ApiError::bad_request(format!("{path} is the agent's own network namespace"))
+            .with_help("give the namespace of a container"),
+    )
+}
+
 fn check_name(name: &str) -> Result<(), ApiError> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
-    let starts_well = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let starts_well = name
+        .bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_alphanumeric());
     if starts_well && name.len() <= LONGEST_NAME && name.bytes().all(is_allowed) {
         return Ok(());
     }
@@ -224,7 +245,10 @@ fn interface_wish(request: &AttachRequest, plan: &Plan, id: &str) -> InterfaceWi
     let is_own = |subnet: &ipnet::IpNet| {
         let v4 = chosen.ipv4.map(|(address, _)| address.into());
         let v6 = chosen.ipv6.map(|(address, _)| address.into());
-        [v4, v6].into_iter().flatten().any(|address: std::net::IpAddr| subnet.contains(&address))
+        [v4, v6]
+            .into_iter()
+            .flatten()
+            .any(|address: std::net::IpAddr| subnet.contains(&address))
     };
     InterfaceWish {
         netns: request.netns.clone(),
@@ -233,7 +257,13 @@ fn interface_wish(request: &AttachRequest, plan: &Plan, id: &str) -> InterfaceWi
         mtu: plan.mtu,
         ipv4: chosen.ipv4,
         ipv6: chosen.ipv6,
-        on_link: plan.network.subnets.iter().copied().filter(|subnet| !is_own(subnet)).collect(),
+        on_link: plan
+            .network
+            .subnets
+            .iter()
+            .copied()
+            .filter(|subnet| !is_own(subnet))
+            .collect(),
     }
 }
 
@@ -244,7 +274,9 @@ fn attachment(
     wish: &InterfaceWish,
     made: &MadeInterface,
 ) -> Attachment {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Attachment {
         id,
         name: request.name.clone(),
@@ -267,7 +299,10 @@ fn attachment(
 fn new_id() -> io::Result<String> {
     let mut bytes = [0_u8; 32];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    Ok(nibbles
+        .filter_map(|nibble| char::from_digit(nibble.into(), 16))
+        .collect())
 }
 
 fn refused(error: &PortError) -> ApiError {
@@ -302,9 +337,15 @@ mod tests {
 
     #[test]
     fn a_group_address_is_refused() {
-        let chosen = Chosen { ipv4: Some(([10, 1, 0, 5].into(), 24)), ipv6: None };
+        let chosen = Chosen {
+            ipv4: Some(([10, 1, 0, 5].into(), 24)),
+            ipv6: None,
+        };
 
         assert!(choose_mac(Some("03:00:00:00:00:01".parse().unwrap()), &chosen).is_err());
-        assert_eq!(choose_mac(None, &chosen).unwrap().to_string(), "02:42:0a:01:00:05");
+        assert_eq!(
+            choose_mac(None, &chosen).unwrap().to_string(),
+            "02:42:0a:01:00:05"
+        );
     }
 }

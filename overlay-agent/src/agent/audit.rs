@@ -105,7 +105,9 @@ async fn survey(shared: Arc<Shared>, expected: Expected) -> Result<Survey, Audit
         let inspector = KernelInspector::open(&shared.pins, shared.features.attach)?;
         Ok(Survey::take(&inspector, &expected)?)
     };
-    task::spawn_blocking(look).await.unwrap_or(Err(AuditError::Stopping))
+    task::spawn_blocking(look)
+        .await
+        .unwrap_or(Err(AuditError::Stopping))
 }
 
 fn told(repair: Repair) -> types::Repair {

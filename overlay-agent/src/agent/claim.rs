@@ -1,8 +1,16 @@
-//! The right to a directory: one agent each, and none while it is being uninstalled.
+//! The right to a directory and to a network namespace: one agent each, and none while it is being
+//! uninstalled.
 
 use std::{
     fs::{DirBuilder, File, OpenOptions, TryLockError},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    io,
+    os::{
+        linux::net::SocketAddrExt as _,
+        unix::{
+            fs::{DirBuilderExt as _, OpenOptionsExt as _},
+            net::{SocketAddr, UnixDatagram},
+        },
+    },
     path::Path,
 };
 
@@ -25,17 +33,49 @@ impl Claim {
     pub(super) fn take(directory: &Path, lock: &str) -> Result<Self, Error> {
         let failed = |operation| {
             let path = directory.to_owned();
-            move |source| Error::Directory { operation, path, source }
+            move |source| Error::Directory {
+                operation,
+                path,
+                source,
+            }
         };
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+        let made = DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory);
         made.map_err(failed("make"))?;
         let mut options = OpenOptions::new();
         options.create(true).append(true).mode(0o600);
-        let lock = options.open(directory.join(lock)).map_err(failed("open the lock in"))?;
+        let lock = options
+            .open(directory.join(lock))
+            .map_err(failed("open the lock in"))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(Error::InUse { path: directory.to_owned() }),
+            Err(TryLockError::WouldBlock) => Err(Error::InUse {
+                path: directory.to_owned(),
+            }),
             Err(TryLockError::Error(source)) => Err(failed("lock")(source)),
+        }
+    }
+}
+
+/// An abstract socket: such names are one network namespace's own, and die with the process.
+const NAMESPACE_SOCKET: &[u8] = b"overlay-agent";
+
+/// The claim to the calling thread's network namespace.
+#[derive(Debug)]
+pub(super) struct NamespaceClaim {
+    _socket: UnixDatagram,
+}
+
+impl NamespaceClaim {
+    /// Claims the namespace.
+    pub(super) fn take() -> Result<Self, Error> {
+        let bind = || UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(NAMESPACE_SOCKET)?);
+        match bind() {
+            Ok(socket) => Ok(Self { _socket: socket }),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(Error::NamespaceInUse),
+            Err(source) => Err(Error::NamespaceClaim { source }),
         }
     }
 }

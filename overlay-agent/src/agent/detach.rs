@@ -40,11 +40,15 @@ impl Owner {
     ) -> Result<Vec<Arc<Attachment>>, ApiError> {
         let found = self.shared.directory().find(reference, network);
         let found = found.map_err(|Ambiguous| {
-            ApiError::bad_request(format!("more than one endpoint's identifier begins with {reference}"))
-                .with_help("give more of it, or the endpoint's name")
+            ApiError::bad_request(format!(
+                "more than one endpoint's identifier begins with {reference}"
+            ))
+            .with_help("give more of it, or the endpoint's name")
         })?;
         if found.is_empty() {
-            let place = network.map(|network| format!(" in network {network}")).unwrap_or_default();
+            let place = network
+                .map(|network| format!(" in network {network}"))
+                .unwrap_or_default();
             return Err(ApiError::not_found(format!(
                 "there is no endpoint {reference} on this node{place}"
             ))
@@ -53,7 +57,11 @@ impl Owner {
         let mut outcome = Ok(());
         for attachment in &found {
             outcome = outcome.and(self.disconnect(attachment));
-            info!(endpoint = attachment.name, network = attachment.network, "detached");
+            info!(
+                endpoint = attachment.name,
+                network = attachment.network,
+                "detached"
+            );
         }
         outcome.map_err(|error| ApiError::internal(&error))?;
         Ok(found)
@@ -63,7 +71,10 @@ impl Owner {
     pub(super) fn disconnect(&mut self, attachment: &Attachment) -> Result<(), DetachError> {
         let connection = self.reconciler.remove(attachment);
         let interface = &attachment.host_interface;
-        let device = self.reconciler.plumbing().remove(interface, attachment.host_ifindex);
+        let device = self
+            .reconciler
+            .plumbing()
+            .remove(interface, attachment.host_ifindex);
         let file = self.store.remove(&attachment.id);
         self.shared.directory_mut().remove(&attachment.id);
         connection.and(device)?;

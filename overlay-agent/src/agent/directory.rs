@@ -8,14 +8,14 @@ use std::{
 
 use crate::model::{Attachment, NamespaceId, Place, Vni};
 
-/// Endpoints, indexed. What the indexes say always agrees.
+/// Endpoints by identifier, and identifiers by everything else. What the indexes say always agrees.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Directory {
-    by_id: BTreeMap<String, Arc<Attachment>>,
-    by_name: BTreeMap<(String, String), String>,
-    by_ifindex: BTreeMap<u32, String>,
-    by_place: BTreeMap<Place, String>,
-    by_namespace: BTreeMap<(NamespaceId, Vni), String>,
+    endpoints: BTreeMap<String, Arc<Attachment>>,
+    names: BTreeMap<(String, String), String>,
+    interfaces: BTreeMap<u32, String>,
+    places: BTreeMap<Place, String>,
+    namespaces: BTreeMap<(NamespaceId, Vni), String>,
 }
 
 /// More than one endpoint has an identifier that begins like this.
@@ -29,63 +29,70 @@ impl Directory {
         self.remove(&attachment.id);
         let id = attachment.id.clone();
         let name = (attachment.network.clone(), attachment.name.clone());
-        self.by_name.insert(name, id.clone());
-        self.by_ifindex.insert(attachment.host_ifindex, id.clone());
+        self.names.insert(name, id.clone());
+        self.interfaces.insert(attachment.host_ifindex, id.clone());
         for address in attachment.addresses() {
             let vni = attachment.vni;
-            self.by_place.insert(Place { vni, address }, id.clone());
+            self.places.insert(Place { vni, address }, id.clone());
         }
-        self.by_namespace.insert((attachment.namespace, attachment.vni), id.clone());
-        self.by_id.insert(id, attachment);
+        self.namespaces
+            .insert((attachment.namespace, attachment.vni), id.clone());
+        self.endpoints.insert(id, attachment);
     }
 
     /// Takes an endpoint out.
     pub(super) fn remove(&mut self, id: &str) -> Option<Arc<Attachment>> {
-        let attachment = self.by_id.remove(id)?;
-        self.by_name.remove(&(attachment.network.clone(), attachment.name.clone()));
-        self.by_ifindex.remove(&attachment.host_ifindex);
+        let attachment = self.endpoints.remove(id)?;
+        self.names
+            .remove(&(attachment.network.clone(), attachment.name.clone()));
+        self.interfaces.remove(&attachment.host_ifindex);
         for address in attachment.addresses() {
             let vni = attachment.vni;
-            self.by_place.remove(&Place { vni, address });
+            self.places.remove(&Place { vni, address });
         }
-        self.by_namespace.remove(&(attachment.namespace, attachment.vni));
+        self.namespaces
+            .remove(&(attachment.namespace, attachment.vni));
         Some(attachment)
     }
 
     /// All of them.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Attachment> + Clone {
-        self.by_id.values().map(|attachment| &**attachment)
+        self.endpoints.values().map(|attachment| &**attachment)
     }
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.by_id.len()
+        self.endpoints.len()
     }
 
     /// How many addresses they have.
     pub(super) fn addresses(&self) -> usize {
-        self.by_place.len()
+        self.places.len()
     }
 
     /// The one with this name in this network.
     pub(super) fn named(&self, network: &str, name: &str) -> Option<&Arc<Attachment>> {
-        let id = self.by_name.get(&(network.to_owned(), name.to_owned()))?;
-        self.by_id.get(id)
+        let id = self.names.get(&(network.to_owned(), name.to_owned()))?;
+        self.endpoints.get(id)
     }
 
     /// The one behind this host end.
     pub(super) fn behind(&self, ifindex: u32) -> Option<&Arc<Attachment>> {
-        self.by_id.get(self.by_ifindex.get(&ifindex)?)
+        self.endpoints.get(self.interfaces.get(&ifindex)?)
     }
 
     /// The one with this address.
     pub(super) fn at(&self, place: Place) -> Option<&Arc<Attachment>> {
-        self.by_id.get(self.by_place.get(&place)?)
+        self.endpoints.get(self.places.get(&place)?)
     }
 
     /// The one of this namespace in this network.
-    pub(super) fn of_namespace(&self, namespace: NamespaceId, vni: Vni) -> Option<&Arc<Attachment>> {
-        self.by_id.get(self.by_namespace.get(&(namespace, vni))?)
+    pub(super) fn of_namespace(
+        &self,
+        namespace: NamespaceId,
+        vni: Vni,
+    ) -> Option<&Arc<Attachment>> {
+        self.endpoints.get(self.namespaces.get(&(namespace, vni))?)
     }
 
     /// Addresses in a network that endpoints have, from `first` to `last`, ascending.
@@ -95,8 +102,11 @@ impl Directory {
         first: IpAddr,
         last: IpAddr,
     ) -> impl Iterator<Item = IpAddr> + '_ {
-        let range = Place { vni, address: first }..=Place { vni, address: last };
-        self.by_place.range(range).map(|(place, _)| place.address)
+        let range = Place {
+            vni,
+            address: first,
+        }..=Place { vni, address: last };
+        self.places.range(range).map(|(place, _)| place.address)
     }
 
     /// Those called `reference`, in one network or in all; else the one whose identifier is or begins
@@ -106,27 +116,35 @@ impl Directory {
         reference: &str,
         network: Option<&str>,
     ) -> Result<Vec<Arc<Attachment>>, Ambiguous> {
-        let is_in = |attachment: &Attachment| {
-            network.is_none_or(|network| attachment.network == network)
-        };
-        let all = self.by_id.values().filter(|attachment| is_in(attachment));
-        let named: Vec<_> =
-            all.filter(|attachment| attachment.name == reference).cloned().collect();
+        let is_in =
+            |attachment: &Attachment| network.is_none_or(|network| attachment.network == network);
+        let all = self
+            .endpoints
+            .values()
+            .filter(|attachment| is_in(attachment));
+        let named: Vec<_> = all
+            .filter(|attachment| attachment.name == reference)
+            .cloned()
+            .collect();
         if !named.is_empty() || reference.is_empty() {
             return Ok(named);
         }
-        let from = self.by_id.range(reference.to_owned()..);
+        let from = self.endpoints.range(reference.to_owned()..);
         let alike = from.take_while(|(id, _)| id.starts_with(reference));
         let alike: Vec<_> = alike
             .map(|(_, attachment)| Arc::clone(attachment))
             .filter(|attachment| is_in(attachment))
             .collect();
-        if alike.len() > 1 { Err(Ambiguous) } else { Ok(alike) }
+        if alike.len() > 1 {
+            Err(Ambiguous)
+        } else {
+            Ok(alike)
+        }
     }
 
     /// Indexes of every host end.
     pub(super) fn host_ends(&self) -> BTreeSet<u32> {
-        self.by_ifindex.keys().copied().collect()
+        self.interfaces.keys().copied().collect()
     }
 }
 
@@ -146,12 +164,20 @@ mod tests {
     fn an_endpoint_is_found_by_all_that_it_has() {
         let directory = directory();
         let second = attachment(2);
-        let place = Place { vni: second.vni, address: second.addresses().next().unwrap() };
+        let place = Place {
+            vni: second.vni,
+            address: second.addresses().next().unwrap(),
+        };
 
         assert_eq!(**directory.named("blue", "c2").unwrap(), second);
         assert_eq!(**directory.behind(second.host_ifindex).unwrap(), second);
         assert_eq!(**directory.at(place).unwrap(), second);
-        assert_eq!(**directory.of_namespace(second.namespace, second.vni).unwrap(), second);
+        assert_eq!(
+            **directory
+                .of_namespace(second.namespace, second.vni)
+                .unwrap(),
+            second
+        );
         assert_eq!(directory.find(&second.id, None).unwrap().len(), 1);
         assert_eq!(directory.find(&second.id[..3], None).unwrap().len(), 1);
     }

@@ -21,6 +21,17 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+    /// Another agent runs in this network namespace.
+    #[error(
+        "another agent runs in this network namespace; stop it, or start this one in another namespace"
+    )]
+    NamespaceInUse,
+    /// The network namespace could not be claimed.
+    #[error("could not claim the network namespace")]
+    NamespaceClaim {
+        /// What the system says.
+        source: io::Error,
+    },
     /// A directory could not be used.
     #[error("could not {operation} {}", .path.display())]
     Directory {

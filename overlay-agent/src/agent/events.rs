@@ -34,10 +34,17 @@ pub(super) async fn report(
 }
 
 fn told(drop: &DropEvent, shared: &Shared) -> Event {
-    let name = if_indextoname(drop.ifindex).ok().and_then(|name| name.into_string().ok());
-    let endpoint = shared.directory().behind(drop.ifindex).map(|endpoint| endpoint.name.clone());
+    let name = if_indextoname(drop.ifindex)
+        .ok()
+        .and_then(|name| name.into_string().ok());
+    let endpoint = shared
+        .directory()
+        .behind(drop.ifindex)
+        .map(|endpoint| endpoint.name.clone());
     let network = drop.vni.map(|vni| {
-        let network = Vni::try_from(vni).ok().and_then(|vni| shared.desired().network_by_vni(vni));
+        let network = Vni::try_from(vni)
+            .ok()
+            .and_then(|vni| shared.desired().network_by_vni(vni));
         network.map_or_else(|| vni.to_string(), |network| network.name.clone())
     });
     Event {

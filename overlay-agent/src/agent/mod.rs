@@ -35,16 +35,17 @@ mod watch;
 
 use std::sync::Arc;
 
+use backend::AgentBackend;
+use claim::{Claim, DATA_LOCK, NamespaceClaim};
+pub use error::Error;
+pub use plumbing::{PortHolder, TunnelError};
+pub use store::StoreError;
 use tokio::{
     sync::{broadcast, mpsc},
     task::{self, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::info;
-
-pub use error::Error;
-pub use plumbing::{PortHolder, TunnelError};
-pub use store::StoreError;
 pub use uninstall::uninstall;
 
 use crate::{
@@ -53,8 +54,6 @@ use crate::{
     netlink::Watcher,
     settings::Settings,
 };
-use backend::AgentBackend;
-use claim::{Claim, DATA_LOCK};
 
 /// Commands that may wait for the owner before senders do.
 const QUEUE: usize = 256;
@@ -66,7 +65,10 @@ const QUEUE: usize = 256;
 pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<(), Error> {
     // First, because it is also the claim to the run directory. Requests wait until they are served.
     let listener = Listener::bind(&settings.run_dir)?;
-    let _claim = Claim::take(&settings.data_dir, DATA_LOCK)?;
+    let _claims = (
+        Claim::take(&settings.data_dir, DATA_LOCK)?,
+        NamespaceClaim::take()?,
+    );
     // Before the present state is read, so that no later change is missed.
     let watcher = Watcher::open()?;
     let interval = settings.audit_interval;
@@ -140,7 +142,9 @@ async fn finish(
     let mut outcome = Ok(());
     while let Some(ended) = tasks.join_next().await {
         let was_told = cancel.is_cancelled();
-        let ended = ended.unwrap_or(Err(Error::TaskEnded { task: "task that panicked" }));
+        let ended = ended.unwrap_or(Err(Error::TaskEnded {
+            task: "task that panicked",
+        }));
         match ended {
             Ok(task) if !was_told => outcome = outcome.and(Err(Error::TaskEnded { task })),
             Ok(_) => {}

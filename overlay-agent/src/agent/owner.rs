@@ -11,14 +11,10 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, error, info, warn};
 
-use super::{
-    plumbing::KernelPlumbing, shared::Shared, store::Store, underlay::KernelUnderlay,
-};
+use super::{plumbing::KernelPlumbing, shared::Shared, store::Store, underlay::KernelUnderlay};
 use crate::{
     api::{ApiError, types::AttachRequest},
-    control::{
-        Action, DriftKind, Expected, Plumbing as _, PortError, Reconciler, Repair, Survey,
-    },
+    control::{Action, DriftKind, Expected, Plumbing as _, PortError, Reconciler, Repair, Survey},
     datapath::KernelDatapath,
     model::Attachment,
 };
@@ -32,7 +28,11 @@ pub(super) enum Command {
     /// Make an endpoint.
     Attach(AttachRequest, Answer<Result<Arc<Attachment>, ApiError>>),
     /// Take endpoints away: by name or identifier, in one network or in all.
-    Detach(String, Option<String>, Answer<Result<Vec<Arc<Attachment>>, ApiError>>),
+    Detach(
+        String,
+        Option<String>,
+        Answer<Result<Vec<Arc<Attachment>>, ApiError>>,
+    ),
     /// Tell what the kernel should hold.
     Expect(Answer<Option<Expected>>),
     /// Repair what a survey found suspect.
@@ -69,9 +69,9 @@ impl Owner {
     fn obey(&mut self, command: Command) {
         let is_awaited = match command {
             Command::Attach(request, answer) => answer.send(self.attach(&request)).is_ok(),
-            Command::Detach(reference, network, answer) => {
-                answer.send(self.detach(&reference, network.as_deref())).is_ok()
-            }
+            Command::Detach(reference, network, answer) => answer
+                .send(self.detach(&reference, network.as_deref()))
+                .is_ok(),
             Command::Expect(answer) => answer.send(self.reconciler.expected()).is_ok(),
             Command::Repair(survey, answer) => answer.send(self.repair(&survey)).is_ok(),
             Command::LinkGone(ifindex) => {
@@ -116,7 +116,9 @@ impl Owner {
     }
 
     fn count(&self, repairs: &[Repair]) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let audit = &mut self.shared.summary_mut().audit;
         audit.runs += 1;
         audit.last_unix_s = Some(now.as_secs());
@@ -159,7 +161,11 @@ impl Owner {
             end.is_some_and(|end| end.name == attachment.host_interface)
         });
         if !is_there {
-            info!(endpoint = attachment.name, network = attachment.network, "its namespace is gone");
+            info!(
+                endpoint = attachment.name,
+                network = attachment.network,
+                "its namespace is gone"
+            );
             self.forget(&attachment);
         }
     }
@@ -168,14 +174,21 @@ impl Owner {
     fn forget(&mut self, attachment: &Attachment) {
         if let Err(error) = self.disconnect(attachment) {
             let error: &dyn std::error::Error = &error;
-            error!(error, endpoint = attachment.name, "could not take all of it away");
+            error!(
+                error,
+                endpoint = attachment.name,
+                "could not take all of it away"
+            );
         }
     }
 
     fn sweep(&mut self) {
         if let Err(error) = self.forget_gone() {
             let error: &dyn std::error::Error = &error;
-            error!(error, "could not look for endpoints that are gone; the next audit tries again");
+            error!(
+                error,
+                "could not look for endpoints that are gone; the next audit tries again"
+            );
         }
     }
 
@@ -185,7 +198,10 @@ impl Owner {
             Ok(changes) => info!(changes, "followed a change of the underlay"),
             Err(error) => {
                 let error: &dyn std::error::Error = &error;
-                error!(error, "could not follow a change of the underlay; the next audit tries again");
+                error!(
+                    error,
+                    "could not follow a change of the underlay; the next audit tries again"
+                );
             }
         }
         self.publish();

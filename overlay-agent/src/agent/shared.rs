@@ -76,7 +76,9 @@ impl Shared {
 
     /// The endpoints of this node.
     pub(super) fn directory(&self) -> RwLockReadGuard<'_, Directory> {
-        self.directory.read().unwrap_or_else(PoisonError::into_inner)
+        self.directory
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The state of the tables.
@@ -86,7 +88,9 @@ impl Shared {
 
     /// For the owner.
     pub(super) fn directory_mut(&self) -> RwLockWriteGuard<'_, Directory> {
-        self.directory.write().unwrap_or_else(PoisonError::into_inner)
+        self.directory
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// For the owner.
@@ -98,14 +102,23 @@ impl Shared {
 impl Summary {
     /// Takes over what the tables hold now.
     pub(super) fn follow(&mut self, tables: &Tables, ways: &BTreeMap<IpAddr, Way>, wish: Encap) {
-        self.entries = Table::ALL.into_iter().map(|table| (table, tables.len(table))).collect();
-        self.mtus = tables.networks.iter().map(|(vni, entry)| (*vni, entry.mtu)).collect();
+        self.entries = Table::ALL
+            .into_iter()
+            .map(|table| (table, tables.len(table)))
+            .collect();
+        self.mtus = tables
+            .networks
+            .iter()
+            .map(|(vni, entry)| (*vni, entry.mtu))
+            .collect();
         self.ways.clone_from(ways);
-        let is_native = tables.peers.values().any(|peer| peer.encap == Encap::Native);
+        let is_native = tables
+            .peers
+            .values()
+            .any(|peer| peer.encap == Encap::Native);
         self.encap = match wish {
-            Encap::Device => Encap::Device,
             Encap::Native | Encap::Auto if is_native || tables.peers.is_empty() => Encap::Native,
-            Encap::Native | Encap::Auto => Encap::Device,
+            Encap::Native | Encap::Auto | Encap::Device => Encap::Device,
         };
     }
 }

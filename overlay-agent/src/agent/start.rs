@@ -1,7 +1,7 @@
 //! From a configuration to a data plane that works: everything that has to be done before the first
 //! request. Blocking.
 
-use std::{fs, sync::Arc, time::Instant};
+use std::{fs, path::Path, sync::Arc, time::Instant};
 
 use tracing::{info, warn};
 
@@ -16,7 +16,9 @@ use super::{
 };
 use crate::{
     control::{HostEnd, Plumbing as _, PortError, Ports, Reconciler},
-    datapath::{DatapathConfig, Features, KernelDatapath, Pins},
+    datapath::{
+        DatapathConfig, Features, KernelDatapath, Pins, is_mounted, remove_filters, remove_pins,
+    },
     model::Attachment,
     settings::Settings,
 };
@@ -27,27 +29,49 @@ const LOCAL_PORTS: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 const USUAL_LOCAL_PORTS: (u16, u16) = (32_768, 60_999);
 
 /// Takes over what an earlier agent left, or begins from nothing. Traffic that flows goes on: tables
-/// are compared, not emptied, and programs are replaced in place.
+/// are compared, not emptied, and programs are replaced in place. A first start that fails takes away
+/// what it made.
 pub(super) fn start(settings: Settings) -> Result<Owner, Error> {
     if !nix::unistd::geteuid().is_root() {
         return Err(Error::NotRoot);
     }
-    let features = Features::probe()?;
+    let mut plumbing = KernelPlumbing::open(settings.port, &settings.run_dir)?;
+    let is_first = !plumbing.has_tunnel()? && !is_mounted(&settings.run_dir);
+    let run_dir = settings.run_dir.clone();
+    take_over(settings, plumbing).inspect_err(|_| {
+        if is_first && let Err(error) = undo(&run_dir) {
+            let error: &dyn std::error::Error = &error;
+            warn!(
+                error,
+                "a part of what was made is left; `overlay-agent uninstall` removes it"
+            );
+        }
+    })
+}
+
+fn take_over(settings: Settings, mut plumbing: KernelPlumbing) -> Result<Owner, Error> {
+    let features = Features::probe(settings.attach)?;
     for missing in &features.missing {
-        warn!(feature = missing.feature, costs = missing.costs, "missing in this kernel");
+        warn!(
+            feature = missing.feature,
+            costs = missing.costs,
+            "missing in this kernel"
+        );
     }
-    let pins = Pins::prepare(&settings.run_dir, &capacity(&settings))?;
     let store = Store::open(&settings.data_dir)?;
-    let mut plumbing = KernelPlumbing::open(settings.port)?;
     let (tunnel, _) = plumbing.tunnel()?;
+    let pins = Pins::prepare(&settings.run_dir, &capacity(&settings))?;
 
     let config = datapath_config(&settings, &features, tunnel);
-    let datapath =
-        KernelDatapath::load(pins.clone(), config, features.attach, &settings.run_dir)?;
+    let datapath = KernelDatapath::load(pins.clone(), config, features.attach, &settings.run_dir)?;
     let directory = restore(&store, &mut plumbing)?;
 
     let underlay = KernelUnderlay::open()?;
-    let ports = Ports { datapath, underlay, plumbing };
+    let ports = Ports {
+        datapath,
+        underlay,
+        plumbing,
+    };
     let mut reconciler: KernelReconciler =
         Reconciler::new(ports, settings.desired.clone(), settings.encap, tunnel);
     let started = Instant::now();
@@ -56,22 +80,39 @@ pub(super) fn start(settings: Settings) -> Result<Owner, Error> {
     info!(changes, took = ?programmed, endpoints = directory.len(), "the data plane is in line");
 
     remove_strangers(&mut reconciler, &directory)?;
-    if let Err(error) = pins.drop_other_generations() {
+    let leftovers = reconciler.datapath().drop_other_mode();
+    if let Err(error) = leftovers.and_then(|()| pins.drop_other_generations()) {
         let error: &dyn std::error::Error = &error;
-        warn!(error, "maps of another version or size are left");
+        warn!(error, "something of an earlier agent is left");
     }
 
     let shared = Arc::new(Shared::new(settings, features, pins));
     *shared.directory_mut() = directory;
     shared.summary_mut().programmed = programmed;
-    let owner = Owner { reconciler, store, shared };
+    let owner = Owner {
+        reconciler,
+        store,
+        shared,
+    };
     owner.publish();
     Ok(owner)
 }
 
+/// Takes away all that a first start made.
+fn undo(run_dir: &Path) -> Result<(), Error> {
+    remove_filters(run_dir)?;
+    remove_pins(run_dir)?;
+    // The port does not matter: nothing is made.
+    KernelPlumbing::open(0, run_dir)?.remove_tunnel()?;
+    Ok(())
+}
+
 fn datapath_config(settings: &Settings, features: &Features, tunnel: u32) -> DatapathConfig {
     let unspecified = std::net::Ipv4Addr::UNSPECIFIED.into();
-    let address = settings.desired.this_node().map_or(unspecified, |node| node.address);
+    let address = settings
+        .desired
+        .this_node()
+        .map_or(unspecified, |node| node.address);
     DatapathConfig {
         address,
         tunnel_ifindex: tunnel,
@@ -102,7 +143,11 @@ fn restore(store: &Store, plumbing: &mut KernelPlumbing) -> Result<Directory, Er
         if ends.iter().any(|end| is_of(end, &attachment)) {
             directory.insert(attachment);
         } else {
-            info!(endpoint = attachment.name, network = attachment.network, "gone meanwhile");
+            info!(
+                endpoint = attachment.name,
+                network = attachment.network,
+                "gone meanwhile"
+            );
             store.remove(&attachment.id)?;
         }
     }
@@ -121,7 +166,10 @@ fn remove_strangers(
     let plumbing = reconciler.plumbing();
     for end in plumbing.host_ends()? {
         if directory.behind(end.ifindex).is_none() {
-            warn!(interface = end.name, "removing the interface of an unfinished endpoint");
+            warn!(
+                interface = end.name,
+                "removing the interface of an unfinished endpoint"
+            );
             plumbing.remove(&end.name, end.ifindex)?;
         }
     }

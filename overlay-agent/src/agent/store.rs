@@ -58,7 +58,10 @@ impl Store {
         let listing = fs::read_dir(&self.directory).map_err(failed("list", &self.directory))?;
         for entry in listing {
             let path = entry.map_err(failed("list", &self.directory))?.path();
-            if path.extension().is_none_or(|extension| extension != EXTENSION) {
+            if path
+                .extension()
+                .is_none_or(|extension| extension != EXTENSION)
+            {
                 continue;
             }
             let text = fs::read(&path).map_err(failed("read", &path))?;
@@ -113,7 +116,9 @@ impl Store {
         let endpoints = store.load()?.into_iter();
         let directory = &store.directory;
         fs::remove_dir_all(directory).map_err(failed("remove", directory))?;
-        Ok(endpoints.map(|endpoint| format!("{} of {}", endpoint.name, endpoint.network)).collect())
+        Ok(endpoints
+            .map(|endpoint| format!("{} of {}", endpoint.name, endpoint.network))
+            .collect())
     }
 
     fn path(&self, id: &str) -> PathBuf {
@@ -123,7 +128,11 @@ impl Store {
 
 fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError + use<> {
     let path = path.to_owned();
-    move |source| StoreError::File { operation, path, source }
+    move |source| StoreError::File {
+        operation,
+        path,
+        source,
+    }
 }
 
 #[cfg(test)]

@@ -22,7 +22,10 @@ pub(super) fn attachment(number: u8) -> Attachment {
         mac: MacAddress::derived(address.into()),
         mtu: 1450,
         netns: "/run/netns/c".into(),
-        namespace: NamespaceId { device: 4, inode: u64::from(number) },
+        namespace: NamespaceId {
+            device: 4,
+            inode: u64::from(number),
+        },
         host_interface: format!("ov{number:012x}"),
         host_ifindex: 100 + u32::from(number),
         interface: "eth0".to_owned(),
@@ -30,7 +33,7 @@ pub(super) fn attachment(number: u8) -> Attachment {
     }
 }
 
-/// Nodes `a` (this one) and `b`, which share 10.1.0.0/24 and fd00:1::/64 of `blue`.
+/// Nodes `a` (this one) and `b`, which share `10.1.0.0/24` and `fd00:1::/64` of `blue`.
 pub(super) fn desired() -> Desired {
     let node = |name: &str, last: u8, blocks: [&str; 2]| Node {
         name: name.to_owned(),
@@ -50,7 +53,10 @@ pub(super) fn desired() -> Desired {
         networks: vec![Network {
             name: "blue".to_owned(),
             vni: blue(),
-            subnets: vec!["10.1.0.0/24".parse().unwrap(), "fd00:1::/64".parse().unwrap()],
+            subnets: vec![
+                "10.1.0.0/24".parse().unwrap(),
+                "fd00:1::/64".parse().unwrap(),
+            ],
             gateways: vec!["10.1.0.1".parse().unwrap(), "fd00:1::1".parse().unwrap()],
             mtu: None,
         }],

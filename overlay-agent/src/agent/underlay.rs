@@ -17,7 +17,9 @@ pub(super) struct KernelUnderlay {
 impl KernelUnderlay {
     /// Asks in the calling thread's network namespace.
     pub(super) fn open() -> Result<Self, netlink::Error> {
-        Ok(Self { socket: Socket::open()? })
+        Ok(Self {
+            socket: Socket::open()?,
+        })
     }
 
     fn way(

@@ -9,14 +9,10 @@ use std::{
 use super::{
     Error,
     claim::{Claim, DATA_LOCK, RUN_LOCK},
-    plumbing::{KernelPlumbing, TUNNEL_NAME},
+    plumbing::{KernelPlumbing, TUNNEL_NAME, TunnelError},
     store::Store,
 };
-use crate::{
-    api::socket_path,
-    control::Plumbing as _,
-    datapath::{self, Removed},
-};
+use crate::{api::socket_path, control::Plumbing as _, datapath};
 
 /// Takes it all away, in the calling thread's network namespace, and returns what there was. Programs
 /// go first, so that no packet meets half of them.
@@ -25,22 +21,28 @@ pub fn uninstall(data_dir: &Path, run_dir: &Path) -> Result<Vec<String>, Error> 
         return Err(Error::NotRoot);
     }
     let claims = (claim(run_dir, RUN_LOCK)?, claim(data_dir, DATA_LOCK)?);
+    // The port does not matter: nothing is made.
+    let mut plumbing = KernelPlumbing::open(0, run_dir)?;
+    let is_ours = match plumbing.has_tunnel() {
+        Ok(_) => true,
+        Err(TunnelError::OtherAgent { .. } | TunnelError::Foreign) => false,
+        Err(error) => return Err(error.into()),
+    };
     let mut gone = Vec::new();
-    let Removed { pins, filters } = datapath::uninstall(run_dir)?;
-    if pins > 0 {
-        gone.push(format!("{pins} pinned programs, maps and links"));
-    }
+    let filters = if is_ours {
+        datapath::remove_filters(run_dir)?
+    } else {
+        0
+    };
     if filters > 0 {
         gone.push(format!("{filters} filters"));
     }
-    // The port does not matter: nothing is made.
-    let mut plumbing = KernelPlumbing::open(0)?;
-    for end in plumbing.host_ends()? {
-        plumbing.remove(&end.name, end.ifindex)?;
-        gone.push(format!("interface {}", end.name));
+    let pins = datapath::remove_pins(run_dir)?;
+    if pins > 0 {
+        gone.push(format!("{pins} pinned programs, maps and links"));
     }
-    if plumbing.remove_tunnel()? {
-        gone.push(format!("interface {TUNNEL_NAME}"));
+    if is_ours {
+        gone.extend(remove_devices(&mut plumbing)?);
     }
     let endpoints = Store::destroy(data_dir)?;
     gone.extend(endpoints.into_iter().map(|name| format!("endpoint {name}")));
@@ -51,6 +53,19 @@ pub fn uninstall(data_dir: &Path, run_dir: &Path) -> Result<Vec<String>, Error> 
     remove_file(&data_dir.join(DATA_LOCK))?;
     remove_if_empty(run_dir)?;
     remove_if_empty(data_dir)?;
+    Ok(gone)
+}
+
+/// Names of what was removed.
+fn remove_devices(plumbing: &mut KernelPlumbing) -> Result<Vec<String>, Error> {
+    let mut gone = Vec::new();
+    for end in plumbing.host_ends()? {
+        plumbing.remove(&end.name, end.ifindex)?;
+        gone.push(format!("interface {}", end.name));
+    }
+    if plumbing.remove_tunnel()? {
+        gone.push(format!("interface {TUNNEL_NAME}"));
+    }
     Ok(gone)
 }
 
@@ -85,5 +100,9 @@ fn is_absent(error: &io::Error) -> bool {
 
 fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
     let path: PathBuf = path.to_owned();
-    move |source| Error::Directory { operation, path, source }
+    move |source| Error::Directory {
+        operation,
+        path,
+        source,
+    }
 }

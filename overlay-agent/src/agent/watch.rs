@@ -75,7 +75,12 @@ fn read(change: Change, shared: &Shared) -> News {
 }
 
 fn underlay_devices(shared: &Shared) -> BTreeSet<u32> {
-    shared.summary().ways.values().map(|way| way.ifindex).collect()
+    shared
+        .summary()
+        .ways
+        .values()
+        .map(|way| way.ifindex)
+        .collect()
 }
 
 async fn until(deadline: Option<Instant>) {

@@ -34,7 +34,7 @@ impl Survey {
         }
         for hook in &expected.hooks {
             survey.checked += 1;
-            if !inspect.is_attached(hook)? {
+            if !inspect.is_attached(*hook)? {
                 survey.hooks.insert(*hook);
             }
         }

@@ -19,7 +19,7 @@ mod tables;
 pub use drift::{Action, DriftKind, Expected, Repair, Survey};
 pub use order::changes;
 pub use ports::{
-    Datapath, HostEnd, Hook, Inspect, InterfaceWish, MadeInterface, Plumbing, PortError,
+    Datapath, Hook, HostEnd, Inspect, InterfaceWish, MadeInterface, Plumbing, PortError,
     PortErrorKind, Program, Underlay, UnderlayDevice,
 };
 pub use reconciler::{Ports, Reconciler};

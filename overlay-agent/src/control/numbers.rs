@@ -44,7 +44,10 @@ mod tests {
 
         let second = assign(&first, [ip(0), ip(1), ip(2)]);
 
-        assert_eq!(first, BTreeMap::from([(ip(1), PeerId(1)), (ip(2), PeerId(2))]));
+        assert_eq!(
+            first,
+            BTreeMap::from([(ip(1), PeerId(1)), (ip(2), PeerId(2))])
+        );
         assert_eq!(second[&ip(1)], PeerId(1));
         assert_eq!(second[&ip(2)], PeerId(2));
         assert_eq!(second[&ip(0)], PeerId(3));

@@ -6,7 +6,12 @@ use super::{
 };
 
 /// Tables whose entries name peers, interfaces or networks, in the order in which they are cleared.
-const REFERRING: [Table; 4] = [Table::Endpoint, Table::Interface, Table::Block, Table::Route];
+const REFERRING: [Table; 4] = [
+    Table::Endpoint,
+    Table::Interface,
+    Table::Block,
+    Table::Route,
+];
 
 /// Tables whose entries are named by others, in the order in which they are cleared.
 const REFERRED: [Table; 3] = [Table::Network, Table::PeerAddress, Table::Peer];

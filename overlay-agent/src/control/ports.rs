@@ -95,7 +95,7 @@ pub trait Inspect {
     fn rows(&self, table: Table, visit: &mut dyn FnMut(Row)) -> Result<(), PortError>;
 
     /// Whether the current version of the program runs on the device.
-    fn is_attached(&self, hook: &Hook) -> Result<bool, PortError>;
+    fn is_attached(&self, hook: Hook) -> Result<bool, PortError>;
 }
 
 /// Writing the data plane.
@@ -107,10 +107,10 @@ pub trait Datapath: Inspect {
     fn remove(&mut self, key: &Key) -> Result<(), PortError>;
 
     /// Attaches a program, or replaces an older version of it atomically.
-    fn attach(&mut self, hook: &Hook) -> Result<(), PortError>;
+    fn attach(&mut self, hook: Hook) -> Result<(), PortError>;
 
     /// Detaches a program; that it or its device was not there is no error.
-    fn detach(&mut self, hook: &Hook) -> Result<(), PortError>;
+    fn detach(&mut self, hook: Hook) -> Result<(), PortError>;
 
     /// Every attachment that this or an earlier agent made and did not detach.
     fn hooks(&self) -> Result<Vec<Hook>, PortError>;

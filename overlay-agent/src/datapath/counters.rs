@@ -1,6 +1,9 @@
 //! What happened how often, and how full the maps are.
 
-use std::{fs, os::fd::AsFd as _, os::fd::AsRawFd as _};
+use std::{
+    fs,
+    os::fd::{AsFd as _, AsRawFd as _},
+};
 
 use aya::maps::{Array, MapData, PerCpuArray};
 use overlay_common::{
@@ -92,10 +95,16 @@ fn total(
 /// The kernel tells it in no other way.
 fn memory_of(fd: i32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/thread-self/fdinfo/{fd}")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("memlock:"))?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("memlock:"))?;
     line.trim().parse().ok()
 }
 
 fn failed(map: &'static str) -> impl FnOnce(aya::maps::MapError) -> Error {
-    move |source| Error::Map { operation: "read", map, source }
+    move |source| Error::Map {
+        operation: "read",
+        map,
+        source,
+    }
 }

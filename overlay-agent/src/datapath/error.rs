@@ -17,7 +17,7 @@ use crate::{control::PortErrorKind, netlink};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The kernel is too old.
-    #[error("{feature} is missing in kernel {kernel}, and nothing works without it; it came with Linux {since}")]
+    #[error("kernel {kernel} lacks {feature}; run Linux {since} or newer")]
     Unsupported {
         /// What is missing.
         feature: &'static str,
@@ -69,7 +69,9 @@ pub enum Error {
         source: MapError,
     },
     /// A map is not what this version expects.
-    #[error("BUG: map {map} has {what} {actual}, not {expected}; the BPF object was built from another version")]
+    #[error(
+        "BUG: map {map} has {what} {actual}, not {expected}; the BPF object was built from another version"
+    )]
     Mismatch {
         /// Its name.
         map: &'static str,
@@ -142,25 +144,28 @@ impl Error {
     }
 }
 
-/// The kernel's error number behind a failed operation on a program.
+/// The kernel's error number behind a failed operation on a program, if it gave one.
 pub(super) fn program_errno(error: &ProgramError) -> Option<i32> {
-    match error {
-        ProgramError::SyscallError(SyscallError { io_error, .. })
-        | ProgramError::TcError(TcError::IoError(io_error))
-        | ProgramError::IOError(io_error) => io_error.raw_os_error(),
-        ProgramError::TcError(TcError::NetlinkError(error))
-        | ProgramError::NetlinkError(error) => error.raw_os_error(),
-        _ => None,
+    if let ProgramError::SyscallError(SyscallError { io_error, .. })
+    | ProgramError::TcError(TcError::IoError(io_error))
+    | ProgramError::IOError(io_error) = error
+    {
+        return io_error.raw_os_error();
     }
+    if let ProgramError::TcError(TcError::NetlinkError(error)) | ProgramError::NetlinkError(error) =
+        error
+    {
+        return error.raw_os_error();
+    }
+    None
 }
 
-/// The kernel's error number behind a failed operation on a map.
+/// The kernel's error number behind a failed operation on a map, if it gave one.
 pub(super) fn map_errno(error: &MapError) -> Option<i32> {
-    match error {
-        MapError::SyscallError(SyscallError { io_error, .. }) | MapError::IoError(io_error) => {
-            io_error.raw_os_error()
-        }
-        MapError::KeyNotFound => Some(libc::ENOENT),
-        _ => None,
+    if let MapError::SyscallError(SyscallError { io_error, .. }) | MapError::IoError(io_error) =
+        error
+    {
+        return io_error.raw_os_error();
     }
+    matches!(error, MapError::KeyNotFound).then_some(libc::ENOENT)
 }

@@ -111,10 +111,10 @@ fn drop_of(event: &Event) -> DropEvent {
 
 /// When the machine was started, by today's clock.
 fn booted_unix_ns() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let since_boot = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or_else(
-        |_unsupported| now,
-        |time| std::time::Duration::from(time),
-    );
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let since_boot = clock_gettime(ClockId::CLOCK_BOOTTIME)
+        .map_or_else(|_unsupported| now, std::time::Duration::from);
     u64::try_from(now.saturating_sub(since_boot).as_nanos()).unwrap_or_default()
 }

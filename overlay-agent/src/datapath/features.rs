@@ -8,6 +8,7 @@ use aya::{
 use nix::sys::utsname::uname;
 
 use super::Error;
+use crate::model::Attach;
 
 /// A device that every namespace has.
 const LOOPBACK: &str = "lo";
@@ -44,15 +45,22 @@ pub struct Features {
 }
 
 impl Features {
-    /// Tries the kernel out. Fails if something is missing without which nothing works.
-    pub fn probe() -> Result<Self, Error> {
+    /// Tries the kernel out. Fails if something is missing without which nothing works, or that was
+    /// wished for.
+    pub fn probe(wish: Attach) -> Result<Self, Error> {
         let kernel = uname().map_or_else(
             |_never| String::new(),
             |name| name.release().to_string_lossy().into_owned(),
         );
         require(&kernel)?;
         let has_tcx = SchedClassifier::query_tcx(LOOPBACK, TcAttachType::Ingress).is_ok();
-        let attach = if has_tcx { AttachMode::Tcx } else { AttachMode::Clsact };
+        let attach = match wish {
+            Attach::Tcx if !has_tcx => {
+                return Err(unsupported(&kernel, "attaching by TCX links", "6.6"));
+            }
+            Attach::Tcx | Attach::Auto if has_tcx => AttachMode::Tcx,
+            Attach::Tcx | Attach::Auto | Attach::Clsact => AttachMode::Clsact,
+        };
         // A flag cannot be tried without a packet of the right kind.
         let decap_l3 = release(&kernel) >= (6, 3);
 
@@ -69,20 +77,24 @@ impl Features {
                 costs: "IPv6 packets on an IPv4 underlay, and the reverse, arrive through the kernel's vxlan device, which is slower",
             });
         }
-        Ok(Self { kernel, attach, decap_l3, missing })
+        Ok(Self {
+            kernel,
+            attach,
+            decap_l3,
+            missing,
+        })
     }
 }
 
 fn require(kernel: &str) -> Result<(), Error> {
-    let unsupported = |feature, since| Error::Unsupported {
-        feature,
-        kernel: kernel.to_owned(),
-        since,
-    };
+    let unsupported = |feature, since| unsupported(kernel, feature, since);
     let helper = BpfHelper::BPF_FUNC_redirect_peer;
     let has_redirect_peer = is_helper_supported(ProgramType::SchedClassifier, helper);
     if !has_redirect_peer.map_err(|source| probe_failed("redirect_peer", source))? {
-        return Err(unsupported("redirection into a container (bpf_redirect_peer)", "5.10"));
+        return Err(unsupported(
+            "redirection into a container (bpf_redirect_peer)",
+            "5.10",
+        ));
     }
     let has_ring_buffer = is_map_supported(MapType::RingBuf)
         .map_err(|source| probe_failed("ring buffer", source.into()))?;
@@ -90,19 +102,39 @@ fn require(kernel: &str) -> Result<(), Error> {
         return Err(unsupported("the BPF ring buffer", "5.8"));
     }
     if release(kernel) < (5, 13) {
-        return Err(unsupported("encapsulation of whole Ethernet frames", "5.13"));
+        return Err(unsupported(
+            "encapsulation of whole Ethernet frames",
+            "5.13",
+        ));
     }
     Ok(())
 }
 
+fn unsupported(kernel: &str, feature: &'static str, since: &'static str) -> Error {
+    Error::Unsupported {
+        feature,
+        kernel: kernel.to_owned(),
+        since,
+    }
+}
+
 fn probe_failed(program: &'static str, source: aya::programs::ProgramError) -> Error {
-    Error::Program { operation: "probe the kernel with", program, source }
+    Error::Program {
+        operation: "probe the kernel with",
+        program,
+        source,
+    }
 }
 
 /// Major and minor number.
 fn release(kernel: &str) -> (u32, u32) {
     let mut numbers = kernel.split(|c: char| !c.is_ascii_digit());
-    let mut next = || numbers.next().and_then(|digits| digits.parse().ok()).unwrap_or(0);
+    let mut next = || {
+        numbers
+            .next()
+            .and_then(|digits| digits.parse().ok())
+            .unwrap_or(0)
+    };
     (next(), next())
 }
 

@@ -14,7 +14,7 @@ use super::{
     load::Programs,
     map_name,
     maps::Maps,
-    program_name,
+    program_name, remove_filters,
 };
 use crate::{
     control::{Datapath, Hook, Inspect, Key, PortError, Program, Row, Table},
@@ -22,8 +22,11 @@ use crate::{
     netlink::Socket,
 };
 
-const PROGRAMS: [Program; 3] =
-    [Program::FromContainer, Program::FromUnderlay, Program::FromTunnel];
+const PROGRAMS: [Program; 3] = [
+    Program::FromContainer,
+    Program::FromUnderlay,
+    Program::FromTunnel,
+];
 
 /// Reads the data plane through its pins, beside the one who writes it.
 #[derive(Debug)]
@@ -47,7 +50,11 @@ impl KernelInspector {
             })?;
             program_ids.insert(program, info.id());
         }
-        Ok(Self { maps: Maps::open(pins)?, program_ids, mode })
+        Ok(Self {
+            maps: Maps::open(pins)?,
+            program_ids,
+            mode,
+        })
     }
 
     /// The longest block around an address, as the programs look it up.
@@ -60,14 +67,18 @@ impl KernelInspector {
 
 impl Inspect for KernelInspector {
     fn get(&self, key: &Key) -> Result<Option<Row>, PortError> {
-        self.maps.get(key).map_err(|error| failed("read", entry(key), error))
+        self.maps
+            .get(key)
+            .map_err(|error| failed("read", entry(key), error))
     }
 
     fn rows(&self, table: Table, visit: &mut dyn FnMut(Row)) -> Result<(), PortError> {
-        self.maps.rows(table, visit).map_err(|error| failed("read", map_name(table), error))
+        self.maps
+            .rows(table, visit)
+            .map_err(|error| failed("read", map_name(table), error))
     }
 
-    fn is_attached(&self, hook: &Hook) -> Result<bool, PortError> {
+    fn is_attached(&self, hook: Hook) -> Result<bool, PortError> {
         let Some(program_id) = self.program_ids.get(&hook.program).copied() else {
             return Ok(false);
         };
@@ -89,6 +100,7 @@ pub struct KernelDatapath {
     pins: Pins,
     config: DatapathConfig,
     marks: PathBuf,
+    run_dir: PathBuf,
 }
 
 impl KernelDatapath {
@@ -108,7 +120,23 @@ impl KernelDatapath {
             pins,
             config,
             marks: super::uninstall::marks(run_dir),
+            run_dir: run_dir.to_owned(),
         })
+    }
+
+    /// Detaches what an earlier agent attached in the other way. Until then the programs of the two
+    /// hang one behind the other, and the first one decides.
+    pub fn drop_other_mode(&self) -> Result<(), Error> {
+        match self.inspector.mode {
+            AttachMode::Tcx if self.marks.exists() => remove_filters(&self.run_dir).map(drop),
+            AttachMode::Tcx => Ok(()),
+            AttachMode::Clsact => {
+                let links = self.pins.pinned_links()?;
+                links
+                    .iter()
+                    .try_for_each(|hook| tcx::detach(&self.pins.link(*hook)))
+            }
+        }
     }
 }
 
@@ -121,7 +149,7 @@ impl Inspect for KernelDatapath {
         self.inspector.rows(table, visit)
     }
 
-    fn is_attached(&self, hook: &Hook) -> Result<bool, PortError> {
+    fn is_attached(&self, hook: Hook) -> Result<bool, PortError> {
         self.inspector.is_attached(hook)
     }
 }
@@ -137,7 +165,7 @@ impl Datapath for KernelDatapath {
         removed.map_err(|error| failed("remove", entry(key), error))
     }
 
-    fn attach(&mut self, hook: &Hook) -> Result<(), PortError> {
+    fn attach(&mut self, hook: Hook) -> Result<(), PortError> {
         let name = program_name(hook.program);
         let attached = self.programs.get(hook.program).and_then(|program| {
             match self.inspector.mode {
@@ -153,7 +181,7 @@ impl Datapath for KernelDatapath {
         attached.map_err(|error| failed("attach", attachment(hook), error))
     }
 
-    fn detach(&mut self, hook: &Hook) -> Result<(), PortError> {
+    fn detach(&mut self, hook: Hook) -> Result<(), PortError> {
         let detached = match self.inspector.mode {
             AttachMode::Tcx => tcx::detach(&self.pins.link(hook)),
             AttachMode::Clsact => clsact::detach(program_name(hook.program), hook.ifindex),
@@ -170,7 +198,10 @@ impl Datapath for KernelDatapath {
     }
 
     fn retarget(&mut self, tunnel_ifindex: u32) -> Result<(), PortError> {
-        let config = DatapathConfig { tunnel_ifindex, ..self.config };
+        let config = DatapathConfig {
+            tunnel_ifindex,
+            ..self.config
+        };
         let mode = self.inspector.mode;
         let reload = || {
             let programs = Programs::load(&self.pins, &config)?;
@@ -178,7 +209,11 @@ impl Datapath for KernelDatapath {
         };
         let reloaded = reload();
         let (programs, inspector) = reloaded.map_err(|error| {
-            failed("load the programs for", format!("vxlan device {tunnel_ifindex}"), error)
+            failed(
+                "load the programs for",
+                format!("vxlan device {tunnel_ifindex}"),
+                error,
+            )
         })?;
         self.programs = programs;
         self.inspector = inspector;
@@ -195,7 +230,10 @@ fn filters() -> Result<Vec<Hook>, Error> {
     for link in socket.links().map_err(failed)? {
         for program in PROGRAMS {
             let filters = clsact::ours(&mut socket, link.ifindex, program_name(program))?;
-            let hook = Hook { program, ifindex: link.ifindex };
+            let hook = Hook {
+                program,
+                ifindex: link.ifindex,
+            };
             hooks.extend(filters.first().map(|_| hook));
         }
     }
@@ -206,8 +244,12 @@ fn entry(key: &Key) -> String {
     format!("{} {key}", map_name(key.table()))
 }
 
-fn attachment(hook: &Hook) -> String {
-    format!("{} at interface {}", program_name(hook.program), hook.ifindex)
+fn attachment(hook: Hook) -> String {
+    format!(
+        "{} at interface {}",
+        program_name(hook.program),
+        hook.ifindex
+    )
 }
 
 fn failed(operation: &'static str, object: impl std::fmt::Display, error: Error) -> PortError {

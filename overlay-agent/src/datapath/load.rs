@@ -73,7 +73,9 @@ impl Programs {
                 loader.map_max_entries(spec.name, capacity);
             }
         }
-        let ebpf = loader.load(OBJECT).map_err(|source| Error::Object { source })?;
+        let ebpf = loader
+            .load(OBJECT)
+            .map_err(|source| Error::Object { source })?;
         for spec in &specs {
             let info = MapInfo::from_pin(pins.map(spec.name));
             let info = info.map_err(|source| Error::Map {
@@ -107,7 +109,9 @@ impl Programs {
         if path.exists() {
             fs::remove_file(&path).map_err(file("remove", &path))?;
         }
-        classifier.pin(&path).map_err(|source| Error::Pin { path, source })
+        classifier
+            .pin(&path)
+            .map_err(|source| Error::Pin { path, source })
     }
 
     fn classifier(&mut self, name: &'static str) -> Result<&mut SchedClassifier, Error> {

@@ -50,28 +50,30 @@ impl Maps {
     /// Inserts or overwrites one entry.
     pub(super) fn put(&mut self, row: &Row) -> Result<(), Error> {
         match row {
-            Row::Peer(PeerId(id), entry) => {
-                self.peer.insert(id, table::peer::encode(entry), 0)
-            }
+            Row::Peer(PeerId(id), entry) => self.peer.insert(id, table::peer::encode(entry), 0),
             Row::PeerAddress(address, peer) => {
                 let (key, value) = table::peer_address::encode(*address, *peer);
                 self.peer_address.insert(key, value, 0)
             }
             Row::Network(vni, entry) => {
-                self.network.insert(u32::from(*vni), table::network::encode(entry), 0)
+                self.network
+                    .insert(u32::from(*vni), table::network::encode(entry), 0)
             }
             Row::Route(place, entry) => {
-                self.route.insert(table::place_key(*place), table::route::encode(entry), 0)
+                self.route
+                    .insert(table::place_key(*place), table::route::encode(entry), 0)
             }
             Row::Block(vni, block, entry) => {
                 let key = table::block::encode(*vni, *block);
                 self.block.insert(&key, table::route::encode(entry), 0)
             }
             Row::Interface(ifindex, entry) => {
-                self.interface.insert(ifindex, table::interface::encode(entry), 0)
+                self.interface
+                    .insert(ifindex, table::interface::encode(entry), 0)
             }
             Row::Endpoint(place, entry) => {
-                self.endpoint.insert(table::place_key(*place), table::endpoint::encode(entry), 0)
+                self.endpoint
+                    .insert(table::place_key(*place), table::endpoint::encode(entry), 0)
             }
         }
         .map_err(failed("write", row.key().table()))
@@ -214,7 +216,11 @@ where
     MapData::from_pin(pins.map(map))
         .and_then(Map::from_map_data)
         .and_then(M::try_from)
-        .map_err(|source| Error::Map { operation: "open", map, source })
+        .map_err(|source| Error::Map {
+            operation: "open",
+            map,
+            source,
+        })
 }
 
 fn visit_all<K, V>(
@@ -238,5 +244,9 @@ fn found<V>(value: Result<V, MapError>, table: Table) -> Result<Option<V>, Error
 }
 
 fn failed(operation: &'static str, table: Table) -> impl FnOnce(MapError) -> Error {
-    move |source| Error::Map { operation, map: map_name(table), source }
+    move |source| Error::Map {
+        operation,
+        map: map_name(table),
+        source,
+    }
 }

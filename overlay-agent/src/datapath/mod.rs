@@ -27,6 +27,4 @@ pub use load::{DatapathConfig, program_name};
 pub use maps::map_name;
 pub use pins::{Pins, is_mounted};
 pub use spec::Capacity;
-pub use uninstall::{Removed, uninstall};
-
-
+pub use uninstall::{remove_filters, remove_pins};

@@ -52,7 +52,10 @@ impl Pins {
     pub fn prepare(run_dir: &Path, capacity: &Capacity) -> Result<Self, Error> {
         let root = run_dir.join(MOUNT);
         ensure_mounted(run_dir, &root)?;
-        let pins = Self { generation: root.join(generation(capacity)), root };
+        let pins = Self {
+            generation: root.join(generation(capacity)),
+            root,
+        };
         for directory in [pins.links(), pins.maps(), pins.programs()] {
             fs::create_dir_all(&directory).map_err(file("make", &directory))?;
         }
@@ -76,7 +79,7 @@ impl Pins {
     }
 
     /// Where a link is pinned.
-    pub(super) fn link(&self, hook: &Hook) -> PathBuf {
+    pub(super) fn link(&self, hook: Hook) -> PathBuf {
         self.links().join(link_name(hook))
     }
 
@@ -84,7 +87,10 @@ impl Pins {
     pub(super) fn pinned_links(&self) -> Result<Vec<Hook>, Error> {
         let directory = self.links();
         let names = names_in(&directory).map_err(file("list", &directory))?;
-        Ok(names.iter().filter_map(|name| parse_link_name(name)).collect())
+        Ok(names
+            .iter()
+            .filter_map(|name| parse_link_name(name))
+            .collect())
     }
 
     /// The generation's name.
@@ -121,11 +127,18 @@ impl Pins {
                 continue;
             }
             let checked = MapInfo::from_pin(&path)
-                .map_err(|source| Error::Map { operation: "open", map: map.name, source })
+                .map_err(|source| Error::Map {
+                    operation: "open",
+                    map: map.name,
+                    source,
+                })
                 .and_then(|info| map.check(&info));
             if let Err(error) = checked {
                 let error: &dyn std::error::Error = &error;
-                warn!(error, "a pinned map is not what it should be; starting with an empty one");
+                warn!(
+                    error,
+                    "a pinned map is not what it should be; starting with an empty one"
+                );
                 fs::remove_file(&path).map_err(file("remove", &path))?;
             }
         }
@@ -146,7 +159,10 @@ pub(super) fn remove_all(run_dir: &Path) -> Result<usize, Error> {
     if is_bpffs(&root) {
         let names = names_in(&root).map_err(file("list", &root))?;
         // The kernel may have put files of its own there.
-        for name in names.iter().filter(|name| *name == LINKS || spec::is_generation(name)) {
+        for name in names
+            .iter()
+            .filter(|name| *name == LINKS || spec::is_generation(name))
+        {
             let path = root.join(name);
             count += files_below(&path).map_err(file("list", &path))?;
             fs::remove_dir_all(&path).map_err(file("remove", &path))?;
@@ -186,7 +202,9 @@ fn is_bpffs(path: &Path) -> bool {
 }
 
 fn names_in(directory: &Path) -> io::Result<Vec<std::ffi::OsString>> {
-    fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect()
+    fs::read_dir(directory)?
+        .map(|entry| Ok(entry?.file_name()))
+        .collect()
 }
 
 fn files_below(path: &Path) -> io::Result<usize> {
@@ -200,15 +218,21 @@ fn files_below(path: &Path) -> io::Result<usize> {
     Ok(count)
 }
 
-fn link_name(hook: &Hook) -> String {
+fn link_name(hook: Hook) -> String {
     format!("{}-{}", super::program_name(hook.program), hook.ifindex)
 }
 
 fn parse_link_name(name: &OsStr) -> Option<Hook> {
     let (program, ifindex) = name.to_str()?.rsplit_once('-')?;
-    let programs = [Program::FromContainer, Program::FromUnderlay, Program::FromTunnel];
+    let programs = [
+        Program::FromContainer,
+        Program::FromUnderlay,
+        Program::FromTunnel,
+    ];
     Some(Hook {
-        program: programs.into_iter().find(|known| super::program_name(*known) == program)?,
+        program: programs
+            .into_iter()
+            .find(|known| super::program_name(*known) == program)?,
         ifindex: ifindex.parse().ok()?,
     })
 }
@@ -219,7 +243,11 @@ pub(super) fn file(
     path: &Path,
 ) -> impl FnOnce(io::Error) -> Error + use<> {
     let path = path.to_owned();
-    move |source| Error::File { operation, path, source }
+    move |source| Error::File {
+        operation,
+        path,
+        source,
+    }
 }
 
 #[cfg(test)]
@@ -228,9 +256,12 @@ mod tests {
 
     #[test]
     fn links_are_named_after_their_hooks() {
-        let hook = Hook { program: Program::FromUnderlay, ifindex: 42 };
+        let hook = Hook {
+            program: Program::FromUnderlay,
+            ifindex: 42,
+        };
 
-        assert_eq!(link_name(&hook), "from_underlay-42");
+        assert_eq!(link_name(hook), "from_underlay-42");
         assert_eq!(parse_link_name(OsStr::new("from_underlay-42")), Some(hook));
         assert_eq!(parse_link_name(OsStr::new("from_underlay-")), None);
         assert_eq!(parse_link_name(OsStr::new("other-42")), None);

@@ -82,12 +82,24 @@ impl MapSpec {
             expected,
         };
         if kind != self.kind {
-            return Err(mismatch("type", format!("{kind:?}"), format!("{:?}", self.kind)));
+            return Err(mismatch(
+                "type",
+                format!("{kind:?}"),
+                format!("{:?}", self.kind),
+            ));
         }
         let sizes = [
             ("key size", info.key_size(), Some(self.key_size as u32)),
-            ("value size", info.value_size(), Some(self.value_size as u32)),
-            ("capacity", info.max_entries(), self.capacity.or(self.declared)),
+            (
+                "value size",
+                info.value_size(),
+                Some(self.value_size as u32),
+            ),
+            (
+                "capacity",
+                info.max_entries(),
+                self.capacity.or(self.declared),
+            ),
         ];
         for (what, actual, expected) in sizes {
             if let Some(expected) = expected
@@ -102,7 +114,13 @@ impl MapSpec {
 
 /// What every map must be.
 pub(super) fn maps(capacity: &Capacity) -> [MapSpec; map::ALL.len()] {
-    let Capacity { endpoints, routes, blocks, peers, networks } = *capacity;
+    let Capacity {
+        endpoints,
+        routes,
+        blocks,
+        peers,
+        networks,
+    } = *capacity;
     let reasons = Some(REASON_CAPACITY);
     let walks = Some(WALK_CAPACITY);
     [
@@ -138,7 +156,9 @@ pub(super) fn generation(capacity: &Capacity) -> String {
 
 /// Whether this is the name of some generation, of whatever version.
 pub(super) fn is_generation(name: &OsStr) -> bool {
-    let parts = name.to_str().and_then(|name| name.strip_prefix('v')?.split_once('-'));
+    let parts = name
+        .to_str()
+        .and_then(|name| name.strip_prefix('v')?.split_once('-'));
     parts.is_some_and(|(version, hash)| {
         version.parse::<u32>().is_ok() && hash.len() == 16 && u64::from_str_radix(hash, 16).is_ok()
     })
@@ -163,8 +183,13 @@ impl Fnv {
 mod tests {
     use super::*;
 
-    const CAPACITY: Capacity =
-        Capacity { endpoints: 16, routes: 32, blocks: 8, peers: 4, networks: 2 };
+    const CAPACITY: Capacity = Capacity {
+        endpoints: 16,
+        routes: 32,
+        blocks: 8,
+        peers: 4,
+        networks: 2,
+    };
 
     #[test]
     fn every_map_of_the_object_is_specified() {
@@ -178,7 +203,10 @@ mod tests {
 
     #[test]
     fn another_capacity_is_another_generation() {
-        let larger = Capacity { routes: 33, ..CAPACITY };
+        let larger = Capacity {
+            routes: 33,
+            ..CAPACITY
+        };
 
         assert_eq!(generation(&CAPACITY), generation(&CAPACITY));
         assert_ne!(generation(&CAPACITY), generation(&larger));

@@ -12,7 +12,7 @@ pub use desired::Desired;
 pub use endpoint::{Attachment, NamespaceId};
 pub use mac::{MacAddress, ParseMacError};
 pub use network::{Network, Vni, VniError};
-pub use node::{Encap, Node, RemoteEndpoint};
+pub use node::{Attach, Encap, Node, RemoteEndpoint};
 pub use tables::{
     EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, PeerEntry, PeerId, Place,
     RemoteTables, RouteEntry,

@@ -20,6 +20,19 @@ pub enum Encap {
     Auto,
 }
 
+/// How programs are attached to devices.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Attach {
+    /// By TCX links (Linux 6.6).
+    Tcx,
+    /// By filters of a clsact queueing discipline.
+    Clsact,
+    /// By TCX links where the kernel has them, else by filters.
+    #[default]
+    Auto,
+}
+
 /// A host that takes part.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Node {

@@ -129,6 +129,7 @@ fn check(
     Ok(Settings {
         limits: datapath::limits(&typed.datapath.limits, &desired)?,
         encap: typed.datapath.encap,
+        attach: typed.datapath.attach,
         node,
         desired,
         port,

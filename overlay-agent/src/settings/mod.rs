@@ -21,7 +21,7 @@ pub use error::SettingsError;
 pub use name::check_name;
 pub use problem::Problem;
 
-use crate::model::{Desired, Encap};
+use crate::model::{Attach, Desired, Encap};
 
 /// Where the configuration is when nobody names another file.
 pub const DEFAULT_FILE: &str = "/etc/overlay/agent.yaml";
@@ -35,6 +35,8 @@ pub struct Settings {
     pub desired: Desired,
     /// How packets are encapsulated, as wished.
     pub encap: Encap,
+    /// How programs are attached, as wished.
+    pub attach: Attach,
     /// UDP port of VXLAN.
     pub port: u16,
     /// How many entries each map has room for.

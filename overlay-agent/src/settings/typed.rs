@@ -9,7 +9,7 @@ use serde::{
     de::{MapAccess, Visitor},
 };
 
-use crate::model::Encap;
+use crate::model::{Attach, Encap};
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -28,6 +28,7 @@ pub(super) struct File {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Datapath {
     pub(super) encap: Encap,
+    pub(super) attach: Attach,
     pub(super) port: Option<u64>,
     pub(super) limits: Limits,
 }

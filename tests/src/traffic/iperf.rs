@@ -54,7 +54,7 @@ pub struct UdpResult {
 impl Iperf<'_> {
     /// TCP with `streams` parallel streams.
     pub fn tcp(&self, streams: u32) -> Result<TcpResult> {
-        let end = self.run(5201, &["-P", &streams.to_string()])?;
+        let end = self.end(&["-P", &streams.to_string()])?;
         let received = end
             .sum_received
             .context("iperf3 reported nothing received")?;
@@ -65,9 +65,19 @@ impl Iperf<'_> {
         })
     }
 
+    /// TCP with one stream, as the payload that the client got rid of in each tenth of a second, in bytes.
+    pub fn tcp_by_tenths(&self) -> Result<Vec<f64>> {
+        let report = self.run(5201, &["-i", "0.1"])?;
+        Ok(report
+            .intervals
+            .iter()
+            .map(|interval| interval.sum.bytes)
+            .collect())
+    }
+
     /// UDP as fast as it goes, with datagrams of `payload` bytes.
     pub fn udp(&self, payload: u32) -> Result<UdpResult> {
-        let end = self.run(5201, &["-u", "-b", "0", "-l", &payload.to_string()])?;
+        let end = self.end(&["-u", "-b", "0", "-l", &payload.to_string()])?;
         let sent = end.sum_sent.context("iperf3 reported nothing sent")?;
         let received = end
             .sum_received
@@ -83,7 +93,12 @@ impl Iperf<'_> {
         })
     }
 
-    fn run(&self, port: u16, options: &[&str]) -> Result<End> {
+    fn end(&self, options: &[&str]) -> Result<End> {
+        let report = self.run(5201, options)?;
+        report.end.with_context(|| format!("{}: no summary", self.what()))
+    }
+
+    fn run(&self, port: u16, options: &[&str]) -> Result<Report> {
         let log = self
             .directory
             .join(format!("iperf3-{}.log", self.server.name()));
@@ -119,26 +134,36 @@ impl Iperf<'_> {
         ]);
         command.args(options);
         let finished = process::capture(&mut command)?;
-        let what = || format!("iperf3 from {} to {address}", self.client.name());
         let report: Report = serde_json::from_str(&finished.stdout).with_context(|| {
             format!(
                 "{}: {}{}",
-                what(),
+                self.what(),
                 finished.stdout.trim(),
                 finished.stderr.trim()
             )
         })?;
         match report.error {
-            Some(error) => bail!("{}: {error}", what()),
-            None => report.end.with_context(what),
+            Some(error) => bail!("{}: {error}", self.what()),
+            None => Ok(report),
         }
+    }
+
+    fn what(&self) -> String {
+        format!("iperf3 from {} to {}", self.client.name(), self.address)
     }
 }
 
 #[derive(Deserialize)]
 struct Report {
     error: Option<String>,
+    #[serde(default)]
+    intervals: Vec<Interval>,
     end: Option<End>,
+}
+
+#[derive(Deserialize)]
+struct Interval {
+    sum: Sum,
 }
 
 #[derive(Deserialize)]

@@ -22,29 +22,94 @@ impl PingCount {
     }
 }
 
+/// What may become of a request that does not fit the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fragmentation {
+    /// Nobody may fragment it.
+    Forbidden,
+    /// The sender fragments it to the path's MTU, so that nobody else has to.
+    BySender,
+    /// Anybody may fragment it; the sender does so to its interface's MTU.
+    Allowed,
+}
+
+/// Requests that are not like all others.
+#[derive(Clone, Copy, Debug)]
+pub struct Ping<'a> {
+    /// Where they come from.
+    pub from: &'a Namespace,
+    /// Where they go.
+    pub to: IpAddr,
+    /// Their source address; the kernel chooses where it is none.
+    pub source: Option<IpAddr>,
+    /// How many.
+    pub count: u32,
+    /// Bytes behind the ICMP header of each.
+    pub payload: u32,
+    /// What may become of them on the way.
+    pub fragmentation: Fragmentation,
+}
+
+/// What came of a [`Ping`].
+#[derive(Clone, Debug)]
+pub struct Pinged {
+    /// How many requests were answered. What the sender's own kernel refused counts as sent.
+    pub count: PingCount,
+    /// All that ping said, errors that it received included.
+    pub said: String,
+}
+
+impl<'a> Ping<'a> {
+    /// Three requests of 56 bytes.
+    pub fn new(from: &'a Namespace, to: IpAddr) -> Self {
+        Self {
+            from,
+            to,
+            source: None,
+            count: 3,
+            payload: 56,
+            fragmentation: Fragmentation::BySender,
+        }
+    }
+
+    /// Sends the requests, 20 ms apart, and waits up to a second for the last reply. No reply at all is a count,
+    /// not an error. Replies whose payload differs are refused by ping, and quoted.
+    pub fn run(self) -> Result<Pinged> {
+        let fragmentation = match self.fragmentation {
+            Fragmentation::Forbidden => "do",
+            Fragmentation::BySender => "want",
+            Fragmentation::Allowed => "dont",
+        };
+        let mut command = self.from.command("ping");
+        command.args(["-n", "-i", "0.02", "-W", "1", "-M", fragmentation]);
+        command.args(["-c", &self.count.to_string(), "-s", &self.payload.to_string()]);
+        if let Some(source) = self.source {
+            command.args(["-I", &source.to_string()]);
+        }
+        let finished = process::capture(command.arg(self.to.to_string()))?;
+        let count = parse(&finished.stdout).with_context(|| {
+            format!(
+                "pinging {} from {}: {}",
+                self.to,
+                self.from.name(),
+                finished.stderr.trim()
+            )
+        })?;
+        Ok(Pinged {
+            count,
+            said: finished.stdout + &finished.stderr,
+        })
+    }
+}
+
 /// Sends `count` requests from `namespace`, 20 ms apart, and waits up to a second for the last reply. No reply at
 /// all is a count, not an error.
 pub fn ping(namespace: &Namespace, to: IpAddr, count: u32) -> Result<PingCount> {
-    let mut command = namespace.command("ping");
-    command.args([
-        "-n",
-        "-q",
-        "-i",
-        "0.02",
-        "-W",
-        "1",
-        "-c",
-        &count.to_string(),
-        &to.to_string(),
-    ]);
-    let finished = process::capture(&mut command)?;
-    parse(&finished.stdout).with_context(|| {
-        format!(
-            "pinging {to} from {}: {}",
-            namespace.name(),
-            finished.stderr.trim()
-        )
-    })
+    let ping = Ping {
+        count,
+        ..Ping::new(namespace, to)
+    };
+    Ok(ping.run()?.count)
 }
 
 fn parse(printed: &str) -> Result<PingCount> {

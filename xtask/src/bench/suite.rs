@@ -104,7 +104,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let results = interruption::interruptible(|| measure(options, &names, binaries.as_ref()))?;
 
     println!("{}", report::table(&results));
-    report::warn_of_busy_runs(&results);
+    report::warn_of_busy_runs(results.busy_runs);
     if let Some(path) = &options.json {
         report::write_json(path, &report::records(&results))?;
     }

@@ -35,7 +35,7 @@ pub(super) fn table(session: &Session, cluster: &Cluster) -> Result<String> {
         patience: PATIENCE,
     };
     let results = suite.run(&subjects, session.directory())?;
-    report::warn_of_busy_runs(&results);
+    report::warn_of_busy_runs(results.busy_runs);
     Ok(format!(
         "{}\n{ROUNDS} short runs each; `cargo xtask bench` measures more cases, longer, and on an idle machine only.",
         report::table(&results)

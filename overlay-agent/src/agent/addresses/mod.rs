@@ -54,7 +54,9 @@ impl<'a> Addresses<'a> {
     pub(super) fn choose(&self, wishes: &[IpAddr]) -> Result<Chosen, ApiError> {
         let mut chosen = Chosen::default();
         for wish in wishes {
-            let has_family = wishes.iter().filter(|other| other.is_ipv4() == wish.is_ipv4());
+            let has_family = wishes
+                .iter()
+                .filter(|other| other.is_ipv4() == wish.is_ipv4());
             if has_family.count() > 1 {
                 return Err(ApiError::bad_request(format!(
                     "more than one address of a family was asked for: {}",
@@ -90,8 +92,10 @@ impl<'a> Addresses<'a> {
             .with_help(format!("its subnets are {}", list(&self.network.subnets))));
         };
         if let Some(what) = self.reserved(address, subnet) {
-            return Err(ApiError::conflict(format!("{address} is {what} of network {name}"))
-                .with_help("choose another address"));
+            return Err(
+                ApiError::conflict(format!("{address} is {what} of network {name}"))
+                    .with_help("choose another address"),
+            );
         }
         let place = Place { vni: *vni, address };
         if let Some(other) = self.directory.at(place) {
@@ -111,7 +115,9 @@ impl<'a> Addresses<'a> {
             None => Err(ApiError::conflict(format!(
                 "{address} is in no node's block of network {name}, so no other node would find it"
             ))
-            .with_help("choose an address of this node's own blocks, or give it a block around this one")),
+            .with_help(
+                "choose an address of this node's own blocks, or give it a block around this one",
+            )),
         }
     }
 
@@ -136,7 +142,10 @@ impl<'a> Addresses<'a> {
     /// Walks along what is taken, so that it costs as much as there are endpoints, not addresses.
     fn lowest_free_in(&self, block: IpNet) -> Option<IpAddr> {
         let vni = self.network.vni;
-        let mut taken = self.directory.taken(vni, block.network(), block.broadcast()).peekable();
+        let mut taken = self
+            .directory
+            .taken(vni, block.network(), block.broadcast())
+            .peekable();
         for candidate in block_addresses(block) {
             if taken.next_if_eq(&candidate).is_some() {
                 continue;
@@ -144,8 +153,11 @@ impl<'a> Addresses<'a> {
             let Some(subnet) = self.network.subnet_of(candidate) else {
                 continue;
             };
-            let is_listed = (self.listed_at)(Place { vni, address: candidate })
-                .is_some_and(|node| node.name != self.desired.this);
+            let is_listed = (self.listed_at)(Place {
+                vni,
+                address: candidate,
+            })
+            .is_some_and(|node| node.name != self.desired.this);
             if self.reserved(candidate, subnet).is_none() && !is_listed {
                 return Some(candidate);
             }
@@ -155,7 +167,10 @@ impl<'a> Addresses<'a> {
 
     fn own_blocks(&self, is_ipv4: bool) -> impl Iterator<Item = IpNet> + 'a {
         let vni = self.network.vni;
-        let blocks = self.desired.this_node().and_then(|node| node.blocks.get(&vni));
+        let blocks = self
+            .desired
+            .this_node()
+            .and_then(|node| node.blocks.get(&vni));
         let blocks = blocks.into_iter().flatten().copied();
         blocks.filter(move |block| block.addr().is_ipv4() == is_ipv4)
     }

@@ -15,7 +15,10 @@ fn choose(desired: &Desired, directory: &Directory, wishes: &[&str]) -> Result<C
         let has = |endpoint: &RemoteEndpoint| {
             endpoint.vni == place.vni && endpoint.address == place.address
         };
-        desired.nodes.iter().find(|node| node.endpoints.iter().any(has))
+        desired
+            .nodes
+            .iter()
+            .find(|node| node.endpoints.iter().any(has))
     };
     let addresses = Addresses {
         desired,
@@ -76,7 +79,11 @@ fn impossible_wishes_are_refused_by_name() {
     let mut directory = Directory::default();
     directory.insert(attachment(1));
     let mut desired = desired();
-    let k = RemoteEndpoint { vni: blue(), address: ip("10.1.0.4"), mac: None };
+    let k = RemoteEndpoint {
+        vni: blue(),
+        address: ip("10.1.0.4"),
+        mac: None,
+    };
     desired.nodes[1].endpoints.push(k);
 
     for (wish, kind, told) in [
@@ -101,12 +108,19 @@ fn impossible_wishes_are_refused_by_name() {
 #[test]
 fn an_address_listed_at_another_node_is_never_chosen_and_an_own_one_may_be_asked_for() {
     let mut desired = desired();
-    let at = |address| RemoteEndpoint { vni: blue(), address: ip(address), mac: None };
+    let at = |address| RemoteEndpoint {
+        vni: blue(),
+        address: ip(address),
+        mac: None,
+    };
     desired.nodes[1].endpoints.push(at("10.1.0.2"));
     desired.nodes[0].endpoints.push(at("10.1.0.201"));
 
     assert_eq!(v4(choose(&desired, &Directory::default(), &[])), "10.1.0.3");
-    assert_eq!(v4(choose(&desired, &Directory::default(), &["10.1.0.201"])), "10.1.0.201");
+    assert_eq!(
+        v4(choose(&desired, &Directory::default(), &["10.1.0.201"])),
+        "10.1.0.201"
+    );
 }
 
 #[test]

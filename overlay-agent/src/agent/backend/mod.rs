@@ -137,7 +137,8 @@ impl Backend for AgentBackend {
 
     async fn doctor(&self) -> Result<Vec<Check>, ApiError> {
         let expected = ask(&self.commands, Command::Expect).await?;
-        self.blocking(move |shared| Ok(doctor::examine(shared, expected.as_ref()))).await
+        self.blocking(move |shared| Ok(doctor::examine(shared, expected.as_ref())))
+            .await
     }
 
     async fn audit(&self) -> Result<AuditReport, ApiError> {

@@ -25,7 +25,9 @@ pub(super) fn status(shared: &Shared, uses: &[datapath::MapUse]) -> Status {
     let settings = &shared.settings;
     let entries = |table| summary.entries.get(&table).copied().unwrap_or_default() as u64;
     let maps = uses.iter().map(|map| {
-        let table = Table::ALL.into_iter().find(|table| map_name(*table) == map.name);
+        let table = Table::ALL
+            .into_iter()
+            .find(|table| map_name(*table) == map.name);
         MapUse {
             name: map.name.to_owned(),
             entries: match table {
@@ -33,6 +35,8 @@ pub(super) fn status(shared: &Shared, uses: &[datapath::MapUse]) -> Status {
                 Some(Table::Endpoint) => shared.directory().addresses() as u64,
                 Some(Table::Interface) => shared.directory().len() as u64,
                 Some(table) => entries(table),
+                // Arrays are full from the start; what waits in the ring is not counted.
+                None if map.name == abi::map::EVENT => 0,
                 None => map.capacity.into(),
             },
             max_entries: map.capacity.into(),
@@ -79,7 +83,11 @@ pub(super) fn states() -> Result<BTreeMap<u32, EndpointState>, ApiError> {
     let list = || Socket::open()?.links();
     let links = list().map_err(|error| ApiError::internal(&error))?;
     let state = |link: &crate::netlink::Link| {
-        if link.is_up() && link.has_carrier { EndpointState::Up } else { EndpointState::Down }
+        if link.is_up() && link.has_carrier {
+            EndpointState::Up
+        } else {
+            EndpointState::Down
+        }
     };
     let ends = links.iter().filter(|link| is_host_end(link));
     Ok(ends.map(|link| (link.ifindex, state(link))).collect())
@@ -162,7 +170,11 @@ fn outline(shared: &Shared, network: &Network) -> NetworkInfo {
 /// A node, if it has addresses in the network.
 fn peer(node: &Node, network: &Network) -> Option<NetworkPeer> {
     let blocks = node.blocks.get(&network.vni).cloned().unwrap_or_default();
-    let endpoints = node.endpoints.iter().filter(|endpoint| endpoint.vni == network.vni).count();
+    let endpoints = node
+        .endpoints
+        .iter()
+        .filter(|endpoint| endpoint.vni == network.vni)
+        .count();
     (!blocks.is_empty() || endpoints > 0).then(|| NetworkPeer {
         name: node.name.clone(),
         address: node.address,

@@ -21,7 +21,11 @@ pub(super) fn pins(shared: &Shared) -> Check {
     }
     match KernelInspector::open(&shared.pins, shared.features.attach) {
         Ok(_) => ok("pins", format!("{} is complete", shared.pins.generation())),
-        Err(error) => fail("pins", chain(&error), "restart the agent, which pins them again"),
+        Err(error) => fail(
+            "pins",
+            chain(&error),
+            "restart the agent, which pins them again",
+        ),
     }
 }
 
@@ -30,7 +34,11 @@ pub(super) fn hooks(shared: &Shared, expected: Option<&Expected>) -> Check {
     const NAME: &str = "programs";
     const REMEDY: &str = "`overlay audit` attaches them";
     let Some(expected) = expected else {
-        return warn(NAME, "an earlier change failed, so it is not known what is attached", REMEDY);
+        return warn(
+            NAME,
+            "an earlier change failed, so it is not known what is attached",
+            REMEDY,
+        );
     };
     let inspector = match KernelInspector::open(&shared.pins, shared.features.attach) {
         Ok(inspector) => inspector,
@@ -38,7 +46,7 @@ pub(super) fn hooks(shared: &Shared, expected: Option<&Expected>) -> Check {
     };
     let mut missing = Vec::new();
     for hook in &expected.hooks {
-        match inspector.is_attached(hook) {
+        match inspector.is_attached(*hook) {
             Ok(true) => {}
             Ok(false) => {
                 let program = program_name(hook.program);

@@ -17,12 +17,18 @@ const FEW_PORTS: u16 = 1024;
 pub(super) fn kernel(shared: &Shared) -> Vec<Check> {
     let features = &shared.features;
     if features.missing.is_empty() {
-        return vec![ok("kernel", format!("{} has all that overlay uses", features.kernel))];
+        return vec![ok(
+            "kernel",
+            format!("{} has all that overlay uses", features.kernel),
+        )];
     }
     let missing = features.missing.iter().map(|missing| {
         warn(
             "kernel",
-            format!("{} lacks {}: {}", features.kernel, missing.feature, missing.costs),
+            format!(
+                "{} lacks {}: {}",
+                features.kernel, missing.feature, missing.costs
+            ),
             "run a newer kernel",
         )
     });
@@ -48,11 +54,16 @@ pub(super) fn source_ports() -> Check {
     if last - first < FEW_PORTS {
         return warn(
             "source ports",
-            format!("only {first} to {last}: flows share outer source ports, so queues and paths are used unevenly"),
+            format!(
+                "only {first} to {last}: flows share outer source ports, so queues and paths are used unevenly"
+            ),
             "widen net.ipv4.ip_local_port_range in the agent's namespace, and restart the agent",
         );
     }
-    ok("source ports", format!("{first} to {last}, as net.ipv4.ip_local_port_range says"))
+    ok(
+        "source ports",
+        format!("{first} to {last}, as net.ipv4.ip_local_port_range says"),
+    )
 }
 
 /// What other overlays need and this one does not.

@@ -57,7 +57,12 @@ fn fail(name: &str, detail: impl Into<String>, remedy: impl Into<String>) -> Che
 /// The first few of many things.
 fn some_of(all: &[String]) -> String {
     const SHOWN: usize = 5;
-    let shown = all.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    let shown = all
+        .iter()
+        .take(SHOWN)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
     match all.len().checked_sub(SHOWN) {
         Some(more) if more > 0 => format!("{shown} and {more} more"),
         Some(_) | None => shown,
@@ -67,7 +72,10 @@ fn some_of(all: &[String]) -> String {
 /// An error with its causes.
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |cause| cause.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 #[cfg(test)]

@@ -22,7 +22,10 @@ pub(super) fn tunnel(shared: &Shared) -> Check {
     let port = shared.settings.port;
     let look = || {
         let mut socket = Socket::open()?;
-        Ok::<_, crate::netlink::Error>((socket.find_link(TUNNEL_NAME)?, holder_of(&mut socket, port)?))
+        Ok::<_, crate::netlink::Error>((
+            socket.find_link(TUNNEL_NAME)?,
+            holder_of(&mut socket, port)?,
+        ))
     };
     match look() {
         Ok((Some(link), _)) if link.is_up() => {
@@ -46,18 +49,30 @@ pub(super) fn tunnel(shared: &Shared) -> Check {
 pub(super) fn address(shared: &Shared) -> Check {
     const NAME: &str = "address";
     let Some(this) = shared.desired().this_node() else {
-        return fail(NAME, "the configuration does not have this node", "add it under cluster.nodes");
+        return fail(
+            NAME,
+            "the configuration does not have this node",
+            "add it under cluster.nodes",
+        );
     };
-    let device = KernelUnderlay::open().map_err(|error| chain(&error)).and_then(|mut underlay| {
-        underlay.device_of(this.address).map_err(|error| chain(&error))
-    });
+    let device = KernelUnderlay::open()
+        .map_err(|error| chain(&error))
+        .and_then(|mut underlay| {
+            underlay
+                .device_of(this.address)
+                .map_err(|error| chain(&error))
+        });
     match device {
-        Ok(Some(device)) => {
-            ok(NAME, format!("{} is on interface {}", this.address, device.ifindex))
-        }
+        Ok(Some(device)) => ok(
+            NAME,
+            format!("{} is on interface {}", this.address, device.ifindex),
+        ),
         Ok(None) => fail(
             NAME,
-            format!("{} is on no interface of this namespace, so nothing can be sent from it", this.address),
+            format!(
+                "{} is on no interface of this namespace, so nothing can be sent from it",
+                this.address
+            ),
             "give it to an interface, or correct cluster.nodes",
         ),
         Err(error) => fail(NAME, error, "see the agent's log"),
@@ -68,13 +83,20 @@ pub(super) fn address(shared: &Shared) -> Check {
 pub(super) fn ways(shared: &Shared) -> Check {
     const NAME: &str = "ways";
     let summary = shared.summary();
-    let others = shared.desired().nodes.iter().filter(|node| node.name != shared.desired().this);
+    let others = shared
+        .desired()
+        .nodes
+        .iter()
+        .filter(|node| node.name != shared.desired().this);
     let lost: Vec<String> = others
         .filter(|node| !summary.ways.contains_key(&node.address))
         .map(|node| format!("{} ({})", node.name, node.address))
         .collect();
     if lost.is_empty() {
-        ok(NAME, format!("there is a route to each of {} nodes", summary.ways.len()))
+        ok(
+            NAME,
+            format!("there is a route to each of {} nodes", summary.ways.len()),
+        )
     } else {
         warn(
             NAME,
@@ -99,7 +121,10 @@ pub(super) fn encapsulation(shared: &Shared) -> Check {
         Encap::Native | Encap::Auto if without.is_empty() => ok(NAME, "by the programs"),
         Encap::Native | Encap::Auto => warn(
             NAME,
-            format!("by {TUNNEL_NAME} towards {}: the way there carries no Ethernet frames", some_of(&without)),
+            format!(
+                "by {TUNNEL_NAME} towards {}: the way there carries no Ethernet frames",
+                some_of(&without)
+            ),
             "nothing is lost but speed; use an Ethernet underlay for that",
         ),
     }
@@ -107,7 +132,12 @@ pub(super) fn encapsulation(shared: &Shared) -> Check {
 
 /// Whether the networks' packets fit the underlay.
 pub(super) fn mtus(shared: &Shared) -> Vec<Check> {
-    shared.desired().networks.iter().map(|network| mtu(shared, network)).collect()
+    shared
+        .desired()
+        .networks
+        .iter()
+        .map(|network| mtu(shared, network))
+        .collect()
 }
 
 fn mtu(shared: &Shared, network: &Network) -> Check {
@@ -124,7 +154,9 @@ fn mtu(shared: &Shared, network: &Network) -> Check {
     {
         return warn(
             &name,
-            format!("{mtu}, and only {fits} fit the way to {address}: larger packets are refused or fragmented"),
+            format!(
+                "{mtu}, and only {fits} fit the way to {address}: larger packets are refused or fragmented"
+            ),
             format!("set the network's mtu to {fits}, or raise the underlay's"),
         );
     }

@@ -1,5 +1,6 @@
 //! A packet from another node, as `from_underlay` and `from_tunnel` see it.
 
+use super::{question::Question, steps::Steps};
 use crate::{
     agent::shared::Shared,
     control::{Hook, Inspect as _, Key, PortError, Program, Row},
@@ -7,8 +8,6 @@ use crate::{
     model::{PeerEntry, PeerId, Place},
     netlink::Socket,
 };
-
-use super::{question::Question, steps::Steps};
 
 /// Walks to the end or to the step that stops the packet; returns whether it arrives.
 pub(super) fn walk(
@@ -20,18 +19,34 @@ pub(super) fn walk(
     let Some((id, peer)) = sender(inspector, question)? else {
         return Ok(steps.stop(
             "sender",
-            format!("no other node has {}, so nobody would send as it", question.source.address),
+            format!(
+                "no other node has {}, so nobody would send as it",
+                question.source.address
+            ),
         ));
     };
-    let node = shared.desired().nodes.iter().find(|node| node.address == peer.remote);
+    let node = shared
+        .desired()
+        .nodes
+        .iter()
+        .find(|node| node.address == peer.remote);
     let name = node.map_or("unknown", |node| node.name.as_str());
-    steps.pass("sender", format!("{} is on node {name} at {}", question.source.address, peer.remote));
+    steps.pass(
+        "sender",
+        format!(
+            "{} is on node {name} at {}",
+            question.source.address, peer.remote
+        ),
+    );
 
     let known = inspector.get(&Key::PeerAddress(peer.remote))?;
     if known != Some(Row::PeerAddress(peer.remote, id)) {
         return Ok(steps.stop(
             "outer source",
-            format!("{} is not in PEER_BY_ADDR (unknown-peer); `overlay audit` repairs that", peer.remote),
+            format!(
+                "{} is not in PEER_BY_ADDR (unknown-peer); `overlay audit` repairs that",
+                peer.remote
+            ),
         ));
     }
     steps.pass("outer source", format!("{} is a known node", peer.remote));
@@ -39,13 +54,19 @@ pub(super) fn walk(
     if !has_program(shared, inspector, &peer, steps)? {
         return Ok(false);
     }
-    if inspector.get(&Key::Network(question.network.vni))?.is_none() {
+    if inspector
+        .get(&Key::Network(question.network.vni))?
+        .is_none()
+    {
         return Ok(steps.stop(
             "network",
             "the network is not in NETWORK (unknown-network); `overlay audit` repairs that",
         ));
     }
-    steps.pass("network", format!("{} is VNI {}", question.network.name, question.network.vni));
+    steps.pass(
+        "network",
+        format!("{} is VNI {}", question.network.name, question.network.vni),
+    );
     deliver(inspector, question, steps)
 }
 
@@ -54,12 +75,15 @@ fn sender(
     inspector: &KernelInspector,
     question: &Question,
 ) -> Result<Option<(PeerId, PeerEntry)>, PortError> {
-    let place = Place { vni: question.network.vni, address: question.source.address };
+    let place = Place {
+        vni: question.network.vni,
+        address: question.source.address,
+    };
     let route = match inspector.get(&Key::Route(place))? {
         Some(row) => Some(row),
         None => inspector.block_around(place.vni, place.address)?,
     };
-    let (Some(Row::Route(_, entry)) | Some(Row::Block(_, _, entry))) = route else {
+    let Some(Row::Route(_, entry) | Row::Block(_, _, entry)) = route else {
         return Ok(None);
     };
     let peer = inspector.get(&Key::Peer(entry.peer))?;
@@ -75,13 +99,22 @@ fn has_program(
     peer: &PeerEntry,
     steps: &mut Steps,
 ) -> Result<bool, PortError> {
-    let underlay = Hook { program: Program::FromUnderlay, ifindex: peer.ifindex };
-    if peer.ifindex != 0 && inspector.is_attached(&underlay)? {
-        steps.pass("program", format!("from_underlay is attached to interface {}", peer.ifindex));
+    let underlay = Hook {
+        program: Program::FromUnderlay,
+        ifindex: peer.ifindex,
+    };
+    if peer.ifindex != 0 && inspector.is_attached(underlay)? {
+        steps.pass(
+            "program",
+            format!("from_underlay is attached to interface {}", peer.ifindex),
+        );
         return Ok(true);
     }
-    let tunnel = Hook { program: Program::FromTunnel, ifindex: shared.summary().tunnel };
-    if inspector.is_attached(&tunnel)? {
+    let tunnel = Hook {
+        program: Program::FromTunnel,
+        ifindex: shared.summary().tunnel,
+    };
+    if inspector.is_attached(tunnel)? {
         steps.pass("program", "from_tunnel takes what the kernel decapsulates");
         return Ok(true);
     }
@@ -99,22 +132,34 @@ fn deliver(
     let Some(Row::Endpoint(_, entry)) = inspector.get(&Key::Endpoint(question.target()))? else {
         return Ok(steps.stop(
             "delivery",
-            format!("{} is not in ENDPOINT (no-endpoint); `overlay audit` repairs that", question.destination),
+            format!(
+                "{} is not in ENDPOINT (no-endpoint); `overlay audit` repairs that",
+                question.destination
+            ),
         ));
     };
     let link = Socket::open().and_then(|mut socket| socket.link_by_index(entry.ifindex));
     Ok(match link {
         Ok(link) if link.is_up() && link.has_carrier => {
-            steps.pass("delivery", format!("through {} to {}", link.name, entry.mac));
+            steps.pass(
+                "delivery",
+                format!("through {} to {}", link.name, entry.mac),
+            );
             true
         }
         Ok(link) => steps.stop(
             "delivery",
-            format!("an end of {} is down; switch the container's interface on", link.name),
+            format!(
+                "an end of {} is down; switch the container's interface on",
+                link.name
+            ),
         ),
         Err(_gone) => steps.stop(
             "delivery",
-            format!("interface {} is gone; `overlay audit` takes the endpoint away", entry.ifindex),
+            format!(
+                "interface {} is gone; `overlay audit` takes the endpoint away",
+                entry.ifindex
+            ),
         ),
     })
 }

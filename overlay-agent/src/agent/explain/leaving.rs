@@ -1,5 +1,6 @@
 //! A packet from a container of this node, as `from_container` sees it.
 
+use super::{question::Question, steps::Steps};
 use crate::{
     agent::{plumbing::TUNNEL_NAME, shared::Shared},
     control::{Hook, Inspect as _, Key, PortError, Program, Row},
@@ -7,8 +8,6 @@ use crate::{
     model::{Encap, EndpointEntry, PeerEntry, RouteEntry},
     netlink::Socket,
 };
-
-use super::{question::Question, steps::Steps};
 
 /// Walks to the end or to the step that stops the packet; returns whether it arrives.
 pub(super) fn walk(
@@ -29,11 +28,17 @@ pub(super) fn walk(
     let Some(Row::Peer(_, peer)) = inspector.get(&Key::Peer(route.peer))? else {
         return Ok(steps.stop(
             "peer",
-            format!("the route names peer {}, which is not in PEER; `overlay audit` repairs that", route.peer.0),
+            format!(
+                "the route names peer {}, which is not in PEER; `overlay audit` repairs that",
+                route.peer.0
+            ),
         ));
     };
     let desired = shared.desired();
-    let node = desired.nodes.iter().find(|node| node.address == peer.remote);
+    let node = desired
+        .nodes
+        .iter()
+        .find(|node| node.address == peer.remote);
     let name = node.map_or_else(|| "unknown".to_owned(), |node| node.name.clone());
     steps.pass("peer", format!("node {name} at {}", peer.remote));
     Ok(send(shared, question, &peer, steps))
@@ -49,30 +54,45 @@ fn may_send(
     };
     let ifindex = endpoint.host_ifindex;
     let interface = &endpoint.host_interface;
-    let hook = Hook { program: Program::FromContainer, ifindex };
-    if !inspector.is_attached(&hook)? {
+    let hook = Hook {
+        program: Program::FromContainer,
+        ifindex,
+    };
+    if !inspector.is_attached(hook)? {
         return Ok(steps.stop(
             "program",
             format!("from_container is not attached to {interface}; `overlay audit` attaches it"),
         ));
     }
-    steps.pass("program", format!("from_container is attached to {interface}"));
+    steps.pass(
+        "program",
+        format!("from_container is attached to {interface}"),
+    );
 
     let Some(Row::Interface(_, entry)) = inspector.get(&Key::Interface(ifindex))? else {
         return Ok(steps.stop(
             "interface",
-            format!("{interface} is not in INTERFACE (unknown-interface); `overlay audit` repairs that"),
+            format!(
+                "{interface} is not in INTERFACE (unknown-interface); `overlay audit` repairs that"
+            ),
         ));
     };
     let source = question.source.address;
-    let allowed = if source.is_ipv4() { entry.ipv4 } else { entry.ipv6 };
+    let allowed = if source.is_ipv4() {
+        entry.ipv4
+    } else {
+        entry.ipv6
+    };
     if entry.vni != question.network.vni || allowed != Some(source) {
         return Ok(steps.stop(
             "source",
             format!("{interface} may not send as {source} (spoofed-address); `overlay audit` repairs the tables"),
         ));
     }
-    steps.pass("source", format!("{interface} may send as {source} and {}", entry.mac));
+    steps.pass(
+        "source",
+        format!("{interface} may send as {source} and {}", entry.mac),
+    );
     Ok(true)
 }
 
@@ -88,11 +108,17 @@ fn deliver(entry: &EndpointEntry, steps: &mut Steps) -> bool {
         }
         Ok(link) => steps.stop(
             "delivery",
-            format!("an end of {} is down; switch the container's interface on", link.name),
+            format!(
+                "an end of {} is down; switch the container's interface on",
+                link.name
+            ),
         ),
         Err(_gone) => steps.stop(
             "delivery",
-            format!("interface {} is gone; `overlay audit` takes the endpoint away", entry.ifindex),
+            format!(
+                "interface {} is gone; `overlay audit` takes the endpoint away",
+                entry.ifindex
+            ),
         ),
     }
 }
@@ -105,7 +131,10 @@ fn find_route(
 ) -> Result<Option<RouteEntry>, PortError> {
     let target = question.target();
     if let Some(Row::Route(_, entry)) = inspector.get(&Key::Route(target))? {
-        steps.pass("route", format!("{} has an entry of its own", target.address));
+        steps.pass(
+            "route",
+            format!("{} has an entry of its own", target.address),
+        );
         return Ok(Some(entry));
     }
     if let Some(Row::Block(_, block, entry)) = inspector.block_around(target.vni, target.address)? {
@@ -120,16 +149,18 @@ fn find_route(
     } else {
         let this = shared.desired().this_node();
         let own = this.and_then(|node| node.blocks.get(&target.vni));
-        let is_own = own.is_some_and(|blocks| {
-            blocks.iter().any(|block| block.contains(&target.address))
-        });
+        let is_own =
+            own.is_some_and(|blocks| blocks.iter().any(|block| block.contains(&target.address)));
         if is_own {
             "it is in this node's own block, and no endpoint has it".to_owned()
         } else {
             "it is in no node's block and no single entry".to_owned()
         }
     };
-    steps.stop("route", format!("nobody has {} (no-route): {why}", target.address));
+    steps.stop(
+        "route",
+        format!("nobody has {} (no-route): {why}", target.address),
+    );
     Ok(None)
 }
 
@@ -137,7 +168,10 @@ fn send(shared: &Shared, question: &Question, peer: &PeerEntry, steps: &mut Step
     if peer.ifindex == 0 {
         return steps.stop(
             "underlay",
-            format!("the host has no route to {} (no-underlay); see `ip route get {}`", peer.remote, peer.remote),
+            format!(
+                "the host has no route to {} (no-underlay); see `ip route get {}`",
+                peer.remote, peer.remote
+            ),
         );
     }
     let mut socket = match Socket::open() {
@@ -148,7 +182,10 @@ fn send(shared: &Shared, question: &Question, peer: &PeerEntry, steps: &mut Step
         Ok(link) if link.is_up() => {
             let via = peer.next_hop.filter(|hop| *hop != peer.remote);
             let via = via.map_or_else(String::new, |hop| format!(" via {hop}"));
-            steps.pass("underlay", format!("out of {}{via}, from {}", link.name, peer.local));
+            steps.pass(
+                "underlay",
+                format!("out of {}{via}, from {}", link.name, peer.local),
+            );
         }
         Ok(link) => {
             return steps.stop("underlay", format!("{} is down; switch it on", link.name));
@@ -156,14 +193,20 @@ fn send(shared: &Shared, question: &Question, peer: &PeerEntry, steps: &mut Step
         Err(_gone) => {
             return steps.stop(
                 "underlay",
-                format!("interface {} is gone; `overlay audit` looks for another way", peer.ifindex),
+                format!(
+                    "interface {} is gone; `overlay audit` looks for another way",
+                    peer.ifindex
+                ),
             );
         }
     }
     if peer.encap == Encap::Device {
         match socket.find_link(TUNNEL_NAME) {
             Ok(Some(link)) if link.is_up() => {
-                steps.pass("encapsulation", format!("by the kernel's device {TUNNEL_NAME}"));
+                steps.pass(
+                    "encapsulation",
+                    format!("by the kernel's device {TUNNEL_NAME}"),
+                );
             }
             Ok(Some(_) | None) | Err(_) => {
                 return steps.stop(

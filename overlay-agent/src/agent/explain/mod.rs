@@ -6,14 +6,14 @@ mod leaving;
 mod question;
 mod steps;
 
+use question::Question;
+use steps::Steps;
+
 use crate::{
     agent::shared::Shared,
     api::{ApiError, types::Explanation},
     datapath::KernelInspector,
 };
-
-use question::Question;
-use steps::Steps;
 
 /// Explains what would become of a packet.
 pub(super) fn explain(

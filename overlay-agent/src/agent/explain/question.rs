@@ -73,7 +73,10 @@ impl Question {
 
     /// The destination in its network.
     pub(super) fn target(&self) -> Place {
-        Place { vni: self.network.vni, address: self.destination.address }
+        Place {
+            vni: self.network.vni,
+            address: self.destination.address,
+        }
     }
 }
 
@@ -84,12 +87,16 @@ impl<'a> Reference<'a> {
         }
         let found = shared.directory().find(text, None);
         let found = found.map_err(|Ambiguous| {
-            ApiError::bad_request(format!("more than one endpoint's identifier begins with {text}"))
-                .with_help("give more of it, or the endpoint's name")
+            ApiError::bad_request(format!(
+                "more than one endpoint's identifier begins with {text}"
+            ))
+            .with_help("give more of it, or the endpoint's name")
         })?;
         if found.is_empty() {
-            return Err(ApiError::not_found(format!("there is no endpoint {text} on this node"))
-                .with_help("give the address of an endpoint of another node"));
+            return Err(
+                ApiError::not_found(format!("there is no endpoint {text} on this node"))
+                    .with_help("give the address of an endpoint of another node"),
+            );
         }
         Ok(Self::Name(text, found))
     }
@@ -113,7 +120,11 @@ impl<'a> Reference<'a> {
             Self::Name(_, endpoints) => endpoints
                 .iter()
                 .filter(|endpoint| endpoint.vni == vni)
-                .any(|endpoint| endpoint.addresses().any(|address| address.is_ipv4() == is_ipv4)),
+                .any(|endpoint| {
+                    endpoint
+                        .addresses()
+                        .any(|address| address.is_ipv4() == is_ipv4)
+                }),
         }
     }
 
@@ -125,16 +136,27 @@ impl<'a> Reference<'a> {
     ) -> Result<Party, ApiError> {
         match self {
             Self::Address(address) => {
-                let place = Place { vni: network.vni, address: *address };
+                let place = Place {
+                    vni: network.vni,
+                    address: *address,
+                };
                 let endpoint = shared.directory().at(place).cloned();
-                Ok(Party { address: *address, endpoint })
+                Ok(Party {
+                    address: *address,
+                    endpoint,
+                })
             }
             Self::Name(name, endpoints) => {
-                let mut there = endpoints.iter().filter(|endpoint| endpoint.vni == network.vni);
+                let mut there = endpoints
+                    .iter()
+                    .filter(|endpoint| endpoint.vni == network.vni);
                 let found = there.find_map(|endpoint| {
                     let mut addresses = endpoint.addresses();
                     let address = addresses.find(|address| address.is_ipv4() == is_ipv4)?;
-                    Some(Party { address, endpoint: Some(Arc::clone(endpoint)) })
+                    Some(Party {
+                        address,
+                        endpoint: Some(Arc::clone(endpoint)),
+                    })
                 });
                 found.ok_or_else(|| {
                     ApiError::not_found(format!("{name} is not in network {}", network.name))
@@ -172,18 +194,16 @@ fn find_network<'s>(
     })
 }
 
-fn family(
-    source: &Reference<'_>,
-    destination: &Reference<'_>,
-    vni: Vni,
-) -> Result<bool, ApiError> {
+fn family(source: &Reference<'_>, destination: &Reference<'_>, vni: Vni) -> Result<bool, ApiError> {
     let both = |is_ipv4| source.has_family(vni, is_ipv4) && destination.has_family(vni, is_ipv4);
     if both(true) {
         Ok(true)
     } else if both(false) {
         Ok(false)
     } else {
-        Err(ApiError::bad_request("the two have no address of the same family in that network")
-            .with_help("give two IPv4 or two IPv6 addresses"))
+        Err(
+            ApiError::bad_request("the two have no address of the same family in that network")
+                .with_help("give two IPv4 or two IPv6 addresses"),
+        )
     }
 }

@@ -29,6 +29,10 @@ impl Steps {
     }
 
     fn push(&mut self, step: &str, verdict: StepVerdict, detail: impl Into<String>) {
-        self.0.push(Step { step: step.to_owned(), verdict, detail: detail.into() });
+        self.0.push(Step {
+            step: step.to_owned(),
+            verdict,
+            detail: detail.into(),
+        });
     }
 }

@@ -2,16 +2,20 @@
 
 mod pair;
 mod port;
+mod sysctl;
 mod tunnel;
+
+use std::path::Path;
+
+pub use port::PortHolder;
+use tunnel::Tunnel;
+pub use tunnel::TunnelError;
+pub(super) use tunnel::{NAME as TUNNEL_NAME, holder_of};
 
 use crate::{
     control::{HostEnd, InterfaceWish, MadeInterface, Plumbing, PortError, PortErrorKind},
     netlink::{self, Link, Socket},
 };
-
-pub use port::PortHolder;
-pub(super) use tunnel::{NAME as TUNNEL_NAME, holder_of};
-pub use tunnel::TunnelError;
 
 /// How names of host ends begin; what follows are twelve digits of the endpoint's identifier.
 const HOST_PREFIX: &str = "ov";
@@ -21,31 +25,37 @@ const HOST_DIGITS: usize = 12;
 #[derive(Debug)]
 pub(super) struct KernelPlumbing {
     socket: Socket,
-    port: u16,
-    tunnel_ifindex: Option<u32>,
+    tunnel: Tunnel,
 }
 
 impl KernelPlumbing {
-    /// Works in the calling thread's network namespace, which is the agent's.
-    pub(super) fn open(port: u16) -> Result<Self, netlink::Error> {
+    /// Works in the calling thread's network namespace, for the agent with this run directory.
+    pub(super) fn open(port: u16, run_dir: &Path) -> Result<Self, netlink::Error> {
+        let tunnel = Tunnel {
+            port,
+            run_dir: run_dir.to_owned(),
+            ifindex: None,
+        };
         Ok(Self {
             socket: Socket::open()?,
-            port,
-            tunnel_ifindex: None,
+            tunnel,
         })
     }
 
-    /// Makes sure that the vxlan device is there and up.
+    /// Makes sure that the vxlan device is there and up; returns its index and whether anything had to
+    /// be done.
     pub(super) fn tunnel(&mut self) -> Result<(u32, bool), TunnelError> {
-        let (ifindex, was_repaired) =
-            tunnel::ensure(&mut self.socket, self.port, self.tunnel_ifindex)?;
-        self.tunnel_ifindex = Some(ifindex);
-        Ok((ifindex, was_repaired))
+        self.tunnel.ensure(&mut self.socket)
+    }
+
+    /// Whether the vxlan device is there. Fails if the namespace belongs to another agent.
+    pub(super) fn has_tunnel(&mut self) -> Result<bool, TunnelError> {
+        Ok(self.tunnel.find(&mut self.socket)?.is_some())
     }
 
     /// Removes the vxlan device; returns whether there was one.
-    pub(super) fn remove_tunnel(&mut self) -> Result<bool, netlink::Error> {
-        tunnel::remove(&mut self.socket)
+    pub(super) fn remove_tunnel(&mut self) -> Result<bool, TunnelError> {
+        self.tunnel.remove(&mut self.socket)
     }
 }
 
@@ -77,9 +87,7 @@ impl Plumbing for KernelPlumbing {
 
     fn ensure_tunnel(&mut self) -> Result<(u32, bool), PortError> {
         let outcome = self.tunnel();
-        outcome.map_err(|error| {
-            PortError::new("restore", TUNNEL_NAME, PortErrorKind::Other, error)
-        })
+        outcome.map_err(|error| PortError::new("restore", TUNNEL_NAME, PortErrorKind::Other, error))
     }
 }
 
@@ -106,6 +114,10 @@ fn host_end(link: Link) -> HostEnd {
 }
 
 fn failed(operation: &'static str, object: &str, error: netlink::Error) -> PortError {
-    let kind = if error.is_not_found() { PortErrorKind::Gone } else { PortErrorKind::Other };
+    let kind = if error.is_not_found() {
+        PortErrorKind::Gone
+    } else {
+        PortErrorKind::Other
+    };
     PortError::new(operation, object, kind, error)
 }

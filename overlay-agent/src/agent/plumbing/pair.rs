@@ -1,8 +1,9 @@
 //! One container's interface: a veth pair with its far end in the container's namespace from the
 //! first moment.
 
-use std::{fs, io, net::IpAddr, path::Path, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
+use super::sysctl::set_ipv6;
 use crate::{
     control::{InterfaceWish, MadeInterface},
     netlink::{Error, Link, Namespace, Route, Socket, VethPair},
@@ -14,8 +15,6 @@ const NAME_ATTEMPTS: u32 = 16;
 /// The kernel's background task for a new IPv6 address takes about a millisecond.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-const SYSCTLS: &str = "/proc/sys/net/ipv6/conf";
-
 /// Makes the pair and configures both ends; nothing is left of it when that fails.
 pub(super) fn make(socket: &mut Socket, wish: &InterfaceWish) -> Result<MadeInterface, Error> {
     let namespace = Namespace::open(&wish.netns)?;
@@ -26,7 +25,11 @@ pub(super) fn make(socket: &mut Socket, wish: &InterfaceWish) -> Result<MadeInte
             && !leftover.is_not_found()
         {
             let leftover: &dyn std::error::Error = &leftover;
-            tracing::warn!(leftover, interface = link.name, "a half-made interface is left");
+            tracing::warn!(
+                leftover,
+                interface = link.name,
+                "a half-made interface is left"
+            );
         }
         return Err(error);
     }
@@ -95,7 +98,7 @@ fn configure(
 ) -> Result<(), Error> {
     // The host speaks to containers through the programs only; an address of its own would make it
     // announce itself on every pair.
-    set_sysctl(&link.name, "disable_ipv6", "1").map_err(|source| refused(source, &link.name))?;
+    set_ipv6(&link.name, "disable_ipv6", "1")?;
     socket.set_up(link.ifindex)?;
     namespace.run(|| configure_inside(wish, interface))?
 }
@@ -114,17 +117,25 @@ fn configure_inside(wish: &InterfaceWish, interface: &str) -> Result<(), Error> 
         None => &[("disable_ipv6", "1")],
     };
     for (key, value) in settings {
-        set_sysctl(interface, key, value).map_err(|source| refused(source, interface))?;
+        set_ipv6(interface, key, value)?;
     }
     socket.set_up(ifindex)?;
-    let v4 = wish.ipv4.map(|(address, length)| (IpAddr::V4(address), length));
-    let v6 = wish.ipv6.map(|(address, length)| (IpAddr::V6(address), length));
+    let v4 = wish
+        .ipv4
+        .map(|(address, length)| (IpAddr::V4(address), length));
+    let v6 = wish
+        .ipv6
+        .map(|(address, length)| (IpAddr::V6(address), length));
     for (address, length) in v4.into_iter().chain(v6) {
         socket.add_address(ifindex, address, length)?;
     }
     for subnet in &wish.on_link {
         let (address, length) = (subnet.network(), subnet.prefix_len());
-        let has_family = if address.is_ipv4() { v4.is_some() } else { v6.is_some() };
+        let has_family = if address.is_ipv4() {
+            v4.is_some()
+        } else {
+            v6.is_some()
+        };
         if has_family {
             socket.add_route(&Route::on_link(address, length, ifindex))?;
         }
@@ -135,22 +146,4 @@ fn configure_inside(wish: &InterfaceWish, interface: &str) -> Result<(), Error> 
         tracing::debug!(%error, interface, "the address is not usable yet");
     }
     Ok(())
-}
-
-/// Writes a sysctl of the calling thread's namespace. A kernel without IPv6 has none to write.
-fn set_sysctl(interface: &str, key: &str, value: &str) -> io::Result<()> {
-    let directory = Path::new(SYSCTLS).join(interface);
-    if !directory.exists() {
-        return Ok(());
-    }
-    fs::write(directory.join(key), value)
-}
-
-fn refused(source: io::Error, interface: &str) -> Error {
-    Error::Refused {
-        operation: "write an IPv6 sysctl of",
-        object: format!("interface {interface}"),
-        remark: None,
-        source,
-    }
 }

@@ -23,7 +23,9 @@ impl fmt::Display for PortHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Device { name } => write!(f, "the vxlan device {name}"),
-            Self::Process { process: Some((pid, name)) } => write!(f, "process {pid} ({name})"),
+            Self::Process {
+                process: Some((pid, name)),
+            } => write!(f, "process {pid} ({name})"),
             Self::Process { process: None } => {
                 f.write_str("a socket of the kernel or of a process that cannot be seen from here")
             }
@@ -47,18 +49,27 @@ pub(super) fn holder(
         return Ok(Some(PortHolder::Device { name: device.name }));
     }
     // A socket of the kernel, such as our own device's, has no inode.
-    let inodes: Vec<u64> = ["udp", "udp6"].iter().flat_map(|file| sockets(file, port)).collect();
+    let inodes: Vec<u64> = ["udp", "udp6"]
+        .iter()
+        .flat_map(|file| sockets(file, port))
+        .collect();
     let users: Vec<u64> = inodes.iter().copied().filter(|inode| *inode != 0).collect();
     if users.is_empty() {
         return Ok(None);
     }
-    Ok(Some(PortHolder::Process { process: process_with(&users) }))
+    Ok(Some(PortHolder::Process {
+        process: process_with(&users),
+    }))
 }
 
 /// Inodes of the sockets bound to a port in the calling thread's namespace.
 fn sockets(file: &str, port: u16) -> Vec<u64> {
     let table = fs::read_to_string(format!("/proc/thread-self/net/{file}")).unwrap_or_default();
-    table.lines().skip(1).filter_map(|line| socket_on(line, port)).collect()
+    table
+        .lines()
+        .skip(1)
+        .filter_map(|line| socket_on(line, port))
+        .collect()
 }
 
 /// A line reads `sl local_address rem_address st queues timer retransmits uid timeout inode …`.
@@ -72,8 +83,10 @@ fn socket_on(line: &str, port: u16) -> Option<u64> {
 }
 
 fn process_with(inodes: &[u64]) -> Option<(u32, String)> {
-    let targets: Vec<PathBuf> =
-        inodes.iter().map(|inode| PathBuf::from(format!("socket:[{inode}]"))).collect();
+    let targets: Vec<PathBuf> = inodes
+        .iter()
+        .map(|inode| PathBuf::from(format!("socket:[{inode}]")))
+        .collect();
     for process in fs::read_dir("/proc").ok()?.flatten() {
         let name = process.file_name();
         let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
@@ -82,7 +95,9 @@ fn process_with(inodes: &[u64]) -> Option<(u32, String)> {
         let Ok(descriptors) = fs::read_dir(process.path().join("fd")) else {
             continue;
         };
-        let mut links = descriptors.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+        let mut links = descriptors
+            .flatten()
+            .filter_map(|entry| fs::read_link(entry.path()).ok());
         if links.any(|link| targets.contains(&link)) {
             let command = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
             return Some((pid, command.trim_end().to_owned()));

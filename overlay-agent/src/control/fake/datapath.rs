@@ -6,9 +6,7 @@ use std::{
     rc::Rc,
 };
 
-use crate::control::{
-    Datapath, Hook, Inspect, Key, PortError, PortErrorKind, Program, Row, Table,
-};
+use crate::control::{Datapath, Hook, Inspect, Key, PortError, PortErrorKind, Program, Row, Table};
 
 #[derive(Debug, Default)]
 pub(in crate::control) struct State {
@@ -54,7 +52,12 @@ impl State {
 
     fn write(&mut self, change: impl FnOnce(&mut Self)) -> Result<(), PortError> {
         if self.writes_left == Some(0) {
-            return Err(PortError::new("write", "a table", PortErrorKind::Full, "no room"));
+            return Err(PortError::new(
+                "write",
+                "a table",
+                PortErrorKind::Full,
+                "no room",
+            ));
         }
         self.writes_left = self.writes_left.map(|left| left - 1);
         self.writes += 1;
@@ -77,9 +80,9 @@ impl Inspect for FakeDatapath {
         Ok(())
     }
 
-    fn is_attached(&self, hook: &Hook) -> Result<bool, PortError> {
+    fn is_attached(&self, hook: Hook) -> Result<bool, PortError> {
         let state = self.state.borrow();
-        Ok(state.hooks.get(hook) == Some(&state.tunnel))
+        Ok(state.hooks.get(&hook) == Some(&state.tunnel))
     }
 }
 
@@ -96,19 +99,24 @@ impl Datapath for FakeDatapath {
         })
     }
 
-    fn attach(&mut self, hook: &Hook) -> Result<(), PortError> {
+    fn attach(&mut self, hook: Hook) -> Result<(), PortError> {
         let mut state = self.state.borrow_mut();
         let is_other_tunnel = hook.program == Program::FromTunnel && hook.ifindex != state.tunnel;
         if is_other_tunnel {
-            return Err(PortError::new("attach", "a hook", PortErrorKind::Gone, "no device"));
+            return Err(PortError::new(
+                "attach",
+                "a hook",
+                PortErrorKind::Gone,
+                "no device",
+            ));
         }
         let tunnel = state.tunnel;
-        state.hooks.insert(*hook, tunnel);
+        state.hooks.insert(hook, tunnel);
         Ok(())
     }
 
-    fn detach(&mut self, hook: &Hook) -> Result<(), PortError> {
-        self.state.borrow_mut().hooks.remove(hook);
+    fn detach(&mut self, hook: Hook) -> Result<(), PortError> {
+        self.state.borrow_mut().hooks.remove(&hook);
         Ok(())
     }
 

@@ -25,10 +25,14 @@ pub fn local_tables<'a>(attachments: impl IntoIterator<Item = &'a Attachment>) -
     let mut tables = LocalTables::default();
     for attachment in attachments {
         let ifindex = attachment.host_ifindex;
-        tables.interfaces.insert(ifindex, interface_entry(attachment));
+        tables
+            .interfaces
+            .insert(ifindex, interface_entry(attachment));
         for address in attachment.addresses() {
             let vni = attachment.vni;
-            tables.endpoints.insert(Place { vni, address }, endpoint_entry(attachment));
+            tables
+                .endpoints
+                .insert(Place { vni, address }, endpoint_entry(attachment));
         }
     }
     tables

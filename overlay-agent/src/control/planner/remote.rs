@@ -11,8 +11,8 @@ use overlay_common::peer::{OVERHEAD_V4, OVERHEAD_V6};
 use crate::{
     control::{Hook, Program, UnderlayDevice},
     model::{
-        Desired, Encap, Network, NetworkEntry, Node, PeerEntry, PeerId, Place, RemoteTables, RouteEntry,
-        Vni, Way,
+        Desired, Encap, Network, NetworkEntry, Node, PeerEntry, PeerId, Place, RemoteTables,
+        RouteEntry, Vni, Way,
     },
 };
 
@@ -109,8 +109,17 @@ pub fn routes(facts: Facts<'_>) -> BTreeMap<Place, RouteEntry> {
     let mut routes = Vec::new();
     for (peer, node) in facts.peers() {
         routes.extend(node.endpoints.iter().map(|endpoint| {
-            let place = Place { vni: endpoint.vni, address: endpoint.address };
-            (place, RouteEntry { peer, mac: endpoint.mac })
+            let place = Place {
+                vni: endpoint.vni,
+                address: endpoint.address,
+            };
+            (
+                place,
+                RouteEntry {
+                    peer,
+                    mac: endpoint.mac,
+                },
+            )
         }));
     }
     // Sorted input is what makes a million of them quick to collect.
@@ -124,7 +133,8 @@ pub fn blocks(facts: Facts<'_>) -> BTreeMap<(Vni, IpNet), RouteEntry> {
     let of_node = |(peer, node): (PeerId, &Node)| {
         let blocks = node.blocks.iter();
         let keys = blocks.flat_map(|(vni, blocks)| blocks.iter().map(|block| (*vni, *block)));
-        keys.map(|key| (key, RouteEntry { peer, mac: None })).collect::<Vec<_>>()
+        keys.map(|key| (key, RouteEntry { peer, mac: None }))
+            .collect::<Vec<_>>()
     };
     facts.peers().flat_map(of_node).collect()
 }
@@ -136,11 +146,19 @@ pub fn underlay_hooks(facts: Facts<'_>) -> BTreeSet<Hook> {
     if facts.encap == Encap::Device {
         return BTreeSet::new();
     }
-    let ways = facts.peers().filter_map(|(_, node)| facts.ways.get(&node.address));
+    let ways = facts
+        .peers()
+        .filter_map(|(_, node)| facts.ways.get(&node.address));
     let devices = ways.filter(|way| way.is_ethernet).map(|way| way.ifindex);
     let own = facts.own_device.filter(|device| device.is_ethernet);
-    let hook = |ifindex| Hook { program: Program::FromUnderlay, ifindex };
-    devices.chain(own.map(|device| device.ifindex)).map(hook).collect()
+    let hook = |ifindex| Hook {
+        program: Program::FromUnderlay,
+        ifindex,
+    };
+    devices
+        .chain(own.map(|device| device.ifindex))
+        .map(hook)
+        .collect()
 }
 
 fn encap(wish: Encap, way: Option<&Way>) -> Encap {

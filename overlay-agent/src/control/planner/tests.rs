@@ -1,11 +1,12 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
 use super::*;
 use crate::{
     control::{Hook, Program, UnderlayDevice, numbers},
     model::{Desired, Encap, MacAddress, Network, Node, PeerId, Place, RemoteEndpoint, Vni, Way},
-};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
 };
 
 fn ip(text: &str) -> IpAddr {
@@ -50,7 +51,12 @@ fn three_nodes() -> Desired {
 }
 
 fn way(ifindex: u32, next_hop: &str, mtu: u32, is_ethernet: bool) -> Way {
-    Way { ifindex, next_hop: ip(next_hop), mtu, is_ethernet }
+    Way {
+        ifindex,
+        next_hop: ip(next_hop),
+        mtu,
+        is_ethernet,
+    }
 }
 
 struct Scene {
@@ -72,7 +78,11 @@ impl Scene {
                 (ip("192.0.2.2"), way(2, "192.0.2.2", 1500, true)),
                 (ip("192.0.2.3"), way(3, "198.51.100.1", 1400, true)),
             ]),
-            own_device: Some(UnderlayDevice { ifindex: 2, mtu: 1500, is_ethernet: true }),
+            own_device: Some(UnderlayDevice {
+                ifindex: 2,
+                mtu: 1500,
+                is_ethernet: true,
+            }),
         }
     }
 
@@ -93,9 +103,16 @@ fn others_are_routed_and_this_node_is_not() {
 
     let tables = remote_tables(scene.facts(Encap::Auto));
 
-    let blocks: Vec<String> = tables.blocks.keys().map(|(_, block)| block.to_string()).collect();
+    let blocks: Vec<String> = tables
+        .blocks
+        .keys()
+        .map(|(_, block)| block.to_string())
+        .collect();
     assert_eq!(blocks, ["10.1.0.64/26", "10.1.0.128/26"]);
-    let route = tables.routes[&Place { vni: blue(), address: ip("10.1.0.200") }];
+    let route = tables.routes[&Place {
+        vni: blue(),
+        address: ip("10.1.0.200"),
+    }];
     assert_eq!(route.mac, Some(MacAddress([2, 2, 2, 2, 2, 2])));
     assert_eq!(tables.peers[&route.peer].remote, ip("192.0.2.3"));
     assert_eq!(tables.peers[&route.peer].local, ip("192.0.2.1"));
@@ -117,7 +134,11 @@ fn the_narrowest_way_decides_the_mtu_unless_one_is_configured() {
 fn without_any_way_the_own_device_decides_the_mtu() {
     let mut scene = Scene::new();
     scene.ways.clear();
-    scene.own_device = Some(UnderlayDevice { ifindex: 2, mtu: 9000, is_ethernet: true });
+    scene.own_device = Some(UnderlayDevice {
+        ifindex: 2,
+        mtu: 9000,
+        is_ethernet: true,
+    });
 
     assert_eq!(networks(scene.facts(Encap::Auto))[&blue()].mtu, 8950);
 }
@@ -137,7 +158,9 @@ fn an_ipv6_underlay_costs_twenty_bytes_more() {
 #[test]
 fn a_device_without_ethernet_is_left_to_the_kernel() {
     let mut scene = Scene::new();
-    scene.ways.insert(ip("192.0.2.3"), way(3, "192.0.2.3", 1420, false));
+    scene
+        .ways
+        .insert(ip("192.0.2.3"), way(3, "192.0.2.3", 1420, false));
 
     let peers = peers(scene.facts(Encap::Auto));
     let hooks = underlay_hooks(scene.facts(Encap::Auto));
@@ -145,7 +168,10 @@ fn a_device_without_ethernet_is_left_to_the_kernel() {
     let encap = |address| peers[&scene.numbers[&ip(address)]].encap;
     assert_eq!(encap("192.0.2.2"), Encap::Native);
     assert_eq!(encap("192.0.2.3"), Encap::Device);
-    let hook = Hook { program: Program::FromUnderlay, ifindex: 2 };
+    let hook = Hook {
+        program: Program::FromUnderlay,
+        ifindex: 2,
+    };
     assert_eq!(hooks, BTreeSet::from([hook]));
 }
 

@@ -1,9 +1,10 @@
 //! Endpoints that come and go: small changes, made without looking at the rest.
 
-use super::{
-    Change, Datapath, Hook, Plumbing, PortError, Program, Reconciler, Underlay, planner,
+use super::{Change, Datapath, Hook, Plumbing, PortError, Program, Reconciler, Underlay, planner};
+use crate::{
+    control::{Key, Row},
+    model::Attachment,
 };
-use crate::{control::{Key, Row}, model::Attachment};
 
 /// Where the container's packets come in.
 pub(super) fn hook(attachment: &Attachment) -> Hook {
@@ -33,7 +34,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
     fn connect(&mut self, attachment: &Attachment) -> Result<(), PortError> {
         self.put(planner::interface_row(attachment))?;
         let hook = hook(attachment);
-        self.datapath.attach(&hook)?;
+        self.datapath.attach(hook)?;
         self.hooks.insert(hook);
         for row in planner::endpoint_rows(attachment) {
             self.put(row)?;
@@ -54,7 +55,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         }
         let hook = hook(attachment);
         self.hooks.remove(&hook);
-        outcome.and(self.datapath.detach(&hook))
+        outcome.and(self.datapath.detach(hook))
     }
 
     fn put(&mut self, row: Row) -> Result<(), PortError> {

@@ -14,8 +14,8 @@ use std::{
 };
 
 use super::{
-    Change, Datapath, Expected, Hook, Plumbing, PortError, PortErrorKind, Program, Tables, Underlay,
-    UnderlayDevice, changes, numbers,
+    Change, Datapath, Expected, Hook, Plumbing, PortError, PortErrorKind, Program, Tables,
+    Underlay, UnderlayDevice, changes, numbers,
     planner::{self, Facts},
 };
 use crate::model::{Attachment, Desired, Encap, PeerId, Way};
@@ -53,12 +53,7 @@ pub struct Reconciler<D, U, P> {
 impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
     /// Takes the ports over. Nothing is read or written before [`Self::sync`]. `tunnel` is the vxlan
     /// device for which the programs were loaded.
-    pub fn new(
-        ports: Ports<D, U, P>,
-        desired: Desired,
-        encap: Encap,
-        tunnel: u32,
-    ) -> Self {
+    pub fn new(ports: Ports<D, U, P>, desired: Desired, encap: Encap, tunnel: u32) -> Self {
         Self {
             datapath: ports.datapath,
             underlay: ports.underlay,
@@ -94,6 +89,11 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         self.applied.as_ref()
     }
 
+    /// Tables and hooks, to look at.
+    pub fn datapath(&self) -> &D {
+        &self.datapath
+    }
+
     /// The devices that the agent makes.
     pub fn plumbing(&mut self) -> &mut P {
         &mut self.plumbing
@@ -127,7 +127,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         let remote = planner::remote_tables(self.facts());
         let desired = Tables::new(remote, planner::local_tables(attachments.clone()));
         let written = self.apply(&actual, desired)?;
-        let attached = self.hang(self.wanted_hooks(attachments), Stale::Listed)?;
+        let attached = self.hang(&self.wanted_hooks(attachments), Stale::Listed)?;
         Ok(written + attached)
     }
 
@@ -143,7 +143,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         let mut hooks: BTreeSet<Hook> = self.hooks.iter().copied().collect();
         hooks.retain(|hook| hook.program != Program::FromUnderlay);
         hooks.extend(planner::underlay_hooks(self.facts()));
-        Ok(written + self.hang(hooks, Stale::Remembered)?)
+        Ok(written + self.hang(&hooks, Stale::Remembered)?)
     }
 
     fn facts(&self) -> Facts<'_> {
@@ -160,7 +160,11 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
     fn number(&mut self, actual: &Tables) {
         let others = self.desired.nodes.iter();
         let others = others.filter(|node| node.name != self.desired.this);
-        let known = actual.peers.iter().map(|(id, peer)| (peer.remote, *id)).collect();
+        let known = actual
+            .peers
+            .iter()
+            .map(|(id, peer)| (peer.remote, *id))
+            .collect();
         self.numbers = numbers::assign(&known, others.map(|node| node.address));
     }
 
@@ -196,21 +200,24 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         attachments: impl IntoIterator<Item = &'a Attachment>,
     ) -> BTreeSet<Hook> {
         let mut hooks = planner::underlay_hooks(self.facts());
-        hooks.insert(Hook { program: Program::FromTunnel, ifindex: self.tunnel });
+        hooks.insert(Hook {
+            program: Program::FromTunnel,
+            ifindex: self.tunnel,
+        });
         hooks.extend(attachments.into_iter().map(endpoint::hook));
         hooks
     }
 
     /// Attaches what is wanted and not attached yet, and detaches the rest. A device that vanished
     /// meanwhile is skipped: what follows from that arrives on its own.
-    fn hang(&mut self, wanted: BTreeSet<Hook>, stale: Stale) -> Result<usize, PortError> {
+    fn hang(&mut self, wanted: &BTreeSet<Hook>, stale: Stale) -> Result<usize, PortError> {
         let mut count = 0;
         let attached = match stale {
             Stale::Listed => self.datapath.hooks()?,
             Stale::Remembered => self.hooks.iter().copied().collect(),
         };
         for hook in wanted.difference(&self.hooks.clone()) {
-            match self.datapath.attach(hook) {
+            match self.datapath.attach(*hook) {
                 Ok(()) => {
                     self.hooks.insert(*hook);
                     count += 1;
@@ -221,7 +228,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         }
         for hook in attached {
             if !wanted.contains(&hook) {
-                self.datapath.detach(&hook)?;
+                self.datapath.detach(hook)?;
                 self.hooks.remove(&hook);
                 count += 1;
             }

@@ -1,8 +1,7 @@
 //! Putting right what somebody else changed.
 
 use super::{
-    Change, Datapath, Hook, Plumbing, PortError, PortErrorKind, Program,
-    Reconciler, Underlay,
+    Change, Datapath, Hook, Plumbing, PortError, PortErrorKind, Program, Reconciler, Underlay,
 };
 use crate::{
     control::{Action, DriftKind, Key, Repair, Survey, order::rank},
@@ -56,13 +55,16 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             return Ok(());
         }
         self.datapath.retarget(ifindex)?;
-        let hook = |ifindex| Hook { program: Program::FromTunnel, ifindex };
-        self.datapath.detach(&hook(self.tunnel))?;
+        let hook = |ifindex| Hook {
+            program: Program::FromTunnel,
+            ifindex,
+        };
+        self.datapath.detach(hook(self.tunnel))?;
         self.hooks.remove(&hook(self.tunnel));
         self.hooks.insert(hook(ifindex));
         self.tunnel = ifindex;
         for hook in self.hooks.clone() {
-            self.attach_or_forget(&hook)?;
+            self.attach_or_forget(hook)?;
         }
         Ok(())
     }
@@ -98,9 +100,12 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         survey: &Survey,
         repairs: &mut Vec<Repair>,
     ) -> Result<(), PortError> {
-        let tunnel = Hook { program: Program::FromTunnel, ifindex: self.tunnel };
-        for hook in survey.hooks.iter().chain([&tunnel]) {
-            let is_wanted = self.hooks.contains(hook);
+        let tunnel = Hook {
+            program: Program::FromTunnel,
+            ifindex: self.tunnel,
+        };
+        for hook in survey.hooks.iter().copied().chain([tunnel]) {
+            let is_wanted = self.hooks.contains(&hook);
             if is_wanted && !self.datapath.is_attached(hook)? && self.attach_or_forget(hook)? {
                 repairs.push(Repair {
                     kind: DriftKind::Hook(hook.program),
@@ -113,11 +118,11 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
     }
 
     /// Attaches a hook; one whose device is gone is forgotten, and false.
-    fn attach_or_forget(&mut self, hook: &Hook) -> Result<bool, PortError> {
+    fn attach_or_forget(&mut self, hook: Hook) -> Result<bool, PortError> {
         match self.datapath.attach(hook) {
             Ok(()) => Ok(true),
             Err(error) if error.kind == PortErrorKind::Gone => {
-                self.hooks.remove(hook);
+                self.hooks.remove(&hook);
                 Ok(false)
             }
             Err(error) => Err(error),
@@ -141,5 +146,9 @@ fn entry_repair(key: &Key, action: Action) -> Repair {
 }
 
 fn action(was_there: bool) -> Action {
-    if was_there { Action::Changed } else { Action::Added }
+    if was_there {
+        Action::Changed
+    } else {
+        Action::Added
+    }
 }

@@ -16,7 +16,7 @@ use crate::{
         Action, DriftKind, Key, Repair, Row, Table,
         fake::{FakeDatapath, FakePlumbing, FakeUnderlay},
     },
-    model::{MacAddress, NamespaceId, Network, Node, Place, RemoteEndpoint, Vni},
+    model::{MacAddress, NamespaceId, Network, Node, Place, RemoteEndpoint, RouteEntry, Vni},
 };
 
 type FakeReconciler = Reconciler<FakeDatapath, FakeUnderlay, FakePlumbing>;
@@ -37,14 +37,31 @@ impl World {
         datapath.state.borrow_mut().tunnel = TUNNEL;
         let tunnel = Rc::new(Cell::new(TUNNEL));
         let underlay = FakeUnderlay {
-            own_device: Some(UnderlayDevice { ifindex: 2, mtu: 1500, is_ethernet: true }),
+            own_device: Some(UnderlayDevice {
+                ifindex: 2,
+                mtu: 1500,
+                is_ethernet: true,
+            }),
             ..FakeUnderlay::default()
         };
         let ways = Rc::clone(&underlay.ways);
-        let plumbing = FakePlumbing { tunnel: Rc::clone(&tunnel), next_ifindex: TUNNEL };
-        let ports = Ports { datapath: datapath.clone(), underlay, plumbing };
+        let plumbing = FakePlumbing {
+            tunnel: Rc::clone(&tunnel),
+            next_ifindex: TUNNEL,
+        };
+        let ports = Ports {
+            datapath: datapath.clone(),
+            underlay,
+            plumbing,
+        };
         let reconciler = Reconciler::new(ports, desired, Encap::Auto, TUNNEL);
-        Self { datapath, ways, tunnel, attachments: BTreeMap::new(), reconciler }
+        Self {
+            datapath,
+            ways,
+            tunnel,
+            attachments: BTreeMap::new(),
+            reconciler,
+        }
     }
 
     fn sync(&mut self) -> Result<usize, PortError> {
@@ -52,7 +69,10 @@ impl World {
     }
 
     fn audit(&mut self) -> Vec<Repair> {
-        let (_, repairs) = self.reconciler.audit(self.attachments.values()).expect("an audit");
+        let (_, repairs) = self
+            .reconciler
+            .audit(self.attachments.values())
+            .expect("an audit");
         repairs
     }
 
@@ -89,7 +109,10 @@ fn desired(nodes: &[(u8, bool)], singles: &[(u8, u8)], mtu: Option<u32>) -> Desi
     let node = |number: u8, has_block: bool| Node {
         name: format!("n{number}"),
         address: underlay_address(number),
-        blocks: has_block.then(|| (vni(7), vec![block(number)])).into_iter().collect(),
+        blocks: has_block
+            .then(|| (vni(7), vec![block(number)]))
+            .into_iter()
+            .collect(),
         endpoints: singles
             .iter()
             .filter(|(at, _)| *at == number)
@@ -129,7 +152,10 @@ fn attachment(number: u32) -> Attachment {
         mac: MacAddress([2, 0, 0, 0, 0, last]),
         mtu: 1450,
         netns: "/run/netns/c".into(),
-        namespace: NamespaceId { device: 4, inode: u64::from(number) },
+        namespace: NamespaceId {
+            device: 4,
+            inode: u64::from(number),
+        },
         host_interface: format!("ov{number}"),
         host_ifindex: 1000 + number,
         interface: "eth0".to_owned(),
@@ -144,14 +170,20 @@ enum Happening {
     Way(u8, Option<(u32, u32, bool)>),
     Attach(u32),
     Detach(u32),
+    Break(Sabotage),
+    FailAfter(u32),
+    Restart,
+}
+
+/// One thing that somebody does behind the agent's back.
+#[derive(Clone, Debug)]
+enum Sabotage {
     LoseEntry(prop::sample::Index),
     LoseTable(usize),
     AddEntry(u8),
     Spoil(prop::sample::Index),
     LoseHook(prop::sample::Index),
     LoseTunnel,
-    FailAfter(u32),
-    Restart,
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -168,14 +200,20 @@ fn happening() -> impl Strategy<Value = Happening> {
             .prop_map(|(node, way)| Happening::Way(node, way)),
         3 => (1_u32..9).prop_map(Happening::Attach),
         2 => (1_u32..9).prop_map(Happening::Detach),
-        2 => any::<prop::sample::Index>().prop_map(Happening::LoseEntry),
-        1 => (0..Table::ALL.len()).prop_map(Happening::LoseTable),
-        1 => (1_u8..9).prop_map(Happening::AddEntry),
-        1 => any::<prop::sample::Index>().prop_map(Happening::Spoil),
-        1 => any::<prop::sample::Index>().prop_map(Happening::LoseHook),
-        1 => Just(Happening::LoseTunnel),
+        6 => sabotage().prop_map(Happening::Break),
         1 => (0_u32..6).prop_map(Happening::FailAfter),
         1 => Just(Happening::Restart),
+    ]
+}
+
+fn sabotage() -> impl Strategy<Value = Sabotage> {
+    prop_oneof![
+        2 => any::<prop::sample::Index>().prop_map(Sabotage::LoseEntry),
+        1 => (0..Table::ALL.len()).prop_map(Sabotage::LoseTable),
+        1 => (1_u8..9).prop_map(Sabotage::AddEntry),
+        1 => any::<prop::sample::Index>().prop_map(Sabotage::Spoil),
+        1 => any::<prop::sample::Index>().prop_map(Sabotage::LoseHook),
+        1 => Just(Sabotage::LoseTunnel),
     ]
 }
 
@@ -212,53 +250,57 @@ impl World {
             }
             Happening::FailAfter(writes) => self.fail_after(writes),
             Happening::Restart => self.restart(),
-            Happening::LoseEntry(_)
-            | Happening::LoseTable(_)
-            | Happening::AddEntry(_)
-            | Happening::Spoil(_)
-            | Happening::LoseHook(_)
-            | Happening::LoseTunnel => self.break_something(&happening),
+            Happening::Break(sabotage) => self.break_something(&sabotage),
         }
     }
 
-    fn break_something(&mut self, happening: &Happening) {
+    fn break_something(&mut self, sabotage: &Sabotage) {
         let mut state = self.datapath.state.borrow_mut();
         let keys: Vec<Key> = state.rows.keys().copied().collect();
-        match happening {
-            Happening::LoseEntry(index) if !keys.is_empty() => {
-                state.steal(*index.get(&keys));
+        let hooks: Vec<Hook> = state.hooks.keys().copied().collect();
+        match sabotage {
+            Sabotage::LoseEntry(index) => {
+                if !keys.is_empty() {
+                    state.steal(*index.get(&keys));
+                }
             }
-            Happening::LoseTable(table) => {
-                let lost = keys.into_iter().filter(|key| key.table() == Table::ALL[*table]);
+            Sabotage::LoseTable(table) => {
+                let lost = keys
+                    .into_iter()
+                    .filter(|key| key.table() == Table::ALL[*table]);
                 lost.for_each(|key| state.steal(key));
             }
-            Happening::AddEntry(last) => {
-                let place = Place { vni: vni(9), address: IpAddr::from([10, 9, 0, *last]) };
-                let entry = crate::model::RouteEntry { peer: PeerId(99), mac: None };
+            Sabotage::AddEntry(last) => {
+                let place = Place {
+                    vni: vni(9),
+                    address: IpAddr::from([10, 9, 0, *last]),
+                };
+                let entry = RouteEntry {
+                    peer: PeerId(99),
+                    mac: None,
+                };
                 let row = Row::Route(place, entry);
                 state.rows.insert(row.key(), row);
                 state.stolen.insert(Key::Peer(entry.peer));
             }
-            Happening::Spoil(index) if !keys.is_empty() => {
-                let key = index.get(&keys);
-                if let Some(Row::Network(_, entry)) = state.rows.get_mut(key) {
-                    entry.mtu += 1;
-                } else if let Some(Row::Endpoint(_, entry)) = state.rows.get_mut(key) {
-                    entry.mtu += 1;
-                } else if let Some(Row::Peer(_, entry)) = state.rows.get_mut(key) {
-                    entry.mtu += 1;
+            Sabotage::Spoil(index) => {
+                if let Some(row) = state.rows.values_mut().nth(index.index(keys.len().max(1))) {
+                    spoil(row);
                 }
             }
-            Happening::LoseHook(index) if !state.hooks.is_empty() => {
-                let hooks: Vec<Hook> = state.hooks.keys().copied().collect();
-                state.hooks.remove(index.get(&hooks));
+            Sabotage::LoseHook(index) => {
+                if !hooks.is_empty() {
+                    state.hooks.remove(index.get(&hooks));
+                }
             }
-            Happening::LoseTunnel => {
+            Sabotage::LoseTunnel => {
                 self.tunnel.set(0);
-                let tunnel = Hook { program: Program::FromTunnel, ifindex: state.tunnel };
+                let tunnel = Hook {
+                    program: Program::FromTunnel,
+                    ifindex: state.tunnel,
+                };
                 state.hooks.remove(&tunnel);
             }
-            _ => {}
         }
     }
 
@@ -281,17 +323,42 @@ impl World {
             next_ifindex: self.tunnel.get().max(TUNNEL),
         };
         let mut underlay = FakeUnderlay {
-            own_device: Some(UnderlayDevice { ifindex: 2, mtu: 1500, is_ethernet: true }),
+            own_device: Some(UnderlayDevice {
+                ifindex: 2,
+                mtu: 1500,
+                is_ethernet: true,
+            }),
             ..FakeUnderlay::default()
         };
         underlay.ways = Rc::clone(&self.ways);
         let datapath = self.datapath.clone();
-        let mut ports = Ports { datapath, underlay, plumbing };
+        let mut ports = Ports {
+            datapath,
+            underlay,
+            plumbing,
+        };
         let (tunnel, _) = ports.plumbing.ensure_tunnel().unwrap();
         ports.datapath.retarget(tunnel).unwrap();
-        self.reconciler =
-            Reconciler::new(ports, fresh.reconciler.desired().clone(), Encap::Auto, tunnel);
+        self.reconciler = Reconciler::new(
+            ports,
+            fresh.reconciler.desired().clone(),
+            Encap::Auto,
+            tunnel,
+        );
         self.sync().expect("a first sync");
+    }
+}
+
+fn spoil(row: &mut Row) {
+    match row {
+        Row::Peer(_, entry) => entry.mtu += 1,
+        Row::Network(_, entry) => entry.mtu += 1,
+        Row::Endpoint(_, entry) => entry.mtu += 1,
+        Row::Route(_, entry) | Row::Block(_, _, entry) => {
+            entry.mac = Some(MacAddress([2, 0, 0, 0, 0, 99]));
+        }
+        Row::Interface(_, entry) => entry.ipv6 = Some(IpAddr::from([0; 16])),
+        Row::PeerAddress(..) => {}
     }
 }
 
@@ -337,10 +404,16 @@ fn a_second_sync_writes_nothing() {
 fn every_repair_is_counted_once_and_named() {
     let mut world = World::new(desired(&[(1, true)], &[(1, 5)], None));
     world.sync().unwrap();
-    let hook = Hook { program: Program::FromUnderlay, ifindex: 2 };
+    let hook = Hook {
+        program: Program::FromUnderlay,
+        ifindex: 2,
+    };
     {
         let mut state = world.datapath.state.borrow_mut();
-        let route = Place { vni: vni(7), address: IpAddr::from([10, 1, 200, 5]) };
+        let route = Place {
+            vni: vni(7),
+            address: IpAddr::from([10, 1, 200, 5]),
+        };
         state.rows.remove(&Key::Route(route));
         state.hooks.remove(&hook);
     }
@@ -387,7 +460,7 @@ fn a_lost_vxlan_device_comes_back_under_every_hook() {
     let mut world = World::new(desired(&[(1, true)], &[], None));
     world.sync().unwrap();
     world.happen(Happening::Attach(1));
-    world.happen(Happening::LoseTunnel);
+    world.happen(Happening::Break(Sabotage::LoseTunnel));
 
     let repairs = world.audit();
 

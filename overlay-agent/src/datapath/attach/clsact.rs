@@ -31,9 +31,14 @@ pub(in crate::datapath) fn attach(
 ) -> Result<(), Error> {
     let device = name_of(ifindex)?;
     ensure_discipline(ifindex, marks)?;
-    let link = SchedClassifierLink::attached(&device, TcAttachType::Ingress, PRIORITY, HANDLE, None)
-        .map_err(|_gone| Error::NoDevice { ifindex })?;
-    let options = NlOptions { priority: PRIORITY, handle: HANDLE, classid: None };
+    let link =
+        SchedClassifierLink::attached(&device, TcAttachType::Ingress, PRIORITY, HANDLE, None)
+            .map_err(|_gone| Error::NoDevice { ifindex })?;
+    let options = NlOptions {
+        priority: PRIORITY,
+        handle: HANDLE,
+        classid: None,
+    };
     let attached = match program.attach_to_link(link) {
         Err(error) if program_errno(&error) == Some(libc::ENOENT) => program.attach_with_options(
             &device,
@@ -47,7 +52,11 @@ pub(in crate::datapath) fn attach(
         if is_gone(program_errno(&source)) {
             Error::NoDevice { ifindex }
         } else {
-            Error::Program { operation: "attach", program: name, source }
+            Error::Program {
+                operation: "attach",
+                program: name,
+                source,
+            }
         }
     })?;
     // Dropping it would detach the program.
@@ -92,17 +101,20 @@ pub(in crate::datapath) fn is_attached(
 ) -> Result<bool, Error> {
     let mut socket = Socket::open().map_err(|source| Error::Filter { ifindex, source })?;
     let filters = ours(&mut socket, ifindex, name)?;
-    Ok(filters.iter().any(|filter| filter.program_id == Some(program_id)))
+    Ok(filters
+        .iter()
+        .any(|filter| filter.program_id == Some(program_id)))
 }
 
 /// Takes away the discipline that we added, if nobody else hung anything on it.
-pub(in crate::datapath) fn drop_discipline(
-    socket: &mut Socket,
-    ifindex: u32,
-) -> Result<(), Error> {
+pub(in crate::datapath) fn drop_discipline(socket: &mut Socket, ifindex: u32) -> Result<(), Error> {
     let failed = |source| Error::Filter { ifindex, source };
     for direction in [Direction::Ingress, Direction::Egress] {
-        if !socket.bpf_filters(ifindex, direction).map_err(failed)?.is_empty() {
+        if !socket
+            .bpf_filters(ifindex, direction)
+            .map_err(failed)?
+            .is_empty()
+        {
             return Ok(());
         }
     }

@@ -11,7 +11,8 @@ use super::Error;
 /// The name by which aya finds a device.
 fn name_of(ifindex: u32) -> Result<String, Error> {
     let name = if_indextoname(ifindex).map_err(|_gone| Error::NoDevice { ifindex })?;
-    name.into_string().map_err(|_not_utf8| Error::NoDevice { ifindex })
+    name.into_string()
+        .map_err(|_not_utf8| Error::NoDevice { ifindex })
 }
 
 /// Whether an error number says that the device went away meanwhile.

@@ -2,19 +2,17 @@
 
 use std::{fs, io, path::Path};
 
-use aya::programs::{
-    LinkOrder, ProgramError, SchedClassifier, TcAttachType,
-    links::{FdLink, LinkError, PinnedLink},
-    tc::{SchedClassifierLink, SchedClassifierLinkId, TcAttachOptions},
+use aya::{
+    programs::{
+        LinkOrder, ProgramError, SchedClassifier, TcAttachType,
+        links::{FdLink, LinkError, PinnedLink},
+        tc::{SchedClassifierLink, SchedClassifierLinkId, TcAttachOptions},
+    },
+    sys::SyscallError,
 };
-use aya::sys::SyscallError;
 
 use super::{is_gone, name_of};
-use crate::datapath::{
-    Error,
-    error::program_errno,
-    pins::file,
-};
+use crate::datapath::{Error, error::program_errno, pins::file};
 
 /// Attaches before every other program. A link that is pinned already gets the new program in the
 /// place of the old one; one whose device is gone is replaced.
@@ -32,9 +30,10 @@ pub(in crate::datapath) fn attach(
     let attached = program.attach_with_options(&device, TcAttachType::Ingress, order);
     let link = attached.and_then(|id| take(program, id));
     let link = link.map_err(|source| attach_error(name, ifindex, source))?;
-    link.pin(pin)
-        .map(drop)
-        .map_err(|source| Error::Pin { path: pin.to_owned(), source })
+    link.pin(pin).map(drop).map_err(|source| Error::Pin {
+        path: pin.to_owned(),
+        source,
+    })
 }
 
 /// Detaches by removing the pin; that there is none is no error.
@@ -63,7 +62,11 @@ pub(in crate::datapath) fn is_attached(ifindex: u32, program_id: u32) -> Result<
 
 /// Whether a living link was found and has the new program now.
 fn replace(program: &mut SchedClassifier, pin: &Path) -> Result<bool, Error> {
-    let failed = |source| Error::Link { operation: "open", path: pin.to_owned(), source };
+    let failed = |source| Error::Link {
+        operation: "open",
+        path: pin.to_owned(),
+        source,
+    };
     let pinned = match PinnedLink::from_pin(pin) {
         Ok(pinned) => pinned,
         Err(LinkError::SyscallError(SyscallError { io_error, .. }))
@@ -74,7 +77,9 @@ fn replace(program: &mut SchedClassifier, pin: &Path) -> Result<bool, Error> {
         Err(error) => return Err(failed(error)),
     };
     let link = SchedClassifierLink::try_from(FdLink::from(pinned)).map_err(failed)?;
-    let replaced = program.attach_to_link(link).and_then(|id| take(program, id));
+    let replaced = program
+        .attach_to_link(link)
+        .and_then(|id| take(program, id));
     if replaced.is_err() {
         // The link outlived its device.
         fs::remove_file(pin).map_err(file("remove", pin))?;
@@ -83,10 +88,7 @@ fn replace(program: &mut SchedClassifier, pin: &Path) -> Result<bool, Error> {
 }
 
 /// Takes the link out of aya's hands, which would detach it in the end.
-fn take(
-    program: &mut SchedClassifier,
-    id: SchedClassifierLinkId,
-) -> Result<FdLink, ProgramError> {
+fn take(program: &mut SchedClassifier, id: SchedClassifierLinkId) -> Result<FdLink, ProgramError> {
     let link = program.take_link(id)?;
     FdLink::try_from(link).map_err(|_not_a_link| ProgramError::NotAttached)
 }
@@ -95,6 +97,10 @@ fn attach_error(name: &'static str, ifindex: u32, source: ProgramError) -> Error
     if is_gone(program_errno(&source)) {
         Error::NoDevice { ifindex }
     } else {
-        Error::Program { operation: "attach", program: name, source }
+        Error::Program {
+            operation: "attach",
+            program: name,
+            source,
+        }
     }
 }

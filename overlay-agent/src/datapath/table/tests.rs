@@ -119,5 +119,8 @@ fn a_block_of_ipv4_is_a_long_prefix_of_its_mapped_address() {
 
     assert_eq!(key.prefix_len(), 32 + 96 + 26);
     assert_eq!(key.data().vni, [0, 1, 2, 3]);
-    assert_eq!(key.data().address, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 1, 0, 64]);
+    assert_eq!(
+        key.data().address,
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 1, 0, 64]
+    );
 }

@@ -23,6 +23,7 @@ const IFLA_MTU: u16 = 4;
 const IFLA_LINK: u16 = 5;
 const IFLA_OPERSTATE: u16 = 16;
 const IFLA_LINKINFO: u16 = 18;
+const IFLA_IFALIAS: u16 = 20;
 const IFLA_STATS64: u16 = 23;
 const IFLA_CARRIER: u16 = 33;
 const IFLA_LINK_NETNSID: u16 = 37;
@@ -36,6 +37,8 @@ pub struct Link {
     pub ifindex: u32,
     /// Name, which need not be UTF-8 in the kernel and then has replacement characters.
     pub name: String,
+    /// What somebody wrote on it.
+    pub alias: Option<String>,
     /// Kind of a virtual interface, such as `veth` or `vxlan`.
     pub kind: Option<String>,
     /// Ethernet address.
@@ -90,6 +93,7 @@ impl Link {
         let mut link = Self {
             ifindex: header.index,
             name: String::new(),
+            alias: None,
             kind: None,
             mac: None,
             mtu: 0,
@@ -105,6 +109,7 @@ impl Link {
             let (kind, value) = attribute?;
             match kind {
                 IFLA_IFNAME => link.name = text(value),
+                IFLA_IFALIAS => link.alias = Some(text(value)),
                 IFLA_ADDRESS => link.mac = mac(value),
                 IFLA_MTU => link.mtu = parse_u32(value)?,
                 IFLA_OPERSTATE => link.operational_state = parse_u8(value)?.into(),
@@ -206,6 +211,12 @@ impl Socket {
         check_name(name)?;
         let message = request(ifindex, [LinkAttribute::IfName(name.to_owned())]);
         self.set_link(message, "rename", &format!(" to {name}"))
+    }
+
+    /// Writes on an interface what it is for, at most 255 bytes.
+    pub fn set_alias(&mut self, ifindex: u32, alias: &str) -> Result<(), Error> {
+        let message = request(ifindex, [LinkAttribute::IfAlias(alias.to_owned())]);
+        self.set_link(message, "set the alias of", "")
     }
 
     /// Sets the largest layer-3 packet, in bytes.

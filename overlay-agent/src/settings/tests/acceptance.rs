@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{CLUSTER, parse, with};
 use crate::{
-    model::{Encap, Vni},
+    model::{Attach, Encap, Vni},
     settings::Limits,
 };
 
@@ -19,6 +19,7 @@ fn defaults_fill_what_the_file_leaves_out() {
     let settings = parse(CLUSTER).unwrap();
 
     assert_eq!(settings.encap, Encap::Auto);
+    assert_eq!(settings.attach, Attach::Auto);
     assert_eq!(settings.port, 4789);
     assert_eq!(settings.event_sample, 1);
     assert_eq!(settings.audit_interval, Duration::from_secs(30));
@@ -42,7 +43,7 @@ fn defaults_fill_what_the_file_leaves_out() {
 fn everything_given_is_kept() {
     let text = with(
         "node: a",
-        "node: b\ndatapath: {encap: device, port: 14789, limits: {endpoints: 1, routes: 2, blocks: 3, \
+        "node: b\ndatapath: {encap: device, attach: clsact, port: 14789, limits: {endpoints: 1, routes: 2, blocks: 3, \
          peers: 4, networks: 5}}\nevents: {sample: 0}\naudit_interval: 1m30s",
     );
 
@@ -51,6 +52,7 @@ fn everything_given_is_kept() {
     assert_eq!(settings.node, "b");
     assert_eq!(settings.desired.this, "b");
     assert_eq!(settings.encap, Encap::Device);
+    assert_eq!(settings.attach, Attach::Clsact);
     assert_eq!(settings.port, 14789);
     assert_eq!(settings.limits.networks, 5);
     assert_eq!(settings.event_sample, 0);

@@ -263,19 +263,18 @@ impl Crowd {
 }
 
 /// Two sweeps leave two entries for each endpoint.
-fn raise_neighbour_limit(endpoints: usize) -> Result<Option<NeighbourLimit>> {
+fn raise_neighbour_limit(endpoints: usize) -> Result<NeighbourLimit> {
     let entries = 8 * endpoints as u64;
-    let limit = NeighbourLimit::raise(entries)?;
-    match &limit {
-        Some(limit) if limit.before() < entries => println!(
+    let limit = NeighbourLimit::raise(entries)?.context(
+        "the limit of the neighbour table, which all containers of a machine share, can be raised only from the \
+         machine's first network namespace: run this there",
+    )?;
+    if limit.before() < entries {
+        println!(
             "The neighbour table, which all containers of a machine share, may hold {entries} entries for the \
              sweeps; the limit was {} (net.ipv4.neigh.default.gc_thresh3).",
             limit.before()
-        ),
-        Some(_) => {}
-        None => {
-            println!("The neighbour table's limit cannot be changed from this network namespace.");
-        }
+        );
     }
     Ok(limit)
 }

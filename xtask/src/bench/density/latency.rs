@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::Figures;
 use crate::bench::{
-    load::Protocol, machine, measure::Route, progress::Progress, statistics::Series,
+    load::Protocol, machine, measure::Route, progress::Progress, report, statistics::Series,
 };
 
 /// How thoroughly latency is measured.
@@ -68,8 +68,6 @@ pub(super) fn compare(
             figures.one(&many.case, &format!("{name}p50_ratio"), "", of_many / few);
         }
     }
-    if busy > 0 {
-        println!("{busy} of these runs were taken on a busy machine; their latencies mean little.");
-    }
+    report::warn_of_busy_runs(busy);
     Ok(())
 }

@@ -9,15 +9,12 @@ pub(crate) use self::{
     record::{Record, records, write_json},
     table::table,
 };
-use super::suite::Results;
-
-/// Says so when the machine did not let the runs alone.
-pub(crate) fn warn_of_busy_runs(results: &Results) {
-    if results.busy_runs > 0 {
+/// Says how many runs of a comparison were made without an idle machine.
+pub(crate) fn warn_of_busy_runs(runs: u32) {
+    if runs > 0 {
         println!(
-            "{} runs were taken on a busy machine: it was not idle for a second before them. Their \
-             figures, latencies above all, mean little.",
-            results.busy_runs
+            "{runs} runs were made although the machine had not been idle for a second just before: their figures, \
+             latencies above all, mean little."
         );
     }
 }

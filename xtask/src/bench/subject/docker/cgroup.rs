@@ -2,10 +2,17 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
+
+/// How often, and how far apart, to try to remove a group whose processes are dying.
+const ATTEMPTS: u32 = 60;
+const PAUSE: Duration = Duration::from_millis(50);
 
 const MOUNTS: &str = "/sys/fs/cgroup";
 
@@ -54,6 +61,13 @@ impl Drop for Cgroup {
 fn remove_groups(group: &Path) -> Result<()> {
     for child in directories(group)? {
         remove_groups(&child)?;
+    }
+    for _ in 0..ATTEMPTS {
+        match fs::remove_dir(group) {
+            // Its processes have been killed, but are not gone yet.
+            Err(error) if error.kind() == ErrorKind::ResourceBusy => thread::sleep(PAUSE),
+            result => return Ok(result?),
+        }
     }
     Ok(fs::remove_dir(group)?)
 }

@@ -156,26 +156,10 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        // Removing containers removes their cgroups, which the engine's death would leave.
-        let removed = self
-            .docker(&["ps", "--all", "--quiet"])
-            .and_then(|containers| {
-                let mut arguments = vec!["rm", "--force"];
-                arguments.extend(containers.split_whitespace());
-                if arguments.len() > 2 {
-                    self.docker(&arguments)
-                } else {
-                    Ok(String::new())
-                }
-            });
-        // SIGTERM would end only the parent of its process namespace, and that one ignores it.
-        for result in [removed.map(drop), self.daemon.kill().map(drop)] {
-            if let Err(error) = result {
-                eprintln!(
-                    "removing the Docker engine of host {}: {error:#}",
-                    self.name
-                );
-            }
+        // SIGTERM would reach only the parent of its process namespace, which ignores it. Containers are processes
+        // of that namespace and end with it.
+        if let Err(error) = self.daemon.kill() {
+            eprintln!("ending the Docker engine of host {}: {error:#}", self.name);
         }
     }
 }
