@@ -1,4 +1,11 @@
 //! Real agents, real packets: hosts and containers made of network namespaces. Needs root.
 
+mod drift;
+mod isolation;
 mod lifecycle;
+mod modes;
 mod pinned;
+mod scene;
+mod spoofing;
+mod traces;
+mod walks;

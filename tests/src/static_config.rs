@@ -23,6 +23,16 @@ pub enum Encap {
     Auto,
 }
 
+/// How the agent attaches its programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Attach {
+    /// TCX links (Linux 6.6).
+    Tcx,
+    /// Filters of a clsact queueing discipline.
+    Clsact,
+}
+
 /// Sizes of the agent's maps, in entries.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[expect(missing_docs, reason = "the names of the configuration's keys say it")]
@@ -180,6 +190,8 @@ pub struct StaticConfig {
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Datapath {
     encap: Encap,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attach: Option<Attach>,
     port: u16,
     limits: Limits,
 }
@@ -203,6 +215,7 @@ impl StaticConfig {
             node: String::new(),
             datapath: Datapath {
                 encap: Encap::Auto,
+                attach: None,
                 port: 4789,
                 limits: Limits::default(),
             },
@@ -220,6 +233,13 @@ impl StaticConfig {
     #[must_use]
     pub fn encap(mut self, encap: Encap) -> Self {
         self.datapath.encap = encap;
+        self
+    }
+
+    /// Chooses how programs are attached; left to the agent otherwise.
+    #[must_use]
+    pub fn attach(mut self, attach: Attach) -> Self {
+        self.datapath.attach = Some(attach);
         self
     }
 

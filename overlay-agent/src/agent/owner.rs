@@ -14,7 +14,7 @@ use tracing::{debug, error, info, warn};
 use super::{plumbing::KernelPlumbing, shared::Shared, store::Store, underlay::KernelUnderlay};
 use crate::{
     api::{ApiError, types::AttachRequest},
-    control::{Action, DriftKind, Expected, Plumbing as _, PortError, Reconciler, Repair, Survey},
+    control::{Action, DriftKind, Expected, Plumbing as _, PortError, PortErrorKind, Reconciler, Repair, Survey},
     datapath::KernelDatapath,
     model::Attachment,
 };
@@ -103,6 +103,7 @@ impl Owner {
 
     fn repair(&mut self, survey: &Survey) -> Result<Vec<Repair>, PortError> {
         let mut repairs = self.forget_gone()?;
+        repairs.extend(self.raise_fallen()?);
         let directory = self.shared.directory();
         let repaired = self.reconciler.repair(survey, directory.iter());
         drop(directory);
@@ -144,6 +145,27 @@ impl Owner {
                 object: format!("{} in {}", attachment.name, attachment.network),
                 action: Action::Removed,
             });
+        }
+        Ok(repairs)
+    }
+
+    /// Switches host ends on that somebody switched off.
+    fn raise_fallen(&mut self) -> Result<Vec<Repair>, PortError> {
+        let ends = self.reconciler.plumbing().host_ends()?;
+        let mut repairs = Vec::new();
+        for end in ends.iter().filter(|end| !end.is_up) {
+            let Some(attachment) = self.shared.directory().behind(end.ifindex).cloned() else {
+                continue;
+            };
+            match self.reconciler.plumbing().raise(end) {
+                Ok(()) => repairs.push(Repair {
+                    kind: DriftKind::Endpoint,
+                    object: format!("{} in {}", attachment.name, attachment.network),
+                    action: Action::Changed,
+                }),
+                Err(error) if error.kind == PortErrorKind::Gone => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(repairs)
     }

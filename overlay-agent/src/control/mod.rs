@@ -4,6 +4,8 @@
 //! [`planner`] is pure: facts in, tables out. [`Reconciler`] owns every writer and makes the tables,
 //! hooks and devices agree with the plan; [`Survey`] finds what others changed.
 
+#[cfg(test)]
+pub(crate) mod conformance;
 mod diff;
 mod drift;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::{Key, Row, Table};
+use super::{Action, Key, Row, Table};
 use crate::model::{MacAddress, NamespaceId, Way};
 
 /// A program that is attached somewhere.
@@ -181,7 +181,7 @@ pub struct HostEnd {
     pub ifindex: u32,
     /// Its name.
     pub name: String,
-    /// Whether both ends are up.
+    /// Whether it is switched on.
     pub is_up: bool,
 }
 
@@ -199,7 +199,10 @@ pub trait Plumbing {
     /// Every host end of this agent.
     fn host_ends(&mut self) -> Result<Vec<HostEnd>, PortError>;
 
-    /// Makes sure that the collect-metadata vxlan device is there and up; returns its index and
-    /// whether anything had to be done.
-    fn ensure_tunnel(&mut self) -> Result<(u32, bool), PortError>;
+    /// Switches a host end on.
+    fn raise(&mut self, end: &HostEnd) -> Result<(), PortError>;
+
+    /// Makes sure that the collect-metadata vxlan device is there and up; returns its index and what
+    /// had to be done.
+    fn ensure_tunnel(&mut self) -> Result<(u32, Option<Action>), PortError>;
 }

@@ -16,6 +16,8 @@ mod object;
 mod pins;
 mod spec;
 mod table;
+#[cfg(test)]
+mod tests;
 mod uninstall;
 
 pub use counters::{Counters, MapUse, Total, map_uses};

@@ -35,13 +35,13 @@ impl Exchange<'_> {
         let what = || format!("{} over TCP", self.names());
         let (client, server) = self.connect().with_context(what)?;
         thread::scope(|scope| {
-            let server = scope.spawn(|| serve(server, lengths));
+            let serving = scope.spawn(|| serve(server, lengths));
             let asked = ask(client, lengths);
-            let served = server
+            let outcome = serving
                 .join()
                 .map_err(|_panic| anyhow!("BUG: a server panicked"))?;
             // What the server missed explains why the client waited.
-            served.context("the server")?;
+            outcome.context("the server")?;
             asked.context("the client")
         })
         .with_context(what)
@@ -80,13 +80,13 @@ impl Exchange<'_> {
     }
 
     fn exchange_datagrams(&self, lengths: &[usize]) -> Result<()> {
-        let server = self.bind(self.server, self.address)?;
+        let server = bind(self.server, self.address)?;
         let any: IpAddr = if self.address.is_ipv4() {
             [0; 4].into()
         } else {
             [0; 16].into()
         };
-        let client = self.bind(self.client, any)?;
+        let client = bind(self.client, any)?;
         let address = server.local_addr().context("asking for the port")?;
         for &length in lengths {
             interrupt::check()?;
@@ -106,20 +106,20 @@ impl Exchange<'_> {
         Ok(())
     }
 
-    fn bind(&self, namespace: &Namespace, address: IpAddr) -> Result<UdpSocket> {
-        let socket = namespace
-            .run(|| UdpSocket::bind((address, 0)))?
-            .with_context(|| format!("opening a socket in {}", namespace.name()))?;
-        socket
-            .set_read_timeout(Some(PATIENCE))
-            .context("setting a time limit")?;
-        Ok(socket)
-    }
-
     fn names(&self) -> String {
         let (client, server) = (self.client.name(), self.server.name());
         format!("{client} to {} of {server}", self.address)
     }
+}
+
+fn bind(namespace: &Namespace, address: IpAddr) -> Result<UdpSocket> {
+    let socket = namespace
+        .run(|| UdpSocket::bind((address, 0)))?
+        .with_context(|| format!("opening a socket in {}", namespace.name()))?;
+    socket
+        .set_read_timeout(Some(PATIENCE))
+        .context("setting a time limit")?;
+    Ok(socket)
 }
 
 fn serve(mut stream: TcpStream, lengths: &[usize]) -> Result<()> {

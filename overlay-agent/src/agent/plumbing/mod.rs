@@ -3,6 +3,8 @@
 mod pair;
 mod port;
 mod sysctl;
+#[cfg(test)]
+mod tests;
 mod tunnel;
 
 use std::path::Path;
@@ -13,7 +15,7 @@ pub use tunnel::TunnelError;
 pub(super) use tunnel::{NAME as TUNNEL_NAME, holder_of};
 
 use crate::{
-    control::{HostEnd, InterfaceWish, MadeInterface, Plumbing, PortError, PortErrorKind},
+    control::{Action, HostEnd, InterfaceWish, MadeInterface, Plumbing, PortError, PortErrorKind},
     netlink::{self, Link, Socket},
 };
 
@@ -42,9 +44,8 @@ impl KernelPlumbing {
         })
     }
 
-    /// Makes sure that the vxlan device is there and up; returns its index and whether anything had to
-    /// be done.
-    pub(super) fn tunnel(&mut self) -> Result<(u32, bool), TunnelError> {
+    /// Makes sure that the vxlan device is there and up; returns its index and what had to be done.
+    pub(super) fn tunnel(&mut self) -> Result<(u32, Option<Action>), TunnelError> {
         self.tunnel.ensure(&mut self.socket)
     }
 
@@ -85,7 +86,13 @@ impl Plumbing for KernelPlumbing {
         Ok(ours.map(host_end).collect())
     }
 
-    fn ensure_tunnel(&mut self) -> Result<(u32, bool), PortError> {
+    fn raise(&mut self, end: &HostEnd) -> Result<(), PortError> {
+        self.socket
+            .set_up(end.ifindex)
+            .map_err(|error| failed("switch on", &end.name, error))
+    }
+
+    fn ensure_tunnel(&mut self) -> Result<(u32, Option<Action>), PortError> {
         let outcome = self.tunnel();
         outcome.map_err(|error| PortError::new("restore", TUNNEL_NAME, PortErrorKind::Other, error))
     }
@@ -108,7 +115,7 @@ pub(super) fn is_host_end(link: &Link) -> bool {
 fn host_end(link: Link) -> HostEnd {
     HostEnd {
         ifindex: link.ifindex,
-        is_up: link.is_up() && link.has_carrier,
+        is_up: link.is_up(),
         name: link.name,
     }
 }

@@ -1,7 +1,7 @@
 //! One container's interface: a veth pair with its far end in the container's namespace from the
 //! first moment.
 
-use std::{net::IpAddr, time::Duration};
+use std::net::IpAddr;
 
 use super::sysctl::set_ipv6;
 use crate::{
@@ -11,9 +11,6 @@ use crate::{
 
 /// How often another name is tried because somebody took the last one meanwhile.
 const NAME_ATTEMPTS: u32 = 16;
-
-/// The kernel's background task for a new IPv6 address takes about a millisecond.
-const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Makes the pair and configures both ends; nothing is left of it when that fails.
 pub(super) fn make(socket: &mut Socket, wish: &InterfaceWish) -> Result<MadeInterface, Error> {
@@ -139,11 +136,6 @@ fn configure_inside(wish: &InterfaceWish, interface: &str) -> Result<(), Error> 
         if has_family {
             socket.add_route(&Route::on_link(address, length, ifindex))?;
         }
-    }
-    if let Some((address, _)) = v6
-        && let Err(error) = socket.wait_until_local(address, PATIENCE)
-    {
-        tracing::debug!(%error, interface, "the address is not usable yet");
     }
     Ok(())
 }

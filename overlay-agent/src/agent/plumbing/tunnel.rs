@@ -10,7 +10,10 @@ use super::{
     port::{PortHolder, holder},
     sysctl::set_ipv6,
 };
-use crate::netlink::{Error, Link, Socket, VxlanDevice, VxlanSettings};
+use crate::{
+    control::Action,
+    netlink::{Error, Link, Socket, VxlanDevice, VxlanSettings},
+};
 
 /// Its name. One agent has a namespace for itself.
 pub(in crate::agent) const NAME: &str = "ovl-vxlan";
@@ -77,9 +80,12 @@ pub(super) struct Tunnel {
 }
 
 impl Tunnel {
-    /// Makes the device, or repairs what differs; returns its index and whether it did anything. A
-    /// device that has to be made again gets the index that it had, if that is still free.
-    pub(super) fn ensure(&mut self, socket: &mut Socket) -> Result<(u32, bool), TunnelError> {
+    /// Makes the device, or repairs what differs; returns its index and what it did. A device that has
+    /// to be made again gets the index that it had, if that is still free.
+    pub(super) fn ensure(
+        &mut self,
+        socket: &mut Socket,
+    ) -> Result<(u32, Option<Action>), TunnelError> {
         let wanted = VxlanSettings::external(self.port);
         let (link, was_made) = match self.find(socket)? {
             Some(link) if link.vxlan == Some(wanted) => (link, false),
@@ -96,7 +102,12 @@ impl Tunnel {
             }
         })?;
         self.ifindex = Some(link.ifindex);
-        Ok((link.ifindex, was_made || was_repaired))
+        let action = match (was_made, was_repaired) {
+            (true, _) => Some(Action::Added),
+            (false, true) => Some(Action::Changed),
+            (false, false) => None,
+        };
+        Ok((link.ifindex, action))
     }
 
     /// Deletes the device, if it is ours; returns whether there was one.

@@ -129,3 +129,23 @@ impl Datapath for FakeDatapath {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::conformance;
+
+    #[test]
+    fn the_fake_does_what_a_data_plane_must() {
+        let mut datapath = FakeDatapath::default();
+        datapath.state.borrow_mut().tunnel = 3;
+
+        conformance::tables_hold_what_is_written(&mut datapath);
+        conformance::blocks_are_told_apart(&mut datapath);
+        let hook = Hook {
+            program: Program::FromTunnel,
+            ifindex: 3,
+        };
+        conformance::hooks_come_and_go(&mut datapath, hook);
+    }
+}

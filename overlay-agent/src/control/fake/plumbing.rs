@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use crate::control::{HostEnd, InterfaceWish, MadeInterface, Plumbing, PortError};
+use crate::control::{Action, HostEnd, InterfaceWish, MadeInterface, Plumbing, PortError};
 
 /// The index that the device has now, shared with the test; 0 while it is gone.
 #[derive(Clone, Debug)]
@@ -28,12 +28,16 @@ impl Plumbing for FakePlumbing {
         unimplemented!("the reconciler asks for no interfaces")
     }
 
-    fn ensure_tunnel(&mut self) -> Result<(u32, bool), PortError> {
+    fn raise(&mut self, _end: &HostEnd) -> Result<(), PortError> {
+        unimplemented!("the reconciler raises no interfaces")
+    }
+
+    fn ensure_tunnel(&mut self) -> Result<(u32, Option<Action>), PortError> {
         let was_gone = self.tunnel.get() == 0;
         if was_gone {
             self.next_ifindex += 1;
             self.tunnel.set(self.next_ifindex);
         }
-        Ok((self.tunnel.get(), was_gone))
+        Ok((self.tunnel.get(), was_gone.then_some(Action::Added)))
     }
 }

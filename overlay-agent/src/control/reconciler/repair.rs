@@ -43,14 +43,12 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
     }
 
     fn repair_tunnel(&mut self, repairs: &mut Vec<Repair>) -> Result<(), PortError> {
-        let (ifindex, was_repaired) = self.plumbing.ensure_tunnel()?;
-        if was_repaired {
-            repairs.push(Repair {
-                kind: DriftKind::Tunnel,
-                object: format!("interface {ifindex}"),
-                action: Action::Added,
-            });
-        }
+        let (ifindex, repaired) = self.plumbing.ensure_tunnel()?;
+        repairs.extend(repaired.map(|action| Repair {
+            kind: DriftKind::Tunnel,
+            object: format!("interface {ifindex}"),
+            action,
+        }));
         if ifindex == self.tunnel {
             return Ok(());
         }

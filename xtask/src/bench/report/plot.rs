@@ -10,14 +10,20 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use super::table::ratio;
-use crate::bench::{Case, Name, case::Metric, statistics::Series, suite::Results};
+use crate::bench::{
+    Case, Name,
+    case::{Metric, Place},
+    statistics::Series,
+    suite::Results,
+};
 
 const BAR: f64 = 18.0;
 const GAP: f64 = 22.0;
-const HEIGHT: f64 = 260.0;
+const HEIGHT: f64 = 200.0;
 const LEFT: f64 = 56.0;
 const TOP: f64 = 64.0;
-const BOTTOM: f64 = 84.0;
+const BOTTOM: f64 = 40.0;
+const LEGEND: f64 = 110.0;
 
 /// Colours that stay apart for the colour-blind (Okabe and Ito's).
 const COLOURS: [(Name, &str); 5] = [
@@ -75,45 +81,70 @@ fn better_is_higher(metric: Metric, ratio: f64) -> f64 {
     }
 }
 
+/// A panel for the cases across hosts, and one below for those on one host.
 fn draw(svg: &mut String, groups: &[Group]) -> fmt::Result {
     let names: BTreeSet<Name> = groups
         .iter()
         .flat_map(|group| group.bars.iter().map(|(name, _)| *name))
         .collect();
-    let group_width = |group: &Group| group.bars.iter().map(|_| BAR).sum::<f64>() + GAP;
-    let width = (LEFT + groups.iter().map(group_width).sum::<f64>() + GAP).max(420.0);
-    let top = groups
+    let of = |place| groups.iter().filter(move |group| group.case.place == place);
+    let panels: Vec<Vec<&Group>> = [Place::Remote, Place::Local]
+        .into_iter()
+        .map(|place| of(place).collect())
+        .filter(|panel: &Vec<&Group>| !panel.is_empty())
+        .collect();
+    let width = panels
         .iter()
-        .flat_map(|group| group.bars.iter().map(|(_, height)| *height))
-        .fold(1.0, f64::max);
-    // Whole tenths, with air above the tallest bar.
-    let top = (top * 10.0).ceil() / 10.0 + 0.1;
-    let total = TOP + HEIGHT + BOTTOM;
+        .map(|panel| panel_width(panel))
+        .fold(LEGEND * 5.0 + LEFT, f64::max);
+    let height = panels
+        .iter()
+        .fold(TOP, |height, _| height + HEIGHT + BOTTOM);
     writeln!(
         svg,
-        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {total}" font-family="sans-serif" font-size="11">
-<rect width="{width}" height="{total}" fill="#ffffff"/>
-<text x="{LEFT}" y="20" font-size="14">Relative to plain hosts (1.0); higher is better, latencies and CPU time are inverted</text>"##
+        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11">
+<rect width="{width}" height="{height}" fill="#ffffff"/>
+<text x="{LEFT}" y="20" font-size="13">Relative to plain hosts (1.0); higher is better, latency and CPU time are inverted</text>"##
     )?;
     legend(svg, &names)?;
-    axis(svg, width, top)?;
+    let mut base = TOP + HEIGHT;
+    for panel in panels {
+        draw_panel(svg, &panel, base, width)?;
+        base += HEIGHT + BOTTOM;
+    }
+    svg.write_str("</svg>\n")
+}
+
+fn panel_width(panel: &[&Group]) -> f64 {
+    let bars = |group: &&Group| group.bars.iter().map(|_| BAR).sum::<f64>() + GAP;
+    LEFT + panel.iter().map(bars).sum::<f64>() + GAP
+}
+
+/// Draws the bars that stand on the line at height `base`.
+fn draw_panel(svg: &mut String, panel: &[&Group], base: f64, width: f64) -> fmt::Result {
+    let heights = panel
+        .iter()
+        .flat_map(|group| group.bars.iter().map(|(_, height)| *height));
+    // Whole tenths, with air above the tallest bar.
+    let top = (heights.fold(1.0, f64::max) * 10.0).ceil() / 10.0 + 0.1;
+    axis(svg, base, width, top)?;
     let mut x = LEFT + GAP;
-    for group in groups {
+    for group in panel {
         let start = x;
         for (name, height) in &group.bars {
-            bar(svg, *name, x, HEIGHT * height / top, *height)?;
+            bar(svg, *name, x, base, HEIGHT * height / top, *height)?;
             x += BAR;
         }
-        let middle = f64::midpoint(start, x);
-        let y = TOP + HEIGHT + 14.0;
         writeln!(
             svg,
-            r#"<text x="{middle:.1}" y="{y}" text-anchor="end" transform="rotate(-40 {middle:.1} {y})">{}</text>"#,
+            r#"<text x="{:.1}" y="{}" text-anchor="middle">{}</text>"#,
+            f64::midpoint(start, x),
+            base + 16.0,
             group.case
         )?;
         x += GAP;
     }
-    svg.write_str("</svg>\n")
+    Ok(())
 }
 
 fn legend(svg: &mut String, names: &BTreeSet<Name>) -> fmt::Result {
@@ -125,15 +156,15 @@ fn legend(svg: &mut String, names: &BTreeSet<Name>) -> fmt::Result {
             r#"<rect x="{x}" y="32" width="10" height="10" fill="{colour}"/><text x="{}" y="41">{name}</text>"#,
             x + 14.0
         )?;
-        x += 90.0;
+        x += LEGEND;
     }
     Ok(())
 }
 
-fn axis(svg: &mut String, width: f64, top: f64) -> fmt::Result {
+fn axis(svg: &mut String, base: f64, width: f64, top: f64) -> fmt::Result {
     let mut mark = 0.0;
     while mark <= top + 1e-9 {
-        let y = TOP + HEIGHT - HEIGHT * mark / top;
+        let y = base - HEIGHT * mark / top;
         let colour = if (mark - 1.0_f64).abs() < 1e-9 {
             "#444444"
         } else {
@@ -150,8 +181,8 @@ fn axis(svg: &mut String, width: f64, top: f64) -> fmt::Result {
     Ok(())
 }
 
-fn bar(svg: &mut String, name: Name, x: f64, tall: f64, value: f64) -> fmt::Result {
-    let y = TOP + HEIGHT - tall;
+fn bar(svg: &mut String, name: Name, x: f64, base: f64, tall: f64, value: f64) -> fmt::Result {
+    let y = base - tall;
     writeln!(
         svg,
         r#"<rect x="{x:.1}" y="{y:.1}" width="{:.1}" height="{tall:.1}" fill="{}"><title>{name}: {value:.2}</title></rect>"#,
@@ -160,7 +191,7 @@ fn bar(svg: &mut String, name: Name, x: f64, tall: f64, value: f64) -> fmt::Resu
     )?;
     writeln!(
         svg,
-        r#"<text x="{:.1}" y="{:.1}" font-size="7" text-anchor="middle">{value:.2}</text>"#,
+        r#"<text x="{:.1}" y="{:.1}" font-size="7.5" text-anchor="middle">{value:.2}</text>"#,
         x + BAR / 2.0 - 1.0,
         y - 2.0
     )
