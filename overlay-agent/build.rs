@@ -12,7 +12,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-env-changed={OBJECT_VARIABLE}");
     let object = match env::var_os(OBJECT_VARIABLE) {
         Some(path) => PathBuf::from(path),
-        None => PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..").join(OBJECT),
+        None => PathBuf::from(env::var("CARGO_MANIFEST_DIR")?)
+            .join("..")
+            .join(OBJECT),
     };
     println!("cargo::rerun-if-changed={}", object.display());
 

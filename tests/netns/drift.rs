@@ -228,7 +228,7 @@ fn a_deleted_vxlan_device_whose_index_is_taken_gets_another() {
     let before = link::find(pair.a.namespace(), VXLAN).expect("a device").index;
     let taken = [
         format!("link delete {VXLAN}"),
-        format!("link add squatter index {before} type dummy"),
+        format!("link add squatter index {before} type bridge"),
     ];
     pair.a.namespace().ip(&taken).expect("taken");
 

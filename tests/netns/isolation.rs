@@ -14,7 +14,7 @@ use overlay_tests::{
     kernel_vxlan::KernelNetwork,
     link,
     static_config::{Network, Node},
-    traffic::ping,
+    traffic::Ping,
 };
 
 use crate::scene::converse;
@@ -22,7 +22,7 @@ use crate::scene::converse;
 /// Two networks that have everything in common but their names and numbers.
 const NETWORKS: [&str; 2] = ["blue", "green"];
 
-/// How long a datagram that must not come is waited for.
+/// How long is waited for what must not come.
 const SILENCE: Duration = Duration::from_millis(200);
 
 /// Hosts `a` and `b`, and on each of them for each network one container, all with the first free address.
@@ -192,7 +192,11 @@ fn an_address_that_only_another_network_has_does_not_answer() {
 }
 
 fn answered(from: &Namespace, to: IpAddr) -> bool {
-    ping(from, to, 2).expect("a count").is_complete()
+    let ping = Ping {
+        patience: SILENCE,
+        ..Ping::new(from, to)
+    };
+    ping.run().expect("a count").count.is_complete()
 }
 
 fn losses(counted: &Counters) -> u64 {
@@ -232,7 +236,7 @@ fn a_host_that_is_no_node_reaches_nobody() {
     })
     .expect("counters");
 
-    assert!(counted.drop("unknown-peer") >= 2, "{counted:?}");
+    assert!(counted.drop("unknown-peer") >= 3, "{counted:?}");
     assert_eq!(counted.carried(), [], "{counted:?}");
     let after = link::received(guest.namespace(), "eth0").expect("a count");
     assert_eq!(before, after);

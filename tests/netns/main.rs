@@ -4,6 +4,7 @@ mod drift;
 mod isolation;
 mod lifecycle;
 mod modes;
+mod mtu;
 mod pinned;
 mod scene;
 mod spoofing;

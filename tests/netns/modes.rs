@@ -7,7 +7,7 @@ use overlay_tests::{
     underlay::Families,
 };
 
-use crate::scene::{addresses, answers, converse, expect_only, greet, pair, talk, wire};
+use crate::scene::{expect_only, greet, pair, talk, wire};
 
 #[test]
 fn the_agent_chooses_the_program_on_a_plain_underlay() {

@@ -22,6 +22,7 @@ mod doctor;
 mod error;
 mod events;
 mod explain;
+mod neighbour_limit;
 mod owner;
 mod plumbing;
 mod shared;

@@ -14,7 +14,10 @@ use tracing::{debug, error, info, warn};
 use super::{plumbing::KernelPlumbing, shared::Shared, store::Store, underlay::KernelUnderlay};
 use crate::{
     api::{ApiError, types::AttachRequest},
-    control::{Action, DriftKind, Expected, Plumbing as _, PortError, PortErrorKind, Reconciler, Repair, Survey},
+    control::{
+        Action, DriftKind, Expected, Plumbing as _, PortError, PortErrorKind, Reconciler, Repair,
+        Survey,
+    },
     datapath::KernelDatapath,
     model::Attachment,
 };

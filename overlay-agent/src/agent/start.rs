@@ -8,6 +8,7 @@ use tracing::{info, warn};
 use super::{
     Error,
     directory::Directory,
+    neighbour_limit,
     owner::{KernelReconciler, Owner},
     plumbing::KernelPlumbing,
     shared::{Shared, capacity},
@@ -35,6 +36,7 @@ pub(super) fn start(settings: Settings) -> Result<Owner, Error> {
     if !nix::unistd::geteuid().is_root() {
         return Err(Error::NotRoot);
     }
+    neighbour_limit::raise();
     let mut plumbing = KernelPlumbing::open(settings.port, &settings.run_dir)?;
     let is_first = !plumbing.has_tunnel()? && !is_mounted(&settings.run_dir);
     let run_dir = settings.run_dir.clone();

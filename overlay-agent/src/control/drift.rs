@@ -76,7 +76,7 @@ pub enum DriftKind {
     Hook(Program),
     /// The vxlan device.
     Tunnel,
-    /// An endpoint whose interface or namespace is gone.
+    /// An endpoint whose interface or namespace is gone, or whose host end was switched off.
     Endpoint,
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use aya::{Ebpf, EbpfLoader, maps::MapInfo, programs::SchedClassifier};
+use aya::{Ebpf, EbpfLoader, VerifierLogLevel, maps::MapInfo, programs::SchedClassifier};
 use overlay_common::{
     abi::{self, program},
     address::Address,
@@ -62,12 +62,28 @@ impl Programs {
     /// Loads every program and pins it in the place of its predecessor. Maps that are pinned are used
     /// as they are, the others are made.
     pub(super) fn load(pins: &Pins, config: &DatapathConfig) -> Result<Self, Error> {
+        // The verifier is asked for its reasons only when it refuses: writing them down takes longer
+        // than checking.
+        match Self::load_with(pins, config, VerifierLogLevel::DISABLE) {
+            Err(Error::Program { .. }) => {
+                Self::load_with(pins, config, VerifierLogLevel::default())
+            }
+            loaded => loaded,
+        }
+    }
+
+    fn load_with(
+        pins: &Pins,
+        config: &DatapathConfig,
+        log_level: VerifierLogLevel,
+    ) -> Result<Self, Error> {
         let specs = spec::maps(&config.capacity);
         let globals = config.encode();
         let mut loader = EbpfLoader::new();
         loader
             .override_global(abi::CONFIG, &globals, true)
-            .default_map_pin_directory(pins.maps());
+            .default_map_pin_directory(pins.maps())
+            .verifier_log_level(log_level);
         for spec in &specs {
             if let Some(capacity) = spec.capacity {
                 loader.map_max_entries(spec.name, capacity);

@@ -49,11 +49,16 @@ impl FromStr for MacAddress {
     type Err = ParseMacError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = || ParseMacError { text: text.to_owned() };
+        let error = || ParseMacError {
+            text: text.to_owned(),
+        };
         let mut bytes = [0; 6];
         let mut parts = text.split(':');
         for byte in &mut bytes {
-            let part = parts.next().filter(|part| part.len() == 2).ok_or_else(error)?;
+            let part = parts
+                .next()
+                .filter(|part| part.len() == 2)
+                .ok_or_else(error)?;
             *byte = u8::from_str_radix(part, 16).map_err(|_not_hex| error())?;
         }
         if parts.next().is_some() {
@@ -71,7 +76,9 @@ impl Serialize for MacAddress {
 
 impl<'de> Deserialize<'de> for MacAddress {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
     }
 }
 
@@ -89,7 +96,14 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for text in ["", "02:42", "02:42:0a:01:00:c8:01", "2:42:0a:01:00:c8", "02-42-0a-01-00-c8", "02:42:0a:01:00:zz"] {
+        for text in [
+            "",
+            "02:42",
+            "02:42:0a:01:00:c8:01",
+            "2:42:0a:01:00:c8",
+            "02-42-0a-01-00-c8",
+            "02:42:0a:01:00:zz",
+        ] {
             assert!(text.parse::<MacAddress>().is_err(), "{text}");
         }
     }

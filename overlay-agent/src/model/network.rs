@@ -60,6 +60,9 @@ pub struct Network {
 impl Network {
     /// The subnet that holds `address`.
     pub fn subnet_of(&self, address: IpAddr) -> Option<IpNet> {
-        self.subnets.iter().copied().find(|subnet| subnet.contains(&address))
+        self.subnets
+            .iter()
+            .copied()
+            .find(|subnet| subnet.contains(&address))
     }
 }

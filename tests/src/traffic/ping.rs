@@ -1,6 +1,6 @@
 //! A bounded number of packets by the system's own ping.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use anyhow::{Context, Result};
 
@@ -48,6 +48,8 @@ pub struct Ping<'a> {
     pub payload: u32,
     /// What may become of them on the way.
     pub fragmentation: Fragmentation,
+    /// How long the last reply may take.
+    pub patience: Duration,
 }
 
 /// What came of a [`Ping`].
@@ -60,7 +62,7 @@ pub struct Pinged {
 }
 
 impl<'a> Ping<'a> {
-    /// Three requests of 56 bytes.
+    /// Three requests of 56 bytes, and a second for the last reply.
     pub fn new(from: &'a Namespace, to: IpAddr) -> Self {
         Self {
             from,
@@ -69,11 +71,11 @@ impl<'a> Ping<'a> {
             count: 3,
             payload: 56,
             fragmentation: Fragmentation::BySender,
+            patience: Duration::from_secs(1),
         }
     }
 
-    /// Sends the requests, 20 ms apart, and waits up to a second for the last reply. No reply at all is a count,
-    /// not an error. Replies whose payload differs are refused by ping, and quoted.
+    /// Sends the requests, 20 ms apart, and waits for the replies. No reply at all is a count, not an error. Replies whose payload differs are refused by ping, and quoted.
     pub fn run(self) -> Result<Pinged> {
         let fragmentation = match self.fragmentation {
             Fragmentation::Forbidden => "do",
@@ -81,7 +83,8 @@ impl<'a> Ping<'a> {
             Fragmentation::Allowed => "dont",
         };
         let mut command = self.from.command("ping");
-        command.args(["-n", "-i", "0.02", "-W", "1", "-M", fragmentation]);
+        command.args(["-n", "-i", "0.02", "-M", fragmentation]);
+        command.args(["-W", &self.patience.as_secs_f64().to_string()]);
         command.args(["-c", &self.count.to_string(), "-s", &self.payload.to_string()]);
         if let Some(source) = self.source {
             command.args(["-I", &source.to_string()]);

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::{ok, warn};
 use crate::{
-    agent::{shared::Shared, start::local_ports},
+    agent::{neighbour_limit, shared::Shared, start::local_ports},
     api::types::Check,
 };
 
@@ -46,6 +46,30 @@ pub(super) fn jit() -> Check {
         Ok(_) => ok("bpf jit", "on"),
         Err(_) => ok("bpf jit", "this kernel has no switch for it"),
     }
+}
+
+/// Room for neighbour entries, which the containers of a host share.
+pub(super) fn neighbours(shared: &Shared) -> Check {
+    let Some(limit) = neighbour_limit::hard_limit() else {
+        return ok(
+            "neighbours",
+            "the limit belongs to the host's first network namespace, which is not this one",
+        );
+    };
+    let endpoints = u64::from(shared.settings.limits.endpoints);
+    if limit < endpoints {
+        return warn(
+            "neighbours",
+            format!(
+                "room for {limit} entries of all containers together, fewer than the {endpoints} endpoints that there may be"
+            ),
+            "restart the agent, which raises net.ipv4.neigh.default.gc_thresh3",
+        );
+    }
+    ok(
+        "neighbours",
+        format!("room for {limit} entries of all containers together"),
+    )
 }
 
 /// Where outer source ports are taken from.

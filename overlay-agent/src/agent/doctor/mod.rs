@@ -24,6 +24,7 @@ pub(super) fn examine(shared: &Shared, expected: Option<&Expected>) -> Vec<Check
     checks.push(underlay::ways(shared));
     checks.push(underlay::encapsulation(shared));
     checks.extend(underlay::mtus(shared));
+    checks.push(host::neighbours(shared));
     checks.push(host::source_ports());
     checks.push(host::forwarding());
     checks
