@@ -21,8 +21,9 @@ pub(crate) fn decide(frame: &mut TcFrame) -> Result<Verdict, Reason> {
     if frame.0.is_for_another_host() {
         return Ok(Verdict::Pass);
     }
-    // Inner Ethernet and IPv4.
-    frame.0.ensure(INNER_V4 as u32 + 34);
+    // No more than every TCP packet of the host has at its start anyway: making more readable would
+    // copy the host's own traffic.
+    frame.0.ensure(INNER_V4 as u32);
     let Ok(ethernet) = frame.header::<Ethernet>(0) else {
         return Ok(Verdict::Pass);
     };
@@ -33,6 +34,7 @@ pub(crate) fn decide(frame: &mut TcFrame) -> Result<Verdict, Reason> {
             arrived::<INNER_V4>(frame, Headroom::V4, outer)
         }
         ETHERTYPE_IPV6 => {
+            frame.0.ensure(INNER_V6 as u32);
             let local = config::local_ipv6().bytes();
             let outer = arrival::outer_v6(frame, local, config::port())?;
             arrived::<INNER_V6>(frame, Headroom::V6, outer)
@@ -54,6 +56,8 @@ fn arrived<const AT: usize>(
     };
     let peer_id = map::peer::id_of(&carrier.source).ok_or(Reason::UnknownPeer)?;
 
+    // Inner Ethernet and IPv4.
+    frame.0.ensure(AT as u32 + 34);
     if frame.header::<Ethernet>(AT)?.ethertype == ETHERTYPE_IPV6 {
         // Inner Ethernet, IPv6 and a neighbour solicitation.
         frame.0.ensure(AT as u32 + 78);
