@@ -50,8 +50,8 @@ reasons! {
     NoEndpoint = 10, "no-endpoint", "a peer sent for an address that is not on this node; its table is stale";
     /// Congestion was marked on the outer header of a packet that cannot carry the mark (RFC 6040).
     Congestion = 11, "congestion", "the underlay marked congestion and the inner packet is not ECN-capable";
-    /// Too big for the way to the peer, and an ICMP error, about which no other may be sent.
-    TooBig = 12, "too-big", "an error message larger than the path to the peer; nobody may be told of it";
+    /// Too big for the way to the peer, and about which no ICMP error may be sent.
+    TooBig = 12, "too-big", "an error message or the rest of a fragmented packet, larger than the path to the peer; nobody may be told of it";
     /// The peer of a route is missing from `PEER`.
     NoPeer = 13, "no-peer", "a route names a node that the tables do not have; `overlay audit` repairs the tables";
     /// The underlay has no way to the peer.

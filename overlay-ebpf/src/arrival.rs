@@ -50,8 +50,7 @@ pub fn outer_v4<B: Bytes>(frame: &Frame<B>, local: [u8; 4], port: u16) -> Result
     if ip.version_ihl != Ipv4::VERSION_IHL {
         return Ok(Outer::KernelOnly);
     }
-    let is_later_fragment = ip.flags_offset.get() & 0x1fff != 0;
-    if is_later_fragment {
+    if ip.is_later_fragment() {
         return Ok(Outer::NotOurs);
     }
     let Ok(udp) = frame.header::<Udp>(ETHERNET + size_of::<Ipv4>()) else {

@@ -64,27 +64,44 @@ pub enum Oversize {
     Tell,
     /// The kernel's device fragments the outer packet, as it would without us.
     Fragment,
-    /// Nobody may be told (RFC 1122, 3.2.2; RFC 4443, 2.4): it is an error message itself.
+    /// Nobody may be told (RFC 1122, 3.2.2; RFC 4443, 2.4): it is an error message itself, or the rest of
+    /// a fragmented packet.
     Drop,
 }
 
-/// Decides about a packet that does not fit. `first` is the first byte behind the IP header, the type
-/// of an ICMP message.
+/// Decides about a packet that does not fit the way to `peer`.
+///
+/// The kernel's device fragments outer IPv4 packets only (`ip6_fragment` refuses what a tunnel made). On an
+/// IPv6 underlay the sender is told even if it allows fragments: it then makes smaller ones itself.
 #[inline(always)]
-pub fn oversize(packet: &Packet, first: u8) -> Oversize {
-    if !packet.dont_fragment || !packet.is_plain {
-        return Oversize::Fragment;
+pub fn oversize<B: Bytes>(
+    frame: &Frame<B>,
+    packet: &Packet,
+    peer: &peer::Peer,
+) -> Result<Oversize, Reason> {
+    if peer.remote.is_v4() && (!packet.dont_fragment || !packet.is_plain) {
+        return Ok(Oversize::Fragment);
     }
-    let is_error = match packet.protocol {
-        PROTOCOL_ICMP => packet.is_v4 && first != 0 && first != 8,
-        PROTOCOL_ICMPV6 => !packet.is_v4 && first < 128,
-        _ => false,
-    };
-    if is_error {
-        Oversize::Drop
+    if is_untold(frame, packet)? {
+        Ok(Oversize::Drop)
     } else {
-        Oversize::Tell
+        Ok(Oversize::Tell)
     }
+}
+
+#[inline(always)]
+fn is_untold<B: Bytes>(frame: &Frame<B>, packet: &Packet) -> Result<bool, Reason> {
+    if !packet.is_v4 {
+        let kind = *frame.header::<u8>(ETHERNET + size_of::<Ipv6>())?;
+        return Ok(packet.protocol == PROTOCOL_ICMPV6 && kind < 128);
+    }
+    let ip = frame.header::<Ipv4>(ETHERNET)?;
+    // The message quotes a header without options, and what follows must be the start of the payload.
+    if ip.version_ihl != Ipv4::VERSION_IHL || ip.is_later_fragment() {
+        return Ok(true);
+    }
+    let kind = *frame.header::<u8>(ETHERNET + size_of::<Ipv4>())?;
+    Ok(packet.protocol == PROTOCOL_ICMP && kind != 0 && kind != 8)
 }
 
 #[cfg(test)]
@@ -93,6 +110,9 @@ mod tests {
     use zerocopy::FromZeros;
 
     use super::*;
+
+    const V4: &[u8] = &[192, 0, 2, 1];
+    const V6: &[u8] = &[0x20; 16];
 
     fn packet(is_v4: bool, protocol: u8) -> Packet {
         Packet {
@@ -105,19 +125,31 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_underlay_leaves_fifty_bytes_less_or_seventy() {
+    fn peer(remote: &[u8]) -> peer::Peer {
         let mut peer = peer::Peer::new_zeroed();
         peer.mtu = 1500;
+        peer.remote = match remote {
+            [a, b, c, d] => Address::from_v4([*a, *b, *c, *d]),
+            bytes => Address::from_v6(bytes.try_into().expect("16 bytes")),
+        };
+        peer
+    }
 
-        peer.remote = Address::from_v4([192, 0, 2, 1]);
-        assert_eq!(inner_mtu(&peer), 1450);
+    /// What happens to `packet`, whose payload begins with `first` and whose IPv4 header says `offset`.
+    fn decision(packet: &Packet, first: u8, offset: u16, remote: &[u8]) -> Oversize {
+        let mut bytes = [0_u8; 100];
+        let payload = ETHERNET + if packet.is_v4 { 20 } else { 40 };
+        bytes[ETHERNET] = 0x45;
+        bytes[ETHERNET + 6..ETHERNET + 8].copy_from_slice(&offset.to_be_bytes());
+        bytes[payload] = first;
+        oversize(&Frame(&bytes[..]), packet, &peer(remote)).expect("long enough")
+    }
 
-        peer.remote = Address::from_v6([0x20; 16]);
-        assert_eq!(inner_mtu(&peer), 1430);
-
-        peer.mtu = 40;
-        assert_eq!(inner_mtu(&peer), 0);
+    #[test]
+    fn the_underlay_leaves_fifty_bytes_less_or_seventy() {
+        assert_eq!(inner_mtu(&peer(V4)), 1450);
+        assert_eq!(inner_mtu(&peer(V6)), 1430);
+        assert_eq!(inner_mtu(&peer::Peer { mtu: 40, ..peer(V4) }), 0);
     }
 
     #[test]
@@ -135,21 +167,36 @@ mod tests {
 
     #[test]
     fn errors_are_never_answered_with_errors() {
-        assert_eq!(oversize(&packet(true, PROTOCOL_ICMP), 3), Oversize::Drop);
-        assert_eq!(oversize(&packet(true, PROTOCOL_ICMP), 8), Oversize::Tell);
-        assert_eq!(oversize(&packet(false, PROTOCOL_ICMPV6), 2), Oversize::Drop);
-        assert_eq!(
-            oversize(&packet(false, PROTOCOL_ICMPV6), 128),
-            Oversize::Tell
-        );
-        assert_eq!(oversize(&packet(true, PROTOCOL_TCP), 3), Oversize::Tell);
+        let decision = |is_v4, protocol, first| decision(&packet(is_v4, protocol), first, 0, V4);
+
+        assert_eq!(decision(true, PROTOCOL_ICMP, 3), Oversize::Drop);
+        assert_eq!(decision(true, PROTOCOL_ICMP, 8), Oversize::Tell);
+        assert_eq!(decision(false, PROTOCOL_ICMPV6, 2), Oversize::Drop);
+        assert_eq!(decision(false, PROTOCOL_ICMPV6, 128), Oversize::Tell);
+        assert_eq!(decision(true, PROTOCOL_TCP, 3), Oversize::Tell);
     }
 
     #[test]
-    fn what_may_be_fragmented_is() {
-        let mut packet = packet(true, PROTOCOL_UDP);
-        packet.dont_fragment = false;
+    fn what_may_be_fragmented_is_where_the_kernel_does_it() {
+        let packet = Packet {
+            dont_fragment: false,
+            ..packet(true, PROTOCOL_UDP)
+        };
 
-        assert_eq!(oversize(&packet, 0), Oversize::Fragment);
+        assert_eq!(decision(&packet, 0, 0, V4), Oversize::Fragment);
+        assert_eq!(decision(&packet, 0, 0, V6), Oversize::Tell);
+    }
+
+    #[test]
+    fn only_the_first_fragment_tells_its_sender() {
+        let packet = Packet {
+            dont_fragment: false,
+            is_plain: false,
+            ..packet(true, PROTOCOL_UDP)
+        };
+
+        assert_eq!(decision(&packet, 0, 0x2000, V6), Oversize::Tell);
+        assert_eq!(decision(&packet, 0, 0x2010, V6), Oversize::Drop);
+        assert_eq!(decision(&packet, 0, 0x2010, V4), Oversize::Fragment);
     }
 }

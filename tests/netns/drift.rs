@@ -65,17 +65,24 @@ fn repair(kind: &str, action: &str) -> (String, String) {
 
 fn repaired_total(host: &Host) -> u64 {
     let status = host.status().expect("a status");
-    status["audit"]["repaired_total"].as_u64().expect("a number")
+    status["audit"]["repaired_total"]
+        .as_u64()
+        .expect("a number")
 }
 
 /// The host end of the only container.
 fn host_end(host: &Host) -> String {
     let endpoints = host.overlay_json(&["endpoint", "ls"]).expect("a list");
-    endpoints[0]["host_interface"].as_str().expect("a name").to_owned()
+    endpoints[0]["host_interface"]
+        .as_str()
+        .expect("a name")
+        .to_owned()
 }
 
 fn is_up(host: &Host, interface: &str) -> bool {
-    let flags = host.namespace().exec("ip", &["-o", "link", "show", interface]);
+    let flags = host
+        .namespace()
+        .exec("ip", &["-o", "link", "show", interface]);
     flags.expect("an interface").contains(",UP")
 }
 
@@ -210,14 +217,24 @@ fn a_removed_filter_or_discipline_comes_back() {
 #[test]
 fn a_deleted_vxlan_device_is_made_again() {
     let pair = pair(|config| config.encap(Encap::Device));
-    let before = link::find(pair.a.namespace(), VXLAN).expect("a device").index;
-    pair.a.namespace().ip(&[format!("link delete {VXLAN}")]).expect("deleted");
+    let before = link::find(pair.a.namespace(), VXLAN)
+        .expect("a device")
+        .index;
+    pair.a
+        .namespace()
+        .ip(&[format!("link delete {VXLAN}")])
+        .expect("deleted");
     assert!(pair.check_reach().is_err(), "it takes the device to reach");
 
     let repaired = audit(&pair.a);
 
-    assert_eq!(repaired, [repair("vxlan", "added"), repair("link", "added")]);
-    let after = link::find(pair.a.namespace(), VXLAN).expect("a device").index;
+    assert_eq!(
+        repaired,
+        [repair("vxlan", "added"), repair("link", "added")]
+    );
+    let after = link::find(pair.a.namespace(), VXLAN)
+        .expect("a device")
+        .index;
     assert_eq!(after, before);
     pair.check_reach().expect("it reaches");
 }
@@ -225,7 +242,9 @@ fn a_deleted_vxlan_device_is_made_again() {
 #[test]
 fn a_deleted_vxlan_device_whose_index_is_taken_gets_another() {
     let pair = pair(|config| config.encap(Encap::Device));
-    let before = link::find(pair.a.namespace(), VXLAN).expect("a device").index;
+    let before = link::find(pair.a.namespace(), VXLAN)
+        .expect("a device")
+        .index;
     let taken = [
         format!("link delete {VXLAN}"),
         format!("link add squatter index {before} type bridge"),
@@ -243,7 +262,10 @@ fn devices_that_were_set_down_are_up_again() {
     let pair = pair(|config| config.encap(Encap::Device));
     let container = host_end(&pair.a);
     for (device, kind) in [(VXLAN, "vxlan"), (&container, "endpoint")] {
-        pair.a.namespace().ip(&[format!("link set {device} down")]).expect("down");
+        pair.a
+            .namespace()
+            .ip(&[format!("link set {device} down")])
+            .expect("down");
 
         let repaired = audit(&pair.a);
 
@@ -263,8 +285,11 @@ fn the_timer_repairs_what_nobody_asked_about() {
 
     pinned.delete("PEER", &peer.key).expect("deleted");
     pinned::detach_link(&links[0]).expect("detached");
-    let lines = [format!("link set {container} down"), format!("link delete {VXLAN}")];
-    pair.a.namespace().ip(&lines).expect("gone");
+    let removals = [
+        format!("link set {container} down"),
+        format!("link delete {VXLAN}"),
+    ];
+    pair.a.namespace().ip(&removals).expect("gone");
 
     let are_counted = || repaired_total(&pair.a) >= 4;
     assert!(interrupt::wait_until(PATIENCE, are_counted).expect("not interrupted"));

@@ -8,7 +8,7 @@ use overlay_tests::{
     cluster::{self, BLUE, Guest, Pair},
     interrupt, link,
     static_config::{Limits, Network, Node},
-    traffic::{Flood, Iperf, PingCount},
+    traffic::{Flood, Iperf},
 };
 use serde_json::Value;
 
@@ -56,7 +56,10 @@ fn start_with_another_configuration(pair: &mut Pair) -> Result<()> {
         host.write_config(&other)?;
         host.restart_agent()?;
         let after = Pinned::of(host).generations()?;
-        ensure!(after.len() == 1 && after != before, "{before:?} → {after:?}");
+        ensure!(
+            after.len() == 1 && after != before,
+            "{before:?} → {after:?}"
+        );
     }
     Ok(())
 }
@@ -78,9 +81,8 @@ fn loses_no_ping(happening: Happening) {
     let mut pair = Pair::start().expect("a pair");
     let local = Guest::new(pair.session(), &pair.a, "local").expect("a neighbour of one");
     let [v4, v6] = pair.targets();
-    let floods = [v4, v6, local.v4().into()].map(|target| {
-        Flood::start(pair.one.namespace(), target, FLOOD_INTERVAL).expect("a flood")
-    });
+    let floods = [v4, v6, local.v4().into()]
+        .map(|target| Flood::start(pair.one.namespace(), target, FLOOD_INTERVAL).expect("a flood"));
     thread::sleep(MARGIN);
 
     happening(&mut pair).expect("it happens");
@@ -181,7 +183,13 @@ fn a_container_deleted_while_the_agent_was_down_is_gone_after_its_start() {
 
     let left = endpoints(&pair.a);
     assert_eq!(names(&left), ["one"]);
-    assert_eq!(Pinned::of(&pair.a).entries("INTERFACE").expect("entries").len(), 1);
+    assert_eq!(
+        Pinned::of(&pair.a)
+            .entries("INTERFACE")
+            .expect("entries")
+            .len(),
+        1
+    );
     let next = Guest::new(pair.session(), &pair.a, "next").expect("a container");
     assert_eq!(next.v4(), address, "its address is free again");
     pair.check_reach().expect("it reaches");
@@ -196,8 +204,20 @@ fn a_container_deleted_under_a_running_agent_is_forgotten() {
 
     let is_forgotten = || names(&endpoints(&pair.a)) == ["one"];
     assert!(interrupt::wait_until(PATIENCE, is_forgotten).expect("not interrupted"));
-    assert_eq!(Pinned::of(&pair.a).entries("INTERFACE").expect("entries").len(), 1);
-    assert_eq!(Pinned::of(&pair.a).links("from_container").expect("links").len(), 1);
+    assert_eq!(
+        Pinned::of(&pair.a)
+            .entries("INTERFACE")
+            .expect("entries")
+            .len(),
+        1
+    );
+    assert_eq!(
+        Pinned::of(&pair.a)
+            .links("from_container")
+            .expect("links")
+            .len(),
+        1
+    );
 }
 
 #[test]
@@ -208,10 +228,18 @@ fn an_agent_that_is_uninstalled_takes_nothing_from_those_of_other_namespaces() {
     let config = cluster::config(underlay.machines());
     let pair = Pair::on(session, underlay, &config).expect("a pair");
     let binaries = Binaries::find().expect("binaries");
-    let mut c = Host::start(pair.session(), "host", &pair.machines()[2], &config, &binaries)
-        .expect("a third agent");
+    let mut c = Host::start(
+        pair.session(),
+        "host",
+        &pair.machines()[2],
+        &config,
+        &binaries,
+    )
+    .expect("a third agent");
     let third = Guest::new(pair.session(), &c, "three").expect("a container");
-    let floods = pair.targets().map(|target| flood(pair.one.namespace(), target));
+    let floods = pair
+        .targets()
+        .map(|target| flood(pair.one.namespace(), target));
 
     c.stop_agent().expect("stopped");
     c.uninstall().expect("uninstalled");
@@ -233,10 +261,15 @@ fn endpoints(host: &Host) -> Value {
 /// How many host ends of containers' interfaces there are.
 fn host_ends(host: &Host) -> usize {
     let links = link::list(host.namespace()).expect("links");
-    links.iter().filter(|link| link.name.starts_with("ov") && link.name.len() == 14).count()
+    links
+        .iter()
+        .filter(|link| link.name.starts_with("ov") && link.name.len() == 14)
+        .count()
 }
 
 fn names(endpoints: &Value) -> Vec<&str> {
     let list = endpoints.as_array().map(Vec::as_slice).unwrap_or_default();
-    list.iter().filter_map(|endpoint| endpoint["name"].as_str()).collect()
+    list.iter()
+        .filter_map(|endpoint| endpoint["name"].as_str())
+        .collect()
 }

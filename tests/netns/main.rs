@@ -1,12 +1,18 @@
 //! Real agents, real packets: hosts and containers made of network namespaces. Needs root.
 
+mod commands;
 mod drift;
+mod fragments;
+mod idle;
+mod interop;
 mod isolation;
 mod lifecycle;
 mod modes;
 mod mtu;
 mod pinned;
+mod refusals;
 mod scene;
 mod spoofing;
 mod traces;
+mod uninstall;
 mod walks;

@@ -48,14 +48,29 @@ impl Traces {
             files,
         })
     }
+
+    /// The same without directories and locks: who wants to know whether another agent is there has to make them.
+    pub(crate) fn without_locks(mut self) -> Self {
+        let is_lock = |file: &Path| file.extension().is_some_and(|kind| kind == "lock");
+        self.files.retain(|file| {
+            let file = Path::new(file);
+            !is_lock(file) && !file.is_dir()
+        });
+        self
+    }
 }
 
 /// Numbers of the programs at TCX ingress of an interface; none where the kernel has no TCX.
 pub(crate) fn tcx_programs(namespace: &Namespace, interface: &str) -> Result<Vec<u32>> {
-    namespace.run(|| match SchedClassifier::query_tcx(interface, TcAttachType::Ingress) {
-        Ok((_, programs)) => programs.iter().map(aya::programs::ProgramInfo::id).collect(),
-        Err(_no_tcx) => Vec::new(),
-    })
+    namespace.run(
+        || match SchedClassifier::query_tcx(interface, TcAttachType::Ingress) {
+            Ok((_, programs)) => programs
+                .iter()
+                .map(aya::programs::ProgramInfo::id)
+                .collect(),
+            Err(_no_tcx) => Vec::new(),
+        },
+    )
 }
 
 fn mounts_below(directory: &Path) -> Result<Vec<String>> {

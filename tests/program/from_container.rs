@@ -399,3 +399,32 @@ fn fragments_and_options_go_their_way() {
         [(Walk::Local, 1)]
     );
 }
+
+#[test]
+fn nothing_is_fragmented_on_an_ipv6_underlay() {
+    let mut fixture = Fixture::new();
+    fixture.set_peer_mtu(2, 1300);
+    let oversized = |flags_offset| {
+        let ip = Ipv4 {
+            flags_offset,
+            ..Ipv4::udp()
+        };
+        ethernet(
+            CLIENT_MAC,
+            ANY_MAC,
+            0x0800,
+            &ip.around(CLIENT, FAR, &[9; 1231]),
+        )
+    };
+    let (whole, first, later) = (0, 0x2000, 0x2010);
+
+    for flags_offset in [whole, first] {
+        let told = fixture.run(FROM_CONTAINER, &oversized(flags_offset));
+        assert_eq!(told.walks, [(Walk::MtuTold, 1)]);
+        assert_eq!(told.packet[40..42], 1230_u16.to_be_bytes());
+    }
+    assert_eq!(
+        fixture.run(FROM_CONTAINER, &oversized(later)).reasons,
+        [(Reason::TooBig, 1)]
+    );
+}

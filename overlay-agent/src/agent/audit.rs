@@ -12,14 +12,14 @@ use tokio::{
 };
 use tracing::error;
 
-use super::{owner::Command, shared::Shared};
+use super::{owner::Command, shared::Shared, traffic::inspect};
 use crate::{
     api::{
         ApiError,
         types::{self, AuditReport},
     },
     control::{Action, DriftKind, Expected, PortError, Repair, Survey},
-    datapath::{self, KernelInspector, map_name, program_name},
+    datapath::{self, map_name, program_name},
 };
 
 /// Why an audit came to no end.
@@ -102,7 +102,7 @@ impl From<AuditError> for ApiError {
 
 async fn survey(shared: Arc<Shared>, expected: Expected) -> Result<Survey, AuditError> {
     let look = move || {
-        let inspector = KernelInspector::open(&shared.pins, shared.features.attach)?;
+        let inspector = inspect(&shared)?;
         Ok(Survey::take(&inspector, &expected)?)
     };
     task::spawn_blocking(look)

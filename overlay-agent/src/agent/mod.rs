@@ -16,6 +16,8 @@ mod attach;
 mod audit;
 mod backend;
 mod claim;
+#[cfg(test)]
+mod datapath_tests;
 mod detach;
 mod directory;
 mod doctor;
@@ -30,6 +32,7 @@ mod start;
 mod store;
 #[cfg(test)]
 mod testing;
+mod traffic;
 mod underlay;
 mod uninstall;
 mod watch;

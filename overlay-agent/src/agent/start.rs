@@ -13,6 +13,7 @@ use super::{
     plumbing::KernelPlumbing,
     shared::{Shared, capacity},
     store::Store,
+    traffic::KernelTraffic,
     underlay::KernelUnderlay,
 };
 use crate::{
@@ -65,7 +66,9 @@ fn take_over(settings: Settings, mut plumbing: KernelPlumbing) -> Result<Owner, 
     let pins = Pins::prepare(&settings.run_dir, &capacity(&settings))?;
 
     let config = datapath_config(&settings, &features, tunnel);
-    let datapath = KernelDatapath::load(pins.clone(), config, features.attach, &settings.run_dir)?;
+    let traffic = KernelTraffic::open()?;
+    let mode = features.attach;
+    let datapath = KernelDatapath::load(pins.clone(), config, mode, traffic, &settings.run_dir)?;
     let directory = restore(&store, &mut plumbing)?;
 
     let underlay = KernelUnderlay::open()?;
@@ -102,7 +105,7 @@ fn take_over(settings: Settings, mut plumbing: KernelPlumbing) -> Result<Owner, 
 
 /// Takes away all that a first start made.
 fn undo(run_dir: &Path) -> Result<(), Error> {
-    remove_filters(run_dir)?;
+    remove_filters(run_dir, &mut *KernelTraffic::open()?)?;
     remove_pins(run_dir)?;
     // The port does not matter: nothing is made.
     KernelPlumbing::open(0, run_dir)?.remove_tunnel()?;

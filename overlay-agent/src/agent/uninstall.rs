@@ -11,6 +11,7 @@ use super::{
     claim::{Claim, DATA_LOCK, RUN_LOCK},
     plumbing::{KernelPlumbing, TUNNEL_NAME, TunnelError},
     store::Store,
+    traffic::KernelTraffic,
 };
 use crate::{api::socket_path, control::Plumbing as _, datapath};
 
@@ -30,7 +31,7 @@ pub fn uninstall(data_dir: &Path, run_dir: &Path) -> Result<Vec<String>, Error> 
     };
     let mut gone = Vec::new();
     let filters = if is_ours {
-        datapath::remove_filters(run_dir)?
+        datapath::remove_filters(run_dir, &mut *KernelTraffic::open()?)?
     } else {
         0
     };

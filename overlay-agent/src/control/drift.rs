@@ -21,6 +21,8 @@ pub struct Survey {
     pub checked: u64,
     /// Entries that are missing, different or not wanted.
     pub entries: BTreeSet<Key>,
+    /// Tables with entries that mean nothing.
+    pub nonsense: BTreeSet<Table>,
     /// Hooks that are not in place.
     pub hooks: BTreeSet<Hook>,
 }
@@ -48,7 +50,7 @@ impl Survey {
         table: Table,
     ) -> Result<(), PortError> {
         let mut matching = 0;
-        inspect.rows(table, &mut |row| {
+        let nonsense = inspect.rows(table, &mut |row| {
             self.checked += 1;
             if expected.get(&row.key()) == Some(row) {
                 matching += 1;
@@ -56,6 +58,9 @@ impl Survey {
                 self.entries.insert(row.key());
             }
         })?;
+        if nonsense > 0 {
+            self.nonsense.insert(table);
+        }
         if matching < expected.len(table) {
             let mut missing: BTreeSet<Key> = expected.rows(table).map(|row| row.key()).collect();
             inspect.rows(table, &mut |row| {

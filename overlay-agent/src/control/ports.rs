@@ -24,6 +24,11 @@ pub enum Program {
     FromTunnel,
 }
 
+impl Program {
+    /// Every program.
+    pub const ALL: [Self; 3] = [Self::FromContainer, Self::FromUnderlay, Self::FromTunnel];
+}
+
 /// A program on a device.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
 pub struct Hook {
@@ -91,8 +96,9 @@ pub trait Inspect {
     fn get(&self, key: &Key) -> Result<Option<Row>, PortError>;
 
     /// Every entry of a table, in no particular order. Entries that are written meanwhile may be
-    /// missed or seen twice.
-    fn rows(&self, table: Table, visit: &mut dyn FnMut(Row)) -> Result<(), PortError>;
+    /// missed or seen twice. Returns how many entries mean nothing: those that no agent wrote, and no
+    /// [`Key`] stands for.
+    fn rows(&self, table: Table, visit: &mut dyn FnMut(Row)) -> Result<u64, PortError>;
 
     /// Whether the current version of the program runs on the device.
     fn is_attached(&self, hook: Hook) -> Result<bool, PortError>;
@@ -106,6 +112,9 @@ pub trait Datapath: Inspect {
     /// Removes one entry; that it was not there is no error.
     fn remove(&mut self, key: &Key) -> Result<(), PortError>;
 
+    /// Removes every entry of a table that means nothing; returns how many there were.
+    fn purge(&mut self, table: Table) -> Result<u64, PortError>;
+
     /// Attaches a program, or replaces an older version of it atomically.
     fn attach(&mut self, hook: Hook) -> Result<(), PortError>;
 
@@ -118,6 +127,40 @@ pub trait Datapath: Inspect {
     /// Makes the programs send tunnelled packets to another vxlan device. Every hook must be attached
     /// again afterwards: until then the old programs run.
     fn retarget(&mut self, tunnel_ifindex: u32) -> Result<(), PortError>;
+}
+
+/// A BPF filter at the ingress of a device.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Filter {
+    /// The device.
+    pub ifindex: u32,
+    /// Place in the order; lower ones run first.
+    pub priority: u16,
+    /// Number among the filters of this priority.
+    pub handle: u32,
+    /// Name it was attached with.
+    pub name: Option<String>,
+    /// The kernel's number of its program.
+    pub program_id: Option<u32>,
+}
+
+/// The clsact queueing discipline and its filters: what a data plane needs to know of them on kernels
+/// where programs hang there.
+pub trait TrafficControl: fmt::Debug + Send {
+    /// Every device.
+    fn devices(&mut self) -> Result<Vec<u32>, PortError>;
+
+    /// BPF filters at the ingress of a device; none if the device or its discipline is gone.
+    fn filters(&mut self, ifindex: u32) -> Result<Vec<Filter>, PortError>;
+
+    /// Deletes a filter; that it was not there is no error.
+    fn delete_filter(&mut self, filter: &Filter) -> Result<(), PortError>;
+
+    /// Adds the discipline; returns whether it was missing.
+    fn add_discipline(&mut self, ifindex: u32) -> Result<bool, PortError>;
+
+    /// Removes the discipline, unless a filter hangs on it; that it was not there is no error.
+    fn remove_unused_discipline(&mut self, ifindex: u32) -> Result<(), PortError>;
 }
 
 /// A device of the underlay.

@@ -61,6 +61,8 @@ pub struct MapUse {
     pub name: &'static str,
     /// Entries that fit; bytes for a ring buffer.
     pub capacity: u32,
+    /// Entries in it, where that never changes: arrays are full from the start.
+    pub entries: Option<u32>,
     /// Kernel memory, bytes, as the kernel accounts for it.
     pub bytes: u64,
 }
@@ -73,6 +75,7 @@ pub fn map_uses(pins: &Pins, capacity: &Capacity) -> Result<Vec<MapUse>, Error> 
         Ok(MapUse {
             name: spec.name,
             capacity: info.max_entries(),
+            entries: spec.is_array().then(|| info.max_entries()),
             bytes: memory_of(data.fd().as_fd().as_raw_fd()).unwrap_or_default(),
         })
     });

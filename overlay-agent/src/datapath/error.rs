@@ -11,7 +11,7 @@ use aya::{
 };
 use nix::libc;
 
-use crate::{control::PortErrorKind, netlink};
+use crate::control::{PortError, PortErrorKind};
 
 /// A failure of the data plane.
 #[derive(Debug, thiserror::Error)]
@@ -106,14 +106,9 @@ pub enum Error {
         /// Its index.
         ifindex: u32,
     },
-    /// Filters could not be listed or deleted.
-    #[error("could not look at the filters of interface {ifindex}")]
-    Filter {
-        /// The interface.
-        ifindex: u32,
-        /// What netlink says.
-        source: netlink::Error,
-    },
+    /// Filters or their discipline could not be listed or changed.
+    #[error(transparent)]
+    TrafficControl(#[from] PortError),
 }
 
 impl Error {
@@ -128,7 +123,7 @@ impl Error {
                     _ => PortErrorKind::Other,
                 };
             }
-            Self::Filter { source, .. } => source.errno(),
+            Self::TrafficControl(error) => return error.kind,
             Self::Unsupported { .. }
             | Self::File { .. }
             | Self::Object { .. }

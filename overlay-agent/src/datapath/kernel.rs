@@ -1,6 +1,7 @@
 //! The data plane in the kernel, as `control` sees it.
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     net::IpAddr,
     path::{Path, PathBuf},
@@ -14,19 +15,13 @@ use super::{
     load::Programs,
     map_name,
     maps::Maps,
-    program_name, remove_filters,
+    program_name,
+    uninstall::{self, remove_filters},
 };
 use crate::{
-    control::{Datapath, Hook, Inspect, Key, PortError, Program, Row, Table},
+    control::{Datapath, Hook, Inspect, Key, PortError, Program, Row, Table, TrafficControl},
     model::Vni,
-    netlink::Socket,
 };
-
-const PROGRAMS: [Program; 3] = [
-    Program::FromContainer,
-    Program::FromUnderlay,
-    Program::FromTunnel,
-];
 
 /// Reads the data plane through its pins, beside the one who writes it.
 #[derive(Debug)]
@@ -34,26 +29,21 @@ pub struct KernelInspector {
     maps: Maps,
     program_ids: BTreeMap<Program, u32>,
     mode: AttachMode,
+    traffic: RefCell<Box<dyn TrafficControl>>,
 }
 
 impl KernelInspector {
     /// Opens what is pinned now. After programs were loaded anew it has to be opened again.
-    pub fn open(pins: &Pins, mode: AttachMode) -> Result<Self, Error> {
-        let mut program_ids = BTreeMap::new();
-        for program in PROGRAMS {
-            let name = program_name(program);
-            let info = ProgramInfo::from_pin(pins.program(name));
-            let info = info.map_err(|source| Error::Program {
-                operation: "open",
-                program: name,
-                source,
-            })?;
-            program_ids.insert(program, info.id());
-        }
+    pub fn open(
+        pins: &Pins,
+        mode: AttachMode,
+        traffic: Box<dyn TrafficControl>,
+    ) -> Result<Self, Error> {
         Ok(Self {
             maps: Maps::open(pins)?,
-            program_ids,
+            program_ids: pinned_programs(pins)?,
             mode,
+            traffic: RefCell::new(traffic),
         })
     }
 
@@ -72,7 +62,7 @@ impl Inspect for KernelInspector {
             .map_err(|error| failed("read", entry(key), error))
     }
 
-    fn rows(&self, table: Table, visit: &mut dyn FnMut(Row)) -> Result<(), PortError> {
+    fn rows(&self, table: Table, visit: &mut dyn FnMut(Row)) -> Result<u64, PortError> {
         self.maps
             .rows(table, visit)
             .map_err(|error| failed("read", map_name(table), error))
@@ -85,7 +75,13 @@ impl Inspect for KernelInspector {
         let is_attached = match self.mode {
             AttachMode::Tcx => tcx::is_attached(hook.ifindex, program_id),
             AttachMode::Clsact => {
-                clsact::is_attached(program_name(hook.program), hook.ifindex, program_id)
+                let traffic = &mut **self.traffic.borrow_mut();
+                clsact::is_attached(
+                    traffic,
+                    program_name(hook.program),
+                    hook.ifindex,
+                    program_id,
+                )
             }
         };
         is_attached.map_err(|error| failed("look for", attachment(hook), error))
@@ -111,24 +107,28 @@ impl KernelDatapath {
         pins: Pins,
         config: DatapathConfig,
         mode: AttachMode,
+        traffic: Box<dyn TrafficControl>,
         run_dir: &Path,
     ) -> Result<Self, Error> {
         let programs = Programs::load(&pins, &config)?;
         Ok(Self {
-            inspector: KernelInspector::open(&pins, mode)?,
+            inspector: KernelInspector::open(&pins, mode, traffic)?,
             programs,
             pins,
             config,
-            marks: super::uninstall::marks(run_dir),
+            marks: uninstall::marks(run_dir),
             run_dir: run_dir.to_owned(),
         })
     }
 
     /// Detaches what an earlier agent attached in the other way. Until then the programs of the two
     /// hang one behind the other, and the first one decides.
-    pub fn drop_other_mode(&self) -> Result<(), Error> {
+    pub fn drop_other_mode(&mut self) -> Result<(), Error> {
         match self.inspector.mode {
-            AttachMode::Tcx if self.marks.exists() => remove_filters(&self.run_dir).map(drop),
+            AttachMode::Tcx if self.marks.exists() => {
+                let traffic = &mut **self.inspector.traffic.get_mut();
+                remove_filters(&self.run_dir, traffic).map(drop)
+            }
             AttachMode::Tcx => Ok(()),
             AttachMode::Clsact => {
                 let links = self.pins.pinned_links()?;
@@ -145,7 +145,7 @@ impl Inspect for KernelDatapath {
         self.inspector.get(key)
     }
 
-    fn rows(&self, table: Table, visit: &mut dyn FnMut(Row)) -> Result<(), PortError> {
+    fn rows(&self, table: Table, visit: &mut dyn FnMut(Row)) -> Result<u64, PortError> {
         self.inspector.rows(table, visit)
     }
 
@@ -165,8 +165,14 @@ impl Datapath for KernelDatapath {
         removed.map_err(|error| failed("remove", entry(key), error))
     }
 
+    fn purge(&mut self, table: Table) -> Result<u64, PortError> {
+        let purged = self.inspector.maps.purge(table);
+        purged.map_err(|error| failed("purge", map_name(table), error))
+    }
+
     fn attach(&mut self, hook: Hook) -> Result<(), PortError> {
         let name = program_name(hook.program);
+        let traffic = &mut **self.inspector.traffic.get_mut();
         let attached = self.programs.get(hook.program).and_then(|program| {
             match self.inspector.mode {
                 AttachMode::Tcx => tcx::attach(program, name, hook.ifindex, &self.pins.link(hook)),
@@ -174,7 +180,7 @@ impl Datapath for KernelDatapath {
                     // Other devices are ours and take their disciplines with them.
                     let is_foreign = hook.program == Program::FromUnderlay;
                     let marks = is_foreign.then_some(self.marks.as_path());
-                    clsact::attach(program, name, hook.ifindex, marks)
+                    clsact::attach(traffic, program, name, hook.ifindex, marks)
                 }
             }
         });
@@ -184,7 +190,10 @@ impl Datapath for KernelDatapath {
     fn detach(&mut self, hook: Hook) -> Result<(), PortError> {
         let detached = match self.inspector.mode {
             AttachMode::Tcx => tcx::detach(&self.pins.link(hook)),
-            AttachMode::Clsact => clsact::detach(program_name(hook.program), hook.ifindex),
+            AttachMode::Clsact => {
+                let traffic = &mut **self.inspector.traffic.get_mut();
+                clsact::detach(traffic, program_name(hook.program), hook.ifindex)
+            }
         };
         detached.map_err(|error| failed("detach", attachment(hook), error))
     }
@@ -192,7 +201,7 @@ impl Datapath for KernelDatapath {
     fn hooks(&self) -> Result<Vec<Hook>, PortError> {
         let hooks = match self.inspector.mode {
             AttachMode::Tcx => self.pins.pinned_links(),
-            AttachMode::Clsact => filters(),
+            AttachMode::Clsact => filters(&mut **self.inspector.traffic.borrow_mut()),
         };
         hooks.map_err(|error| failed("list", "what is attached", error))
     }
@@ -202,38 +211,44 @@ impl Datapath for KernelDatapath {
             tunnel_ifindex,
             ..self.config
         };
-        let mode = self.inspector.mode;
         let reload = || {
             let programs = Programs::load(&self.pins, &config)?;
-            Ok((programs, KernelInspector::open(&self.pins, mode)?))
+            Ok((programs, pinned_programs(&self.pins)?))
         };
         let reloaded = reload();
-        let (programs, inspector) = reloaded.map_err(|error| {
-            failed(
-                "load the programs for",
-                format!("vxlan device {tunnel_ifindex}"),
-                error,
-            )
+        let (programs, program_ids) = reloaded.map_err(|error| {
+            let object = format!("vxlan device {tunnel_ifindex}");
+            failed("load the programs for", object, error)
         })?;
         self.programs = programs;
-        self.inspector = inspector;
+        self.inspector.program_ids = program_ids;
         self.config = config;
         Ok(())
     }
 }
 
+/// The kernel's numbers of the programs that are pinned.
+fn pinned_programs(pins: &Pins) -> Result<BTreeMap<Program, u32>, Error> {
+    let number = |program| {
+        let name = program_name(program);
+        let info = ProgramInfo::from_pin(pins.program(name));
+        let info = info.map_err(|source| Error::Program {
+            operation: "open",
+            program: name,
+            source,
+        })?;
+        Ok((program, info.id()))
+    };
+    Program::ALL.into_iter().map(number).collect()
+}
+
 /// Our filters on every device.
-fn filters() -> Result<Vec<Hook>, Error> {
-    let failed = |source| Error::Filter { ifindex: 0, source };
-    let mut socket = Socket::open().map_err(failed)?;
+fn filters(traffic: &mut dyn TrafficControl) -> Result<Vec<Hook>, Error> {
     let mut hooks = Vec::new();
-    for link in socket.links().map_err(failed)? {
-        for program in PROGRAMS {
-            let filters = clsact::ours(&mut socket, link.ifindex, program_name(program))?;
-            let hook = Hook {
-                program,
-                ifindex: link.ifindex,
-            };
+    for ifindex in traffic.devices()? {
+        for program in Program::ALL {
+            let filters = clsact::ours(traffic, ifindex, program_name(program))?;
+            let hook = Hook { program, ifindex };
             hooks.extend(filters.first().map(|_| hook));
         }
     }

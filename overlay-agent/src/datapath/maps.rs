@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use aya::maps::{HashMap, LpmTrie, Map, MapData, MapError, lpm_trie};
+use aya::{
+    Pod,
+    maps::{HashMap, LpmTrie, Map, MapData, MapError, lpm_trie},
+};
 use ipnet::IpNet;
 use nix::libc;
 use overlay_common::{
@@ -15,7 +18,11 @@ use overlay_common::{
     route::{BlockKey, Route},
 };
 
-use super::{Error, Pins, error::map_errno, table};
+use super::{
+    Error, Pins,
+    error::map_errno,
+    table::{self, meaning},
+};
 use crate::{
     control::{Key, Row, Table},
     model::{PeerId, Vni},
@@ -135,42 +142,45 @@ impl Maps {
         Ok(None)
     }
 
-    /// Every entry of a table that means something.
-    pub(super) fn rows(&self, table: Table, visit: &mut dyn FnMut(Row)) -> Result<(), Error> {
+    /// Every entry of a table that means something; returns how many do not.
+    pub(super) fn rows(&self, table: Table, visit: &mut dyn FnMut(Row)) -> Result<u64, Error> {
         match table {
-            Table::Peer => visit_all(self.peer.iter(), table, |id, value| {
-                visit(Row::Peer(PeerId(id), table::peer::decode(&value)));
-            }),
-            Table::PeerAddress => visit_all(self.peer_address.iter(), table, |key, value| {
-                let (address, id) = table::peer_address::decode(key, value);
-                visit(Row::PeerAddress(address, id));
-            }),
-            Table::Network => visit_all(self.network.iter(), table, |vni, value| {
-                if let Ok(vni) = Vni::try_from(vni) {
-                    visit(Row::Network(vni, table::network::decode(&value)));
-                }
-            }),
-            Table::Route => visit_all(self.route.iter(), table, |key, value| {
-                if let Some(place) = table::place(&key) {
-                    visit(Row::Route(place, table::route::decode(&value)));
-                }
-            }),
-            Table::Block => visit_all(self.block.iter(), table, |key, value| {
-                if let Some((vni, block)) = table::block::decode(&key) {
-                    visit(Row::Block(vni, block, table::route::decode(&value)));
-                }
-            }),
-            Table::Interface => visit_all(self.interface.iter(), table, |ifindex, value| {
-                if let Some(entry) = table::interface::decode(&value) {
-                    visit(Row::Interface(ifindex, entry));
-                }
-            }),
-            Table::Endpoint => visit_all(self.endpoint.iter(), table, |key, value| {
-                if let Some(place) = table::place(&key) {
-                    visit(Row::Endpoint(place, table::endpoint::decode(&value)));
-                }
-            }),
+            Table::Peer => {
+                let meaning = |key, value| Some(meaning::peer(key, value));
+                visit_all(self.peer.iter(), meaning, visit)
+            }
+            Table::PeerAddress => {
+                let meaning = |key, value| Some(meaning::peer_address(key, value));
+                visit_all(self.peer_address.iter(), meaning, visit)
+            }
+            Table::Network => visit_all(self.network.iter(), meaning::network, visit),
+            Table::Route => visit_all(self.route.iter(), meaning::route, visit),
+            Table::Block => visit_all(self.block.iter(), meaning::block, visit),
+            Table::Interface => visit_all(self.interface.iter(), meaning::interface, visit),
+            Table::Endpoint => visit_all(self.endpoint.iter(), meaning::endpoint, visit),
         }
+        .map_err(failed("read", table))
+    }
+
+    /// Removes every entry of a table that means nothing; returns how many there were.
+    pub(super) fn purge(&mut self, table: Table) -> Result<u64, Error> {
+        match table {
+            Table::Peer | Table::PeerAddress => Ok(0),
+            Table::Network => purge(&mut self.network, meaning::network),
+            Table::Route => purge(&mut self.route, meaning::route),
+            Table::Block => self.purge_blocks(),
+            Table::Interface => purge(&mut self.interface, meaning::interface),
+            Table::Endpoint => purge(&mut self.endpoint, meaning::endpoint),
+        }
+        .map_err(failed("clear", table))
+    }
+
+    fn purge_blocks(&mut self) -> Result<u64, MapError> {
+        let meaningless = meaningless(self.block.iter(), meaning::block)?;
+        for key in &meaningless {
+            self.block.remove(key)?;
+        }
+        Ok(meaningless.len() as u64)
     }
 
     /// A lookup with a block's own prefix finds it or a wider one. It was the block itself unless a
@@ -225,14 +235,43 @@ where
 
 fn visit_all<K, V>(
     entries: impl Iterator<Item = Result<(K, V), MapError>>,
-    table: Table,
-    mut visit: impl FnMut(K, V),
-) -> Result<(), Error> {
+    meaning: impl Fn(K, V) -> Option<Row>,
+    visit: &mut dyn FnMut(Row),
+) -> Result<u64, MapError> {
+    let mut meaningless = 0;
     for entry in entries {
-        let (key, value) = entry.map_err(failed("read", table))?;
-        visit(key, value);
+        let (key, value) = entry?;
+        match meaning(key, value) {
+            Some(row) => visit(row),
+            None => meaningless += 1,
+        }
     }
-    Ok(())
+    Ok(meaningless)
+}
+
+fn meaningless<K: Copy, V>(
+    entries: impl Iterator<Item = Result<(K, V), MapError>>,
+    meaning: impl Fn(K, V) -> Option<Row>,
+) -> Result<Vec<K>, MapError> {
+    let mut keys = Vec::new();
+    for entry in entries {
+        let (key, value) = entry?;
+        if meaning(key, value).is_none() {
+            keys.push(key);
+        }
+    }
+    Ok(keys)
+}
+
+fn purge<K: Pod, V: Pod>(
+    map: &mut HashMap<MapData, K, V>,
+    meaning: impl Fn(K, V) -> Option<Row>,
+) -> Result<u64, MapError> {
+    let meaningless = meaningless(map.iter(), meaning)?;
+    for key in &meaningless {
+        map.remove(key)?;
+    }
+    Ok(meaningless.len() as u64)
 }
 
 fn found<V>(value: Result<V, MapError>, table: Table) -> Result<Option<V>, Error> {

@@ -16,8 +16,6 @@ mod object;
 mod pins;
 mod spec;
 mod table;
-#[cfg(test)]
-mod tests;
 mod uninstall;
 
 pub use counters::{Counters, MapUse, Total, map_uses};
@@ -27,6 +25,7 @@ pub use features::{AttachMode, Features, Missing};
 pub use kernel::{KernelDatapath, KernelInspector};
 pub use load::{DatapathConfig, program_name};
 pub use maps::map_name;
+pub use overlay_common::abi::VERSION as ABI_VERSION;
 pub use pins::{Pins, is_mounted};
 pub use spec::Capacity;
 pub use uninstall::{remove_filters, remove_pins};

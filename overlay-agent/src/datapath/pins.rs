@@ -224,13 +224,8 @@ fn link_name(hook: Hook) -> String {
 
 fn parse_link_name(name: &OsStr) -> Option<Hook> {
     let (program, ifindex) = name.to_str()?.rsplit_once('-')?;
-    let programs = [
-        Program::FromContainer,
-        Program::FromUnderlay,
-        Program::FromTunnel,
-    ];
     Some(Hook {
-        program: programs
+        program: Program::ALL
             .into_iter()
             .find(|known| super::program_name(*known) == program)?,
         ifindex: ifindex.parse().ok()?,

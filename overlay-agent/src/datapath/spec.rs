@@ -68,6 +68,11 @@ impl MapSpec {
         }
     }
 
+    /// Whether the map has all its entries from the start.
+    pub(super) fn is_array(&self) -> bool {
+        matches!(self.kind, MapType::Array | MapType::PerCpuArray)
+    }
+
     /// Fails unless the map is as it must be.
     pub(super) fn check(&self, info: &MapInfo) -> Result<(), Error> {
         let kind = info.map_type().map_err(|source| Error::Map {

@@ -9,8 +9,9 @@ use super::{
     Error,
     attach::clsact,
     pins::{self, file},
+    program_name,
 };
-use crate::{control::Program, netlink::Socket};
+use crate::control::{Program, TrafficControl};
 
 /// Where disciplines that were added are noted.
 pub(super) fn marks(run_dir: &Path) -> PathBuf {
@@ -23,27 +24,20 @@ pub fn remove_pins(run_dir: &Path) -> Result<usize, Error> {
     pins::remove_all(run_dir)
 }
 
-/// Removes our filters in the calling thread's network namespace, and the disciplines that were added
-/// for them unless others use them; returns how many filters there were.
-pub fn remove_filters(run_dir: &Path) -> Result<usize, Error> {
-    let failed = |ifindex| move |source| Error::Filter { ifindex, source };
-    let mut socket = Socket::open().map_err(failed(0))?;
+/// Removes our filters, and the disciplines that were added for them unless others use them; returns
+/// how many filters there were.
+pub fn remove_filters(run_dir: &Path, traffic: &mut dyn TrafficControl) -> Result<usize, Error> {
     let mut count = 0;
-    for link in socket.links().map_err(failed(0))? {
-        for program in [
-            Program::FromContainer,
-            Program::FromUnderlay,
-            Program::FromTunnel,
-        ] {
-            let name = super::program_name(program);
-            let ours = clsact::ours(&mut socket, link.ifindex, name)?;
-            count += ours.len();
-            clsact::detach(name, link.ifindex)?;
+    for ifindex in traffic.devices()? {
+        for program in Program::ALL {
+            let name = program_name(program);
+            count += clsact::ours(traffic, ifindex, name)?.len();
+            clsact::detach(traffic, name, ifindex)?;
         }
     }
     let marks = marks(run_dir);
     for ifindex in clsact::marked(&marks)? {
-        clsact::drop_discipline(&mut socket, ifindex)?;
+        traffic.remove_unused_discipline(ifindex)?;
     }
     if marks.exists() {
         fs::remove_dir_all(&marks).map_err(file("remove", &marks))?;

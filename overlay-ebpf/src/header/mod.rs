@@ -175,6 +175,8 @@ impl Ipv4 {
     pub const DONT_FRAGMENT: u16 = 0x4000;
     /// "More fragments" and the offset in `flags_offset`: not zero in every fragment.
     pub const FRAGMENT: u16 = 0x3fff;
+    /// The offset in `flags_offset`, in units of 8 bytes.
+    pub const OFFSET: u16 = 0x1fff;
 
     /// Header length, bytes.
     #[inline(always)]
@@ -197,6 +199,12 @@ impl Ipv4 {
     #[inline(always)]
     pub fn is_fragment(&self) -> bool {
         self.flags_offset.get() & Self::FRAGMENT != 0
+    }
+
+    /// Whether this is a fragment, and not the first one.
+    #[inline(always)]
+    pub fn is_later_fragment(&self) -> bool {
+        self.flags_offset.get() & Self::OFFSET != 0
     }
 }
 

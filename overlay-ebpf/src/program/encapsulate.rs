@@ -10,7 +10,7 @@ use overlay_common::{
 use overlay_ebpf::{
     admission::{ETHERNET, Packet},
     entropy,
-    header::{Ethernet, Ipv4, Ipv6},
+    header::Ethernet,
     outer::Envelope,
     path_mtu::{self, Oversize},
     verdict::Verdict,
@@ -137,12 +137,7 @@ fn too_big(
     peer: &Peer,
     limit: u32,
 ) -> Result<Verdict, Reason> {
-    let first = if packet.is_v4 {
-        *frame.header::<u8>(ETHERNET + size_of::<Ipv4>())?
-    } else {
-        *frame.header::<u8>(ETHERNET + size_of::<Ipv6>())?
-    };
-    match path_mtu::oversize(packet, first) {
+    match path_mtu::oversize(frame, packet, peer)? {
         Oversize::Fragment => through_device(frame, vni, mac, peer, Walk::Fallback),
         Oversize::Drop => Err(Reason::TooBig),
         Oversize::Tell if packet.is_v4 => answer::fragmentation_needed(frame, limit),

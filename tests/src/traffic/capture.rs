@@ -43,6 +43,8 @@ impl Capture {
         let stem = format!("{}-{device}", namespace.name());
         let file = directory.join(format!("{stem}.pcap"));
         let log = directory.join(format!("{stem}-tcpdump.log"));
+        // An earlier capture's log would say that this one listens.
+        drop(fs::remove_file(&log));
         let mut command = namespace.command("tcpdump");
         command.args(["-i", device, "-nn", "-U", "-Z", "root", "-s", SNAP]);
         command.args(["-B", "8192", "-c", &limit.to_string(), "-w"]);

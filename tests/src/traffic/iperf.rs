@@ -95,7 +95,9 @@ impl Iperf<'_> {
 
     fn end(&self, options: &[&str]) -> Result<End> {
         let report = self.run(5201, options)?;
-        report.end.with_context(|| format!("{}: no summary", self.what()))
+        report
+            .end
+            .with_context(|| format!("{}: no summary", self.what()))
     }
 
     fn run(&self, port: u16, options: &[&str]) -> Result<Report> {

@@ -94,7 +94,6 @@ impl Tools {
             "-Cdebuginfo=2".to_owned(),
             // Packet headers have no alignment; without this every load of one is made of single bytes.
             "-Ctarget-feature=+allows-misaligned-mem-access".to_owned(),
-            "-Clink-arg=--btf".to_owned(),
             format!("-Clinker={}", self.linker.display()),
         ];
         cargo

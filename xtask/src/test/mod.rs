@@ -14,7 +14,8 @@ use crate::{
 };
 
 /// Programs that the tests call.
-const PACKAGES: [&str; 6] = [
+const PACKAGES: [&str; 7] = [
+    "bpftool",
     "ethtool",
     "iperf3",
     "iproute2",

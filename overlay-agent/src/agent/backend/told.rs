@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use overlay_common::abi;
-
 use crate::{
     agent::{plumbing::is_host_end, shared::Shared},
     api::{
@@ -14,7 +12,7 @@ use crate::{
         },
     },
     control::Table,
-    datapath::{self, AttachMode, Counters, map_name},
+    datapath::{self, ABI_VERSION, AttachMode, Counters, map_name},
     model::{Attachment, Network, Node},
     netlink::Socket,
 };
@@ -35,9 +33,7 @@ pub(super) fn status(shared: &Shared, uses: &[datapath::MapUse]) -> Status {
                 Some(Table::Endpoint) => shared.directory().addresses() as u64,
                 Some(Table::Interface) => shared.directory().len() as u64,
                 Some(table) => entries(table),
-                // Arrays are full from the start; what waits in the ring is not counted.
-                None if map.name == abi::map::EVENT => 0,
-                None => map.capacity.into(),
+                None => map.entries.unwrap_or_default().into(),
             },
             max_entries: map.capacity.into(),
             bytes: map.bytes,
@@ -54,7 +50,7 @@ pub(super) fn status(shared: &Shared, uses: &[datapath::MapUse]) -> Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         uptime_s: shared.started.elapsed().as_secs(),
-        abi: abi::VERSION,
+        abi: ABI_VERSION,
         kernel: features.kernel.clone(),
         attach: match features.attach {
             AttachMode::Tcx => AttachKind::Tcx,

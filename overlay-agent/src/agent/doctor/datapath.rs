@@ -2,10 +2,10 @@
 
 use super::{chain, fail, ok, some_of, warn};
 use crate::{
-    agent::{plumbing::is_host_end, shared::Shared},
+    agent::{plumbing::is_host_end, shared::Shared, traffic::inspect},
     api::types::Check,
     control::{Expected, Inspect as _},
-    datapath::{KernelInspector, is_mounted, program_name},
+    datapath::{is_mounted, program_name},
     netlink::Socket,
 };
 
@@ -19,7 +19,7 @@ pub(super) fn pins(shared: &Shared) -> Check {
             "restart the agent, which mounts it",
         );
     }
-    match KernelInspector::open(&shared.pins, shared.features.attach) {
+    match inspect(shared) {
         Ok(_) => ok("pins", format!("{} is complete", shared.pins.generation())),
         Err(error) => fail(
             "pins",
@@ -40,7 +40,7 @@ pub(super) fn hooks(shared: &Shared, expected: Option<&Expected>) -> Check {
             REMEDY,
         );
     };
-    let inspector = match KernelInspector::open(&shared.pins, shared.features.attach) {
+    let inspector = match inspect(shared) {
         Ok(inspector) => inspector,
         Err(error) => return fail(NAME, chain(&error), "restart the agent"),
     };

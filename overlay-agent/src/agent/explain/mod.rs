@@ -10,9 +10,8 @@ use question::Question;
 use steps::Steps;
 
 use crate::{
-    agent::shared::Shared,
+    agent::{shared::Shared, traffic::inspect},
     api::{ApiError, types::Explanation},
-    datapath::KernelInspector,
 };
 
 /// Explains what would become of a packet.
@@ -23,8 +22,7 @@ pub(super) fn explain(
     network: Option<&str>,
 ) -> Result<Explanation, ApiError> {
     let question = Question::resolve(shared, source, destination, network)?;
-    let inspector = KernelInspector::open(&shared.pins, shared.features.attach);
-    let inspector = inspector.map_err(|error| ApiError::internal(&error))?;
+    let inspector = inspect(shared).map_err(|error| ApiError::internal(&error))?;
     let mut steps = Steps::default();
     let walked = match (&question.source.endpoint, &question.destination.endpoint) {
         (Some(_), _) => leaving::walk(shared, &inspector, &question, &mut steps),

@@ -1,7 +1,7 @@
 //! One container's interface: a veth pair with its far end in the container's namespace from the
 //! first moment.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use super::sysctl::set_ipv6;
 use crate::{
@@ -9,8 +9,16 @@ use crate::{
     netlink::{Error, Link, Namespace, Route, Socket, VethPair},
 };
 
+/// The kernel leaves a new IPv6 address to a background task, which takes about a millisecond, and
+/// longer while others change the network.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// How often another name is tried because somebody took the last one meanwhile.
 const NAME_ATTEMPTS: u32 = 16;
+
+/// The most that a host end can have, bytes. What is longer is dropped there without a word; the program
+/// can tell a container that raised its own MTU what fits.
+const HOST_MTU: u32 = 65_535;
 
 /// Makes the pair and configures both ends; nothing is left of it when that fails.
 pub(super) fn make(socket: &mut Socket, wish: &InterfaceWish) -> Result<MadeInterface, Error> {
@@ -96,6 +104,7 @@ fn configure(
     // The host speaks to containers through the programs only; an address of its own would make it
     // announce itself on every pair.
     set_ipv6(&link.name, "disable_ipv6", "1")?;
+    socket.set_mtu(link.ifindex, HOST_MTU)?;
     socket.set_up(link.ifindex)?;
     namespace.run(|| configure_inside(wish, interface))?
 }
@@ -136,6 +145,16 @@ fn configure_inside(wish: &InterfaceWish, interface: &str) -> Result<(), Error> 
         if has_family {
             socket.add_route(&Route::on_link(address, length, ifindex))?;
         }
+    }
+    if let Some((address, _)) = v6
+        && let Err(error) = socket.wait_until_local(address, PATIENCE)
+    {
+        let error: &dyn std::error::Error = &error;
+        tracing::warn!(
+            error,
+            interface,
+            "the container cannot be reached by it yet"
+        );
     }
     Ok(())
 }

@@ -76,6 +76,11 @@ fn an_interface_is_ready_for_use() {
     let ends = plumbing.host_ends().unwrap();
     assert_eq!(ends.len(), 1);
     assert_eq!((ends[0].ifindex, ends[0].is_up), (made.host_ifindex, true));
+    let host_end = plumbing.socket.link_by_index(made.host_ifindex).unwrap();
+    assert_eq!(
+        host_end.mtu, 65_535,
+        "the program sees what the container sends"
+    );
     let own = plumbing.socket.addresses(made.host_ifindex).unwrap();
     assert!(own.is_empty(), "the host end needs no address: {own:?}");
 }

@@ -73,11 +73,11 @@ impl Inspect for FakeDatapath {
         Ok(self.state.borrow().rows.get(key).copied())
     }
 
-    fn rows(&self, table: Table, visit: &mut dyn FnMut(Row)) -> Result<(), PortError> {
+    fn rows(&self, table: Table, visit: &mut dyn FnMut(Row)) -> Result<u64, PortError> {
         let state = self.state.borrow();
         let rows = state.rows.values().filter(|row| row.key().table() == table);
         rows.for_each(|row| visit(*row));
-        Ok(())
+        Ok(0)
     }
 
     fn is_attached(&self, hook: Hook) -> Result<bool, PortError> {
@@ -97,6 +97,10 @@ impl Datapath for FakeDatapath {
         self.state.borrow_mut().write(|state| {
             state.rows.remove(key);
         })
+    }
+
+    fn purge(&mut self, _table: Table) -> Result<u64, PortError> {
+        Ok(0)
     }
 
     fn attach(&mut self, hook: Hook) -> Result<(), PortError> {

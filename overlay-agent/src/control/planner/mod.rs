@@ -7,4 +7,7 @@ mod remote;
 mod tests;
 
 pub use local::{endpoint_rows, interface_row, local_tables};
-pub use remote::{Facts, blocks, networks, overhead, peers, remote_tables, routes, underlay_hooks};
+pub use remote::{
+    Facts, OVERHEAD_V4, OVERHEAD_V6, blocks, networks, overhead, peers, remote_tables, routes,
+    underlay_hooks,
+};

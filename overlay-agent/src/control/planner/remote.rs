@@ -6,7 +6,6 @@ use std::{
 };
 
 use ipnet::IpNet;
-use overlay_common::peer::{OVERHEAD_V4, OVERHEAD_V6};
 
 use crate::{
     control::{Hook, Program, UnderlayDevice},
@@ -15,6 +14,13 @@ use crate::{
         RouteEntry, Vni, Way,
     },
 };
+
+/// Bytes that VXLAN adds to a packet on an IPv4 underlay: outer IPv4, UDP, VXLAN and inner Ethernet
+/// (RFC 7348).
+pub const OVERHEAD_V4: u32 = 20 + 8 + 8 + 14;
+
+/// The same on an IPv6 underlay.
+pub const OVERHEAD_V6: u32 = 40 + 8 + 8 + 14;
 
 /// What the underlay most likely carries while nothing is known of it.
 const USUAL_MTU: u32 = 1500;

@@ -89,9 +89,9 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         self.applied.as_ref()
     }
 
-    /// Tables and hooks, to look at.
-    pub fn datapath(&self) -> &D {
-        &self.datapath
+    /// Tables and hooks. Writing to them behind the reconciler's back is drift.
+    pub fn datapath(&mut self) -> &mut D {
+        &mut self.datapath
     }
 
     /// The devices that the agent makes.

@@ -37,6 +37,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         } else {
             self.sync(attachments)?;
         }
+        self.purge(survey, &mut repairs)?;
         self.repair_entries(survey, &mut repairs)?;
         self.repair_hooks(survey, &mut repairs)?;
         Ok(repairs)
@@ -63,6 +64,20 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         self.tunnel = ifindex;
         for hook in self.hooks.clone() {
             self.attach_or_forget(hook)?;
+        }
+        Ok(())
+    }
+
+    fn purge(&mut self, survey: &Survey, repairs: &mut Vec<Repair>) -> Result<(), PortError> {
+        for table in &survey.nonsense {
+            let count = self.datapath.purge(*table)?;
+            if count > 0 {
+                repairs.push(Repair {
+                    kind: DriftKind::Entry(*table),
+                    object: format!("{count} that mean nothing"),
+                    action: Action::Removed,
+                });
+            }
         }
         Ok(())
     }

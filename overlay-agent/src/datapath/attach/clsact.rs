@@ -11,8 +11,8 @@ use nix::libc;
 
 use super::{is_gone, name_of};
 use crate::{
+    control::{Filter, PortErrorKind, TrafficControl},
     datapath::{Error, error::program_errno, pins::file},
-    netlink::{BpfFilter, Direction, Socket},
 };
 
 /// Before the filters of others, which usually take what the kernel gives: 49152.
@@ -24,13 +24,14 @@ pub(in crate::datapath) const HANDLE: TcHandle = TcHandle::new(0, 0x6f76);
 /// Attaches, or puts the program in the place of its predecessor. Adds the discipline where it is
 /// missing and notes that in the directory `marks`, if given, so that it can be taken away again.
 pub(in crate::datapath) fn attach(
+    traffic: &mut dyn TrafficControl,
     program: &mut SchedClassifier,
     name: &'static str,
     ifindex: u32,
     marks: Option<&Path>,
 ) -> Result<(), Error> {
     let device = name_of(ifindex)?;
-    ensure_discipline(ifindex, marks)?;
+    ensure_discipline(traffic, ifindex, marks)?;
     let link =
         SchedClassifierLink::attached(&device, TcAttachType::Ingress, PRIORITY, HANDLE, None)
             .map_err(|_gone| Error::NoDevice { ifindex })?;
@@ -65,80 +66,60 @@ pub(in crate::datapath) fn attach(
 }
 
 /// Deletes our filter; that it was not there is no error.
-pub(in crate::datapath) fn detach(name: &str, ifindex: u32) -> Result<(), Error> {
-    let failed = |source| Error::Filter { ifindex, source };
-    let mut socket = Socket::open().map_err(failed)?;
-    for filter in ours(&mut socket, ifindex, name)? {
-        match socket.delete_bpf_filter(&filter) {
-            Err(error) if !error.is_not_found() => return Err(failed(error)),
-            Ok(()) | Err(_) => {}
-        }
+pub(in crate::datapath) fn detach(
+    traffic: &mut dyn TrafficControl,
+    name: &str,
+    ifindex: u32,
+) -> Result<(), Error> {
+    for filter in ours(traffic, ifindex, name)? {
+        traffic.delete_filter(&filter)?;
     }
     Ok(())
 }
 
 /// Our filters with this name on a device; none if the device or its discipline is gone.
 pub(in crate::datapath) fn ours(
-    socket: &mut Socket,
+    traffic: &mut dyn TrafficControl,
     ifindex: u32,
     name: &str,
-) -> Result<Vec<BpfFilter>, Error> {
-    let filters = socket.bpf_filters(ifindex, Direction::Ingress);
-    let filters = filters.map_err(|source| Error::Filter { ifindex, source })?;
-    let is_ours = |filter: &BpfFilter| {
+) -> Result<Vec<Filter>, Error> {
+    let is_ours = |filter: &Filter| {
         filter.priority == PRIORITY
             && filter.handle == u32::from(HANDLE)
             && filter.name.as_deref() == Some(name)
     };
+    let filters = traffic.filters(ifindex)?;
     Ok(filters.into_iter().filter(is_ours).collect())
 }
 
 /// Whether the program with this number runs on the device.
 pub(in crate::datapath) fn is_attached(
+    traffic: &mut dyn TrafficControl,
     name: &str,
     ifindex: u32,
     program_id: u32,
 ) -> Result<bool, Error> {
-    let mut socket = Socket::open().map_err(|source| Error::Filter { ifindex, source })?;
-    let filters = ours(&mut socket, ifindex, name)?;
+    let filters = ours(traffic, ifindex, name)?;
     Ok(filters
         .iter()
         .any(|filter| filter.program_id == Some(program_id)))
 }
 
-/// Takes away the discipline that we added, if nobody else hung anything on it.
-pub(in crate::datapath) fn drop_discipline(socket: &mut Socket, ifindex: u32) -> Result<(), Error> {
-    let failed = |source| Error::Filter { ifindex, source };
-    for direction in [Direction::Ingress, Direction::Egress] {
-        if !socket
-            .bpf_filters(ifindex, direction)
-            .map_err(failed)?
-            .is_empty()
-        {
-            return Ok(());
-        }
-    }
-    match socket.delete_clsact(ifindex) {
-        Err(error) if !error.is_not_found() => Err(failed(error)),
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-fn ensure_discipline(ifindex: u32, marks: Option<&Path>) -> Result<(), Error> {
-    let mut socket = Socket::open().map_err(|source| Error::Filter { ifindex, source })?;
-    match socket.add_clsact(ifindex) {
-        Ok(()) => {
-            let Some(marks) = marks else {
-                return Ok(());
-            };
-            fs::create_dir_all(marks).map_err(file("make", marks))?;
-            let mark = marks.join(ifindex.to_string());
-            fs::write(&mark, "").map_err(file("write", &mark))
-        }
-        Err(error) if error.is_exists() => Ok(()),
-        Err(error) if error.is_not_found() => Err(Error::NoDevice { ifindex }),
-        Err(source) => Err(Error::Filter { ifindex, source }),
-    }
+fn ensure_discipline(
+    traffic: &mut dyn TrafficControl,
+    ifindex: u32,
+    marks: Option<&Path>,
+) -> Result<(), Error> {
+    let was_missing = match traffic.add_discipline(ifindex) {
+        Err(error) if error.kind == PortErrorKind::Gone => return Err(Error::NoDevice { ifindex }),
+        added => added?,
+    };
+    let Some(marks) = marks.filter(|_| was_missing) else {
+        return Ok(());
+    };
+    fs::create_dir_all(marks).map_err(file("make", marks))?;
+    let mark = marks.join(ifindex.to_string());
+    fs::write(&mark, "").map_err(file("write", &mark))
 }
 
 /// The devices to which a discipline was added.

@@ -6,6 +6,7 @@
 pub(super) mod block;
 pub(super) mod endpoint;
 pub(super) mod interface;
+pub(super) mod meaning;
 pub(super) mod network;
 pub(super) mod peer;
 pub(super) mod peer_address;
@@ -29,10 +30,11 @@ pub(super) fn place_key(place: Place) -> EndpointKey {
 
 /// The address in a network behind a key; nothing for a key that no network can have.
 pub(super) fn place(key: &EndpointKey) -> Option<Place> {
-    Some(Place {
+    let place = Place {
         vni: Vni::try_from(key.vni).ok()?,
         address: key.address.into(),
-    })
+    };
+    (place_key(place) == *key).then_some(place)
 }
 
 fn optional_address(address: Option<IpAddr>) -> Address {

@@ -4,8 +4,9 @@ use ipnet::IpNet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{
-    Encap, EndpointEntry, InterfaceEntry, NetworkEntry, PeerEntry, PeerId, RouteEntry,
+use crate::{
+    control::planner,
+    model::{Encap, EndpointEntry, InterfaceEntry, NetworkEntry, PeerEntry, PeerId, RouteEntry},
 };
 
 /// Any address but `::`, which stands for none, and the IPv4 addresses spelt as IPv6.
@@ -109,6 +110,12 @@ proptest! {
             prop_assert_eq!(again.data(), key.data());
         }
     }
+}
+
+#[test]
+fn plans_and_programs_count_the_same_overhead() {
+    assert_eq!(planner::OVERHEAD_V4, overlay_common::peer::OVERHEAD_V4);
+    assert_eq!(planner::OVERHEAD_V6, overlay_common::peer::OVERHEAD_V6);
 }
 
 #[test]

@@ -5,9 +5,13 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::*;
+use super::traffic::KernelTraffic;
 use crate::{
     control::{Datapath as _, Hook, Inspect as _, Program, Row, conformance},
+    datapath::{
+        self, AttachMode, Capacity, Counters, DatapathConfig, Features, KernelDatapath,
+        KernelInspector, Pins, Total, map_uses, remove_pins,
+    },
     model::{Attach, PeerId},
     netlink::{Direction, Namespace, Socket, VethPair},
 };
@@ -66,7 +70,8 @@ impl Host {
             decap_l3: features.decap_l3,
             capacity,
         };
-        KernelDatapath::load(pins, config, features.attach, self.run_dir()).unwrap()
+        let traffic = KernelTraffic::open().unwrap();
+        KernelDatapath::load(pins, config, features.attach, traffic, self.run_dir()).unwrap()
     }
 
     fn run_dir(&self) -> &Path {
@@ -85,6 +90,10 @@ impl std::ops::Drop for Host {
     fn drop(&mut self) {
         remove_pins(self.run_dir()).expect("the bpffs goes");
     }
+}
+
+fn remove_filters(host: &Host) -> usize {
+    datapath::remove_filters(host.run_dir(), &mut *KernelTraffic::open().unwrap()).unwrap()
 }
 
 #[test]
@@ -150,7 +159,7 @@ fn other_sizes_make_other_maps_under_the_same_links() {
         );
         let old = Pins::prepare(host.run_dir(), &CAPACITY).unwrap();
         assert!(
-            KernelInspector::open(&old, AttachMode::Tcx).is_err(),
+            KernelInspector::open(&old, AttachMode::Tcx, KernelTraffic::open().unwrap()).is_err(),
             "its maps are gone"
         );
     });
@@ -214,9 +223,7 @@ fn another_way_of_attaching_replaces_the_first_one() {
         datapath.attach(host.hook()).unwrap();
         datapath.drop_other_mode().unwrap();
         assert!(datapath.is_attached(host.hook()).unwrap());
-        let pins = Pins::prepare(host.run_dir(), &CAPACITY).unwrap();
-        assert!(pins.pinned_links().unwrap().is_empty());
-        assert_eq!(remove_filters(host.run_dir()).unwrap(), 1);
+        assert_eq!(remove_filters(host), 1);
     });
 }
 
@@ -229,7 +236,7 @@ fn a_discipline_that_others_use_stays() {
             .attach(host.hook())
             .unwrap();
 
-        assert_eq!(remove_filters(host.run_dir()).unwrap(), 1);
+        assert_eq!(remove_filters(host), 1);
 
         assert!(
             socket.has_clsact(host.ifindex).unwrap(),

@@ -1,0 +1,214 @@
+//! What may happen to an agent.
+
+use std::{net::IpAddr, rc::Rc};
+
+use proptest::prelude::*;
+
+use super::world::{TUNNEL, World, attachment, desired, underlay_address, vni};
+use crate::{
+    control::{
+        Datapath as _, Hook, Key, Plumbing as _, PortErrorKind, Ports, Program, Reconciler, Row,
+        Table, UnderlayDevice,
+        fake::{FakePlumbing, FakeUnderlay},
+    },
+    model::{Encap, MacAddress, PeerId, Place, RouteEntry, Way},
+};
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+pub(super) enum Happening {
+    Want(Vec<(u8, bool)>, Vec<(u8, u8)>, Option<u32>),
+    Way(u8, Option<(u32, u32, bool)>),
+    Attach(u32),
+    Detach(u32),
+    Break(Sabotage),
+    FailAfter(u32),
+    Restart,
+}
+
+/// One thing that somebody does behind the agent's back.
+#[derive(Clone, Debug)]
+pub(super) enum Sabotage {
+    LoseEntry(prop::sample::Index),
+    LoseTable(usize),
+    AddEntry(u8),
+    Spoil(prop::sample::Index),
+    LoseHook(prop::sample::Index),
+    LoseTunnel,
+}
+
+pub(super) fn happening() -> impl Strategy<Value = Happening> {
+    let nodes = prop::collection::btree_map(1_u8..9, any::<bool>(), 0..6);
+    let singles = prop::collection::btree_map(2_u8..9, 1_u8..9, 0..6);
+    let wanted = (nodes, singles, prop::option::of(1280_u32..1500));
+    prop_oneof![
+        3 => wanted.prop_map(|(nodes, singles, mtu)| Happening::Want(
+            nodes.into_iter().collect(),
+            singles.into_iter().map(|(last, at)| (at, last)).collect(),
+            mtu,
+        )),
+        2 => (1_u8..9, prop::option::of((2_u32..5, 1280_u32..9000, any::<bool>())))
+            .prop_map(|(node, way)| Happening::Way(node, way)),
+        3 => (1_u32..9).prop_map(Happening::Attach),
+        2 => (1_u32..9).prop_map(Happening::Detach),
+        6 => sabotage().prop_map(Happening::Break),
+        1 => (0_u32..6).prop_map(Happening::FailAfter),
+        1 => Just(Happening::Restart),
+    ]
+}
+
+pub(super) fn sabotage() -> impl Strategy<Value = Sabotage> {
+    prop_oneof![
+        2 => any::<prop::sample::Index>().prop_map(Sabotage::LoseEntry),
+        1 => (0..Table::ALL.len()).prop_map(Sabotage::LoseTable),
+        1 => (1_u8..9).prop_map(Sabotage::AddEntry),
+        1 => any::<prop::sample::Index>().prop_map(Sabotage::Spoil),
+        1 => any::<prop::sample::Index>().prop_map(Sabotage::LoseHook),
+        1 => Just(Sabotage::LoseTunnel),
+    ]
+}
+
+impl World {
+    pub(super) fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Want(nodes, singles, mtu) => {
+                self.reconciler.set_desired(desired(&nodes, &singles, mtu));
+                self.sync().expect("a sync");
+            }
+            Happening::Way(node, way) => {
+                let address = underlay_address(node);
+                let way = way.map(|(ifindex, mtu, is_ethernet)| Way {
+                    ifindex,
+                    next_hop: address,
+                    mtu,
+                    is_ethernet,
+                });
+                match way {
+                    Some(way) => drop(self.ways.borrow_mut().insert(address, way)),
+                    None => drop(self.ways.borrow_mut().remove(&address)),
+                }
+                self.reconciler.refresh().expect("a look around");
+            }
+            Happening::Attach(number) => {
+                let attachment = attachment(number);
+                self.reconciler.add(&attachment).expect("room");
+                self.attachments.insert(number, attachment);
+            }
+            Happening::Detach(number) => {
+                if let Some(attachment) = self.attachments.remove(&number) {
+                    self.reconciler.remove(&attachment).expect("a removal");
+                }
+            }
+            Happening::FailAfter(writes) => self.fail_after(writes),
+            Happening::Restart => self.restart(),
+            Happening::Break(sabotage) => self.break_something(&sabotage),
+        }
+    }
+
+    pub(super) fn break_something(&mut self, sabotage: &Sabotage) {
+        let mut state = self.datapath.state.borrow_mut();
+        let keys: Vec<Key> = state.rows.keys().copied().collect();
+        let hooks: Vec<Hook> = state.hooks.keys().copied().collect();
+        match sabotage {
+            Sabotage::LoseEntry(index) => {
+                if !keys.is_empty() {
+                    state.steal(*index.get(&keys));
+                }
+            }
+            Sabotage::LoseTable(table) => {
+                let lost = keys
+                    .into_iter()
+                    .filter(|key| key.table() == Table::ALL[*table]);
+                lost.for_each(|key| state.steal(key));
+            }
+            Sabotage::AddEntry(last) => {
+                let place = Place {
+                    vni: vni(9),
+                    address: IpAddr::from([10, 9, 0, *last]),
+                };
+                let entry = RouteEntry {
+                    peer: PeerId(99),
+                    mac: None,
+                };
+                let row = Row::Route(place, entry);
+                state.rows.insert(row.key(), row);
+                state.stolen.insert(Key::Peer(entry.peer));
+            }
+            Sabotage::Spoil(index) => {
+                if let Some(row) = state.rows.values_mut().nth(index.index(keys.len().max(1))) {
+                    spoil(row);
+                }
+            }
+            Sabotage::LoseHook(index) => {
+                if !hooks.is_empty() {
+                    state.hooks.remove(index.get(&hooks));
+                }
+            }
+            Sabotage::LoseTunnel => {
+                self.tunnel.set(0);
+                let tunnel = Hook {
+                    program: Program::FromTunnel,
+                    ifindex: state.tunnel,
+                };
+                state.hooks.remove(&tunnel);
+            }
+        }
+    }
+
+    /// Tables fill up in the middle of a sync, and have room again later.
+    pub(super) fn fail_after(&mut self, writes: u32) {
+        self.datapath.state.borrow_mut().writes_left = Some(writes);
+        let outcome = self.sync();
+        self.datapath.state.borrow_mut().writes_left = None;
+        if let Err(error) = outcome {
+            assert_eq!(error.kind, PortErrorKind::Full);
+        }
+    }
+
+    /// Another agent takes over what this one leaves.
+    pub(super) fn restart(&mut self) {
+        let desired = self.reconciler.desired().clone();
+        let fresh = Self::new(desired);
+        let plumbing = FakePlumbing {
+            tunnel: Rc::clone(&self.tunnel),
+            next_ifindex: self.tunnel.get().max(TUNNEL),
+        };
+        let mut underlay = FakeUnderlay {
+            own_device: Some(UnderlayDevice {
+                ifindex: 2,
+                mtu: 1500,
+                is_ethernet: true,
+            }),
+            ..FakeUnderlay::default()
+        };
+        underlay.ways = Rc::clone(&self.ways);
+        let datapath = self.datapath.clone();
+        let mut ports = Ports {
+            datapath,
+            underlay,
+            plumbing,
+        };
+        let (tunnel, _) = ports.plumbing.ensure_tunnel().unwrap();
+        ports.datapath.retarget(tunnel).unwrap();
+        self.reconciler = Reconciler::new(
+            ports,
+            fresh.reconciler.desired().clone(),
+            Encap::Auto,
+            tunnel,
+        );
+        self.sync().expect("a first sync");
+    }
+}
+
+pub(super) fn spoil(row: &mut Row) {
+    match row {
+        Row::Peer(_, entry) => entry.mtu += 1,
+        Row::Network(_, entry) => entry.mtu += 1,
+        Row::Endpoint(_, entry) => entry.mtu += 1,
+        Row::Route(_, entry) | Row::Block(_, _, entry) => {
+            entry.mac = Some(MacAddress([2, 0, 0, 0, 0, 99]));
+        }
+        Row::Interface(_, entry) => entry.ipv6 = Some(IpAddr::from([0; 16])),
+        Row::PeerAddress(..) => {}
+    }
+}
