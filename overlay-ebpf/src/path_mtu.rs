@@ -149,7 +149,13 @@ mod tests {
     fn the_underlay_leaves_fifty_bytes_less_or_seventy() {
         assert_eq!(inner_mtu(&peer(V4)), 1450);
         assert_eq!(inner_mtu(&peer(V6)), 1430);
-        assert_eq!(inner_mtu(&peer::Peer { mtu: 40, ..peer(V4) }), 0);
+        assert_eq!(
+            inner_mtu(&peer::Peer {
+                mtu: 40,
+                ..peer(V4)
+            }),
+            0
+        );
     }
 
     #[test]

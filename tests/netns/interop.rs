@@ -66,7 +66,11 @@ impl Scene {
         };
         let mut kernel_host = made.expect("a kernel host");
         let alien = kernel_host
-            .container(&session, "alien", &[(ALIEN_V4.into(), 23), (ALIEN_V6.into(), 64)])
+            .container(
+                &session,
+                "alien",
+                &[(ALIEN_V4.into(), 23), (ALIEN_V6.into(), 64)],
+            )
             .expect("a container");
         if search == Search::Entries {
             for address in addresses(&one) {
@@ -209,9 +213,9 @@ fn answers_questions(families: Families, encap: Encap) {
     let scene = Scene::new(families, encap, Search::Flood);
 
     let [counted] = Counters::during([&scene.host], || {
-        addresses(&scene.one).into_iter().try_for_each(|address| {
-            answers(Ping::new(&scene.alien.namespace, address)).map(drop)
-        })
+        addresses(&scene.one)
+            .into_iter()
+            .try_for_each(|address| answers(Ping::new(&scene.alien.namespace, address)).map(drop))
     })
     .expect("answers");
 
@@ -222,8 +226,14 @@ fn answers_questions(families: Families, encap: Encap) {
     let mut losses = counted.losses();
     losses.retain(|(reason, _)| *reason != "no-endpoint");
     assert_eq!(losses, [], "{counted:?}");
-    let known = scene.alien.namespace.exec("ip", &["neighbour", "show"]).expect("neighbours");
-    let entries = known.lines().filter(|line| line.contains(&scene.one.eth0.link.mac));
+    let known = scene
+        .alien
+        .namespace
+        .exec("ip", &["neighbour", "show"])
+        .expect("neighbours");
+    let entries = known
+        .lines()
+        .filter(|line| line.contains(&scene.one.eth0.link.mac));
     assert_eq!(entries.count(), 2, "{known}");
     scene.exchange_all();
 }

@@ -81,12 +81,15 @@ impl Twins {
 }
 
 fn config(underlay: &Underlay) -> StaticConfig {
-    let nodes = underlay.machines().iter().zip(["10.1.0.0/25", "10.1.0.128/25"]);
+    let nodes = underlay
+        .machines()
+        .iter()
+        .zip(["10.1.0.0/25", "10.1.0.128/25"]);
     let nodes = nodes.zip(["fd00:1::/112", "fd00:1::1:0/112"]);
     let nodes = nodes.map(|((machine, v4), v6)| {
-        NETWORKS
-            .iter()
-            .fold(Node::on(machine), |node, network| node.blocks(network, &[v4, v6]))
+        NETWORKS.iter().fold(Node::on(machine), |node, network| {
+            node.blocks(network, &[v4, v6])
+        })
     });
     let networks = (4096..).zip(NETWORKS);
     let networks =
@@ -143,7 +146,11 @@ fn listen(namespace: &Namespace, address: IpAddr) -> Result<UdpSocket> {
 }
 
 fn tell(namespace: &Namespace, to: IpAddr, what: &[u8]) -> Result<()> {
-    let any: IpAddr = if to.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
+    let any: IpAddr = if to.is_ipv4() {
+        [0; 4].into()
+    } else {
+        [0; 16].into()
+    };
     let socket = namespace.run(|| UdpSocket::bind((any, 0)))??;
     socket.send_to(what, (to, PORT)).context("sending")?;
     Ok(())
@@ -200,14 +207,17 @@ fn answered(from: &Namespace, to: IpAddr) -> bool {
 }
 
 fn losses(counted: &Counters) -> u64 {
-    ["no-neighbour", "no-route", "no-endpoint"].map(|reason| counted.drop(reason)).iter().sum()
+    ["no-neighbour", "no-route", "no-endpoint"]
+        .map(|reason| counted.drop(reason))
+        .iter()
+        .sum()
 }
 
 #[test]
 fn a_host_that_is_no_node_reaches_nobody() {
     let session = Session::for_test().expect("a session");
-    let underlay = Underlay::build(&session, "u", &["a", "stranger"], Wiring::direct())
-        .expect("an underlay");
+    let underlay =
+        Underlay::build(&session, "u", &["a", "stranger"], Wiring::direct()).expect("an underlay");
     let [a, stranger] = underlay.machines() else {
         panic!("two machines")
     };

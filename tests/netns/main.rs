@@ -13,6 +13,7 @@ mod pinned;
 mod refusals;
 mod scene;
 mod spoofing;
+mod sudden_end;
 mod traces;
 mod uninstall;
 mod walks;

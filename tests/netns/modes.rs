@@ -85,11 +85,9 @@ fn a_node_changes_its_mode_at_a_restart_and_keeps_its_containers() {
 fn any_udp_port_will_do() {
     for encap in [Encap::Native, Encap::Device] {
         let session = Session::for_test().expect("a session");
-        let underlay = Underlay::build(&session, "u", &["a", "b"], Wiring::direct())
-            .expect("an underlay");
-        let config = cluster::config(underlay.machines())
-            .encap(encap)
-            .port(8472);
+        let underlay =
+            Underlay::build(&session, "u", &["a", "b"], Wiring::direct()).expect("an underlay");
+        let config = cluster::config(underlay.machines()).encap(encap).port(8472);
         let pair = Pair::on(session, underlay, &config).expect("a pair");
 
         talk(&pair.one, &pair.two).expect("a talk");

@@ -54,7 +54,12 @@ fn fits_exactly(wiring: Wiring, mtu: u32) {
                 let pinged = whole(&pair, to, length)?;
                 let fits = length <= mtu;
                 assert_eq!(pinged.count.is_complete(), fits, "{}", pinged.said);
-                assert_ne!(pinged.said.contains("essage too long"), fits, "{}", pinged.said);
+                assert_ne!(
+                    pinged.said.contains("essage too long"),
+                    fits,
+                    "{}",
+                    pinged.said
+                );
                 Ok(())
             })
             .expect("counters")
@@ -139,8 +144,8 @@ fn tcp_finds_the_mtu(encap: Encap) {
                 address: to,
             };
 
-            let counted =
-                Counters::during([&pair.a, &pair.b], || exchange.tcp(&[1_000_000])).expect("a talk");
+            let counted = Counters::during([&pair.a, &pair.b], || exchange.tcp(&[1_000_000]))
+                .expect("a talk");
 
             for host in &counted {
                 assert!(host.walk("mtu-told") > 0, "{to}: {host:?}");
@@ -179,8 +184,8 @@ fn stays_within(families: Families, encap: Encap) {
             address: to,
         };
         let directory = pair.session().directory();
-        let capture = Capture::start(pair.a.namespace(), DEVICE, "udp", 5000, directory)
-            .expect("a capture");
+        let capture =
+            Capture::start(pair.a.namespace(), DEVICE, "udp", 5000, directory).expect("a capture");
 
         exchange.tcp(&[1_000_000]).expect("a talk");
         exchange.udp(&[1000, 60_000]).expect("datagrams");

@@ -34,11 +34,7 @@ fn scene() -> (Pair, Guest) {
 }
 
 /// What `action` makes the data plane of host `a` count, while none of `deaf` hears anything.
-fn unheard(
-    pair: &Pair,
-    deaf: [&Guest; 2],
-    action: impl FnOnce() -> Result<()>,
-) -> Counters {
+fn unheard(pair: &Pair, deaf: [&Guest; 2], action: impl FnOnce() -> Result<()>) -> Counters {
     let heard = || deaf.map(|guest| link::received(guest.namespace(), "eth0").expect("a count"));
     let before = heard();
     let [a, b] = Counters::during([&pair.a, &pair.b], action).expect("counters");
@@ -94,7 +90,9 @@ fn questions_from_another_ethernet_address_are_not_answered() {
     let (pair, near) = scene();
 
     let counted = unheard(&pair, [&near, &pair.two], || {
-        pair.one.namespace().ip(&["link set eth0 address 02:42:0a:01:00:63"])?;
+        pair.one
+            .namespace()
+            .ip(&["link set eth0 address 02:42:0a:01:00:63"])?;
         fail(Ping::new(pair.one.namespace(), near.v4().into()))
     });
 

@@ -59,15 +59,13 @@ impl KernelHost {
 
     /// Makes the devices on `machine`. What is elsewhere is found as on one segment: questions and packets for
     /// unknown MACs go to all `others`, by their underlay addresses, and answers are learned from.
-    pub fn flooding(
-        machine: &Machine,
-        network: KernelNetwork,
-        others: &[IpAddr],
-    ) -> Result<Self> {
+    pub fn flooding(machine: &Machine, network: KernelNetwork, others: &[IpAddr]) -> Result<Self> {
         let host = Self::make(machine, network, Search::Flood)?;
         let entries: Vec<String> = others
             .iter()
-            .map(|other| format!("fdb append 00:00:00:00:00:00 dev vxlan0 dst {other} self permanent"))
+            .map(|other| {
+                format!("fdb append 00:00:00:00:00:00 dev vxlan0 dst {other} self permanent")
+            })
             .collect();
         machine.namespace.bridge(&entries)?;
         Ok(host)

@@ -31,7 +31,14 @@ impl Forgery<'_> {
             AddressFamily::Inet6
         };
         let raw = namespace
-            .run(|| socket(family, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::Raw))?
+            .run(|| {
+                socket(
+                    family,
+                    SockType::Raw,
+                    SockFlag::SOCK_CLOEXEC,
+                    SockProtocol::Raw,
+                )
+            })?
             .context("opening a raw socket")?;
         // Only its send_to is used, which is the same for every kind of IP socket; raw ones take no port.
         UdpSocket::from(raw)

@@ -85,7 +85,12 @@ impl<'a> Ping<'a> {
         let mut command = self.from.command("ping");
         command.args(["-n", "-i", "0.02", "-M", fragmentation]);
         command.args(["-W", &self.patience.as_secs_f64().to_string()]);
-        command.args(["-c", &self.count.to_string(), "-s", &self.payload.to_string()]);
+        command.args([
+            "-c",
+            &self.count.to_string(),
+            "-s",
+            &self.payload.to_string(),
+        ]);
         if let Some(source) = self.source {
             command.args(["-I", &source.to_string()]);
         }
