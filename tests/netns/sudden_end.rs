@@ -20,14 +20,21 @@ const ATTEMPTS: u32 = 16;
 
 /// What the tables, hooks and devices of a host say about its endpoints, all of which must agree.
 fn expect_agreement(host: &Host, containers: &[Container]) {
-    let listed = host.overlay(&["endpoint", "ls", "--quiet"]).expect("a list");
+    let listed = host
+        .overlay(&["endpoint", "ls", "--quiet"])
+        .expect("a list");
     let count = listed.lines().count();
     let pinned = Pinned::of(host);
     assert_eq!(pinned.entries("INTERFACE").expect("entries").len(), count);
-    assert_eq!(pinned.entries("ENDPOINT").expect("entries").len(), 2 * count);
+    assert_eq!(
+        pinned.entries("ENDPOINT").expect("entries").len(),
+        2 * count
+    );
     assert_eq!(pinned.links("from_container").expect("links").len(), count);
     let links = link::list(host.namespace()).expect("links");
-    let ends = links.iter().filter(|link| link.name.len() == "ov0123456789ab".len());
+    let ends = links
+        .iter()
+        .filter(|link| link.name.len() == "ov0123456789ab".len());
     assert_eq!(ends.count(), count, "{links:?}");
     let attached = containers.iter().filter(|container| {
         let links = link::list(container.namespace()).expect("links");
@@ -36,7 +43,11 @@ fn expect_agreement(host: &Host, containers: &[Container]) {
     // One more: the pair's own.
     assert_eq!(attached.count() + 1, count, "{listed}");
     let report = host.overlay_json(&["audit"]).expect("an audit");
-    assert_eq!(report["repaired"].as_array().map(Vec::len), Some(0), "{report}");
+    assert_eq!(
+        report["repaired"].as_array().map(Vec::len),
+        Some(0),
+        "{report}"
+    );
 }
 
 #[test]
@@ -47,7 +58,15 @@ fn nothing_half_made_is_left_of_attachments_that_were_cut_short() {
         let name = format!("c{attempt}");
         let container = Container::new(pair.session(), &name).expect("a namespace");
         let netns = container.namespace().path().display().to_string();
-        let arguments = ["attach", "--netns", &netns, "--network", BLUE, "--name", &name];
+        let arguments = [
+            "attach",
+            "--netns",
+            &netns,
+            "--network",
+            BLUE,
+            "--name",
+            &name,
+        ];
         let mut attach = pair.a.cli(&arguments);
         let asking = thread::spawn(move || process::capture(&mut attach));
         thread::sleep(STEP * attempt / 2);

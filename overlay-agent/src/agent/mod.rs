@@ -2,10 +2,10 @@
 //!
 //! | task | takes | gives | ends |
 //! |---|---|---|---|
-//! | [`owner`] (a thread) | commands | answers, [`shared::Shared`] | when nobody can send commands any more |
-//! | [`watch`] | the kernel's news | commands | with the agent |
-//! | [`audit`] | time | commands | with the agent |
-//! | [`events`] | the ring buffer | a broadcast channel | with the agent |
+//! | `owner` (a thread) | commands | answers, `shared::Shared` | when nobody can send commands any more |
+//! | `watch` | the kernel's news | commands | with the agent |
+//! | `audit` | time | commands | with the agent |
+//! | `events` | the ring buffer | a broadcast channel | with the agent |
 //! | `api::server` | requests | commands, answers | with the agent, after running requests |
 //!
 //! Whatever ends, everything in the kernel stays and goes on working: programs, maps and links are
