@@ -13,23 +13,23 @@ pub(in crate::control) struct FakePlumbing {
 
 impl Plumbing for FakePlumbing {
     fn make(&mut self, _wish: &InterfaceWish) -> Result<MadeInterface, PortError> {
-        unimplemented!("the reconciler makes no interfaces")
+        unreachable!("the reconciler makes no interfaces")
     }
 
     fn remove(&mut self, _host_interface: &str, _host_ifindex: u32) -> Result<(), PortError> {
-        unimplemented!("the reconciler removes no interfaces")
+        unreachable!("the reconciler removes no interfaces")
     }
 
     fn host_end(&mut self, _ifindex: u32) -> Result<Option<HostEnd>, PortError> {
-        unimplemented!("the reconciler asks for no interfaces")
+        unreachable!("the reconciler asks for no interfaces")
     }
 
     fn host_ends(&mut self) -> Result<Vec<HostEnd>, PortError> {
-        unimplemented!("the reconciler asks for no interfaces")
+        unreachable!("the reconciler asks for no interfaces")
     }
 
     fn raise(&mut self, _end: &HostEnd) -> Result<(), PortError> {
-        unimplemented!("the reconciler raises no interfaces")
+        unreachable!("the reconciler raises no interfaces")
     }
 
     fn ensure_tunnel(&mut self) -> Result<(u32, Option<Action>), PortError> {
