@@ -1,12 +1,11 @@
 //! A packet from another node, as `from_underlay` and `from_tunnel` see it.
 
-use super::{question::Question, steps::Steps};
+use super::{delivery, question::Question, steps::Steps};
 use crate::{
     agent::shared::Shared,
     control::{Hook, Inspect as _, Key, PortError, Program, Row},
     datapath::KernelInspector,
     model::{PeerEntry, PeerId, Place},
-    netlink::Socket,
 };
 
 /// Walks to the end or to the step that stops the packet; returns whether it arrives.
@@ -138,28 +137,5 @@ fn deliver(
             ),
         ));
     };
-    let link = Socket::open().and_then(|mut socket| socket.link_by_index(entry.ifindex));
-    Ok(match link {
-        Ok(link) if link.is_up() && link.has_carrier => {
-            steps.pass(
-                "delivery",
-                format!("through {} to {}", link.name, entry.mac),
-            );
-            true
-        }
-        Ok(link) => steps.stop(
-            "delivery",
-            format!(
-                "an end of {} is down; switch the container's interface on",
-                link.name
-            ),
-        ),
-        Err(_gone) => steps.stop(
-            "delivery",
-            format!(
-                "interface {} is gone; `overlay audit` takes the endpoint away",
-                entry.ifindex
-            ),
-        ),
-    })
+    Ok(delivery::explain(&entry, "through", steps))
 }

@@ -1,11 +1,11 @@
 //! A packet from a container of this node, as `from_container` sees it.
 
-use super::{question::Question, steps::Steps};
+use super::{delivery, question::Question, steps::Steps};
 use crate::{
     agent::{plumbing::TUNNEL_NAME, shared::Shared},
     control::{Hook, Inspect as _, Key, PortError, Program, Row},
     datapath::KernelInspector,
-    model::{Encap, EndpointEntry, PeerEntry, RouteEntry},
+    model::{Encap, PeerEntry, RouteEntry},
     netlink::Socket,
 };
 
@@ -20,7 +20,7 @@ pub(super) fn walk(
         return Ok(false);
     }
     if let Some(Row::Endpoint(_, entry)) = inspector.get(&Key::Endpoint(question.target()))? {
-        return Ok(deliver(&entry, steps));
+        return Ok(delivery::explain(&entry, "on this node, through", steps));
     }
     let Some(route) = find_route(shared, inspector, question, steps)? else {
         return Ok(false);
@@ -94,33 +94,6 @@ fn may_send(
         format!("{interface} may send as {source} and {}", entry.mac),
     );
     Ok(true)
-}
-
-fn deliver(entry: &EndpointEntry, steps: &mut Steps) -> bool {
-    let link = Socket::open().and_then(|mut socket| socket.link_by_index(entry.ifindex));
-    match link {
-        Ok(link) if link.is_up() && link.has_carrier => {
-            steps.pass(
-                "delivery",
-                format!("on this node, through {} to {}", link.name, entry.mac),
-            );
-            true
-        }
-        Ok(link) => steps.stop(
-            "delivery",
-            format!(
-                "an end of {} is down; switch the container's interface on",
-                link.name
-            ),
-        ),
-        Err(_gone) => steps.stop(
-            "delivery",
-            format!(
-                "interface {} is gone; `overlay audit` takes the endpoint away",
-                entry.ifindex
-            ),
-        ),
-    }
 }
 
 fn find_route(

@@ -2,6 +2,7 @@
 //! decides.
 
 mod arriving;
+mod delivery;
 mod leaving;
 mod question;
 mod steps;
