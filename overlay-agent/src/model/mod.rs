@@ -1,16 +1,24 @@
 //! Plain values that the rest of the agent passes around, one noun per file. No I/O, no decisions.
 
+mod cluster;
 mod desired;
 mod endpoint;
+mod identity;
+mod key_ring;
 mod mac;
+mod member;
 mod network;
 mod node;
 mod tables;
 mod underlay;
 
+pub use cluster::{Claim, ClusterNetwork, ClusterView, Lease, Observed};
 pub use desired::Desired;
 pub use endpoint::{Attachment, NamespaceId};
+pub use identity::{IdError, NetworkId, NodeId};
+pub use key_ring::{KeyRing, RingKey};
 pub use mac::{MacAddress, ParseMacError};
+pub use member::{Availability, Member, Role};
 pub use network::{Network, Vni, VniError};
 pub use node::{Attach, Encap, Node, RemoteEndpoint};
 pub use tables::{

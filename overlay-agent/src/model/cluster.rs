@@ -1,0 +1,108 @@
+//! The cluster as the managers tell it to every node.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::{KeyRing, MacAddress, Member, Network, NetworkId, NodeId, Vni};
+
+/// A network with all that `network create` was told.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct ClusterNetwork {
+    /// Its identifier.
+    pub id: NetworkId,
+    /// Name, VNI, subnets, gateways and MTU.
+    pub network: Network,
+    /// Parts of the subnets from which endpoints without a wish get their addresses; empty: all.
+    pub ranges: Vec<IpNet>,
+    /// Whether containers that are no tasks may join it.
+    pub attachable: bool,
+    /// Whether it has no way out.
+    pub internal: bool,
+    /// Whether the underlay carries it encrypted.
+    pub encrypted: bool,
+    /// Labels by name.
+    pub labels: BTreeMap<String, String>,
+    /// Driver options by name, as typed.
+    pub options: BTreeMap<String, String>,
+    /// When it was made, seconds since 1970.
+    pub created: u64,
+}
+
+/// A block of a network's addresses that one node gives to its endpoints.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Serialize, Deserialize)]
+pub struct Lease {
+    /// The network.
+    pub vni: Vni,
+    /// The addresses.
+    pub block: IpNet,
+    /// Who has them.
+    pub node: NodeId,
+    /// Position in the managers' log at which it was given: orders claims on one address.
+    pub index: u64,
+}
+
+/// Everything that a node needs to know, at one moment of the managers' log.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct ClusterView {
+    /// Position in the managers' log; a later view has a greater one.
+    pub index: u64,
+    /// Every node, by identifier.
+    pub members: BTreeMap<NodeId, Member>,
+    /// Every network, by VNI.
+    pub networks: BTreeMap<Vni, ClusterNetwork>,
+    /// Every lease, in the order of networks and blocks.
+    pub leases: BTreeSet<Lease>,
+    /// UDP port of VXLAN.
+    pub data_path_port: u16,
+    /// What protects the gossip.
+    pub keys: KeyRing,
+}
+
+impl ClusterView {
+    /// The network of this name.
+    pub fn network(&self, name: &str) -> Option<&ClusterNetwork> {
+        self.networks
+            .values()
+            .find(|network| network.network.name == name)
+    }
+
+    /// The blocks of a node in a network.
+    pub fn blocks(&self, node: NodeId, vni: Vni) -> impl Iterator<Item = IpNet> + '_ {
+        self.leases
+            .iter()
+            .filter(move |lease| lease.node == node && lease.vni == vni)
+            .map(|lease| lease.block)
+    }
+}
+
+/// One address of an endpoint, as its node tells it to the others.
+#[derive(Clone, Debug, Eq, PartialEq, Ord, PartialOrd, Serialize, Deserialize)]
+pub struct Claim {
+    /// The network.
+    pub vni: Vni,
+    /// The address.
+    pub address: IpAddr,
+    /// The endpoint's name.
+    pub name: String,
+    /// The endpoint's identifier.
+    pub endpoint: String,
+    /// Its Ethernet address where it is not the derived one.
+    pub mac: Option<MacAddress>,
+    /// Position in the managers' log when the address was claimed; of two claims on one address the
+    /// greater wins, and of two equal ones that of the greater node identifier.
+    pub index: u64,
+}
+
+/// What the gossip has found out about the other nodes.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Observed {
+    /// Nodes that do not answer. Their endpoints are left out below.
+    pub failed: BTreeSet<NodeId>,
+    /// The winning claims of the nodes that do, by network and address, without this node's own.
+    pub claims: BTreeMap<(Vni, IpAddr), (NodeId, Claim)>,
+}

@@ -1,0 +1,123 @@
+//! Identifiers that the cluster gives: 25 digits in base 36, as Docker's.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// Digits of an identifier: enough for 128 bits in base 36.
+const DIGITS: usize = 25;
+
+/// The text is no identifier.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{text}` is no identifier: one has 25 digits and small letters")]
+pub struct IdError {
+    /// What was given.
+    pub text: String,
+}
+
+macro_rules! identifier {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(u128);
+
+        impl $name {
+            /// The identifier of 128 random bits.
+            pub fn from_random(bits: u128) -> Self {
+                Self(bits)
+            }
+
+            /// The 128 bits.
+            pub fn bits(self) -> u128 {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&digits(self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                parse(text).map(Self)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+
+            fn try_from(text: String) -> Result<Self, IdError> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.to_string()
+            }
+        }
+    };
+}
+
+identifier! {
+    /// A node, for as long as it is in the cluster.
+    NodeId
+}
+
+identifier! {
+    /// A network of the cluster.
+    NetworkId
+}
+
+fn digits(mut bits: u128) -> String {
+    let mut text = vec![b'0'; DIGITS];
+    for place in text.iter_mut().rev() {
+        *place = b"0123456789abcdefghijklmnopqrstuvwxyz"[(bits % 36) as usize];
+        bits /= 36;
+    }
+    text.into_iter().map(char::from).collect()
+}
+
+fn parse(text: &str) -> Result<u128, IdError> {
+    let wrong = || IdError {
+        text: text.to_owned(),
+    };
+    let is_plain = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_lowercase();
+    if text.len() != DIGITS || !text.bytes().all(is_plain) {
+        return Err(wrong());
+    }
+    u128::from_str_radix(text, 36).map_err(|_too_big| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for bits in [0, 1, 35, 36, u128::MAX] {
+            let id = NodeId::from_random(bits);
+
+            assert_eq!(id.to_string().len(), DIGITS);
+            assert_eq!(id.to_string().parse(), Ok(id));
+        }
+    }
+
+    #[test]
+    fn what_is_no_identifier_is_refused() {
+        for text in ["", "0", &"z".repeat(25), &"A".repeat(25), &"0".repeat(26)] {
+            assert!(text.parse::<NetworkId>().is_err(), "{text}");
+        }
+    }
+}
