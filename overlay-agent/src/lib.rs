@@ -8,8 +8,10 @@
 pub mod agent;
 pub mod api;
 pub mod cli;
+pub mod cluster;
 pub mod control;
 pub mod datapath;
+pub mod gossip;
 pub mod model;
 pub mod netlink;
 pub mod settings;

@@ -1,0 +1,1 @@
+//! Managers: the cluster's state, kept by consensus, and how nodes come by it.
