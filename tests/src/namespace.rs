@@ -26,7 +26,11 @@ pub const DIRECTORY: &str = "/run/netns";
 
 /// A network namespace that is removed when the last clone of this guard goes.
 #[derive(Clone, Debug)]
-pub struct Namespace(Arc<Guard>);
+pub struct Namespace {
+    guard: Arc<Guard>,
+    /// The only processor that commands may use.
+    processor: Option<usize>,
+}
 
 #[derive(Debug)]
 struct Guard {
@@ -35,12 +39,28 @@ struct Guard {
 }
 
 impl Namespace {
+    fn new(guard: Guard) -> Self {
+        Self {
+            guard: Arc::new(guard),
+            processor: None,
+        }
+    }
+
+    /// The same namespace, whose commands run on one processor only.
+    #[must_use]
+    pub fn on_processor(&self, number: usize) -> Self {
+        Self {
+            guard: Arc::clone(&self.guard),
+            processor: Some(number),
+        }
+    }
+
     /// Makes `/run/netns/<name>`, a new namespace whose loopback is still down.
     pub fn create(name: &str) -> Result<Self> {
         share_directory().with_context(|| format!("preparing {DIRECTORY}"))?;
         let guard = Guard::new(name)?;
         bind_new_namespace(&guard.path).with_context(|| format!("creating namespace {name}"))?;
-        Ok(Self(Arc::new(guard)))
+        Ok(Self::new(guard))
     }
 
     /// Makes `/run/netns/<name>` a second name of the namespace that the file `other` holds; `other` may lie in
@@ -56,17 +76,17 @@ impl Namespace {
             None::<&str>,
         )
         .with_context(|| format!("binding {} to {}", other.display(), guard.path.display()))?;
-        Ok(Self(Arc::new(guard)))
+        Ok(Self::new(guard))
     }
 
     /// Its name under /run/netns.
     pub fn name(&self) -> &str {
-        &self.0.name
+        &self.guard.name
     }
 
     /// The file that holds it open.
     pub fn path(&self) -> &Path {
-        &self.0.path
+        &self.guard.path
     }
 
     /// A command that will run `program` inside.
@@ -74,8 +94,11 @@ impl Namespace {
         let mut command = Command::new("nsenter");
         command
             .arg(format!("--net={}", self.path().display()))
-            .arg("--")
-            .arg(program);
+            .arg("--");
+        if let Some(number) = self.processor {
+            command.args(["taskset", "--cpu-list", &number.to_string()]);
+        }
+        command.arg(program);
         command
     }
 

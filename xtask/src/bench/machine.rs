@@ -1,9 +1,11 @@
 //! The machine that all subjects share: how busy its processors are.
 
-use std::{fs, time::Duration};
+use std::{fs, thread, time::Duration};
 
 use anyhow::{Context, Result};
 use overlay_tests::interrupt;
+
+use super::measure::Route;
 
 /// The kernel counts processor time for /proc/stat in hundredths of a second.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -57,6 +59,38 @@ impl CpuTime {
     }
 }
 
+/// Which processors the two ends of a run may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Placement {
+    /// Each one of its own, like two machines; where the scheduler puts them decides much of a run otherwise.
+    Apart,
+    /// Any.
+    Anywhere,
+}
+
+impl Placement {
+    /// Apart where there are two processors.
+    pub(crate) fn usual() -> Self {
+        if processors() > 1 {
+            Self::Apart
+        } else {
+            Self::Anywhere
+        }
+    }
+
+    /// The two ends, placed.
+    pub(crate) fn of(self, route: &Route) -> Route {
+        match self {
+            Self::Apart => route.pinned(),
+            Self::Anywhere => route.clone(),
+        }
+    }
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Waits until the machine was idle for a second, for `patience` seconds at most. False when it never was.
 pub(crate) fn wait_until_idle(patience: u32) -> Result<bool> {
     for _ in 0..patience {
@@ -70,18 +104,21 @@ pub(crate) fn wait_until_idle(patience: u32) -> Result<bool> {
 }
 
 /// One line that says what the figures were taken on.
-pub(crate) fn description() -> String {
+pub(crate) fn description(placement: Placement) -> String {
     let read = |path| {
         fs::read_to_string(path)
             .unwrap_or_default()
             .trim()
             .to_owned()
     };
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let placed = match placement {
+        Placement::Apart => "sender pinned to the first and receiver to the second",
+        Placement::Anywhere => "nothing pinned",
+    };
     format!(
-        "Linux {}, {processors} processors shared by sender, receiver and soft interrupts, nothing pinned, TCP congestion \
-         control {}",
+        "Linux {}, {} processors that also serve the soft interrupts, {placed}, TCP congestion control {}",
         read("/proc/sys/kernel/osrelease"),
+        processors(),
         read("/proc/sys/net/ipv4/tcp_congestion_control"),
     )
 }

@@ -36,6 +36,16 @@ pub(crate) struct Route {
 pub(crate) type Figure = (Kind, Metric, f64);
 
 impl Route {
+    /// The same two ends, each on a processor of its own as if they were machines of their own: the client on
+    /// the first one, the server on the second.
+    pub(crate) fn pinned(&self) -> Self {
+        Self {
+            client: self.client.on_processor(0),
+            server: self.server.on_processor(1),
+            address: self.address,
+        }
+    }
+
     /// Makes the run `workload` of `seconds`; `directory` takes the servers' output.
     pub(crate) fn measure(
         &self,

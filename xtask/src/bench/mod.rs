@@ -17,6 +17,7 @@ use overlay_tests::{Binaries, binaries};
 
 pub(crate) use self::{
     case::Case,
+    machine::Placement,
     measure::Route,
     progress::Progress,
     subject::{Name, Subject},

@@ -11,7 +11,8 @@ use overlay_tests::{Binaries, Session, Wiring, interrupt, static_config::Encap};
 use super::{
     PACKAGES,
     case::{Case, Metric, Place, Workload},
-    interruption, machine,
+    interruption,
+    machine::{self, Placement},
     progress::Progress,
     report,
     statistics::Series,
@@ -43,6 +44,10 @@ pub(crate) struct Options {
     /// Seconds to wait for an idle machine before each run, which is made and counted as busy otherwise.
     #[arg(long, default_value_t = 60)]
     patience: u32,
+
+    /// Let sender and receiver run on any processor, instead of each on one of its own.
+    #[arg(long)]
+    unpinned: bool,
 
     /// Write the figures to this file.
     #[arg(long)]
@@ -80,6 +85,8 @@ pub(crate) struct Suite {
     pub(crate) seconds: u32,
     /// Seconds to wait for an idle machine before each run.
     pub(crate) patience: u32,
+    /// Where the two ends of a run may be.
+    pub(crate) placement: Placement,
 }
 
 pub(super) fn run(options: &Options) -> Result<()> {
@@ -131,8 +138,13 @@ fn measure(
         rounds: options.rounds,
         seconds: options.seconds,
         patience: options.patience,
+        placement: if options.unpinned {
+            Placement::Anywhere
+        } else {
+            Placement::usual()
+        },
     };
-    println!("{}", machine::description());
+    println!("{}", machine::description(suite.placement));
     suite.run(&subjects, session.directory())
 }
 
@@ -193,11 +205,8 @@ impl Suite {
         if !machine::wait_until_idle(self.patience)? {
             results.busy_runs += 1;
         }
-        for (kind, metric, value) in
-            subject
-                .route(place)
-                .measure(workload, self.seconds, directory)?
-        {
+        let route = self.placement.of(subject.route(place));
+        for (kind, metric, value) in route.measure(workload, self.seconds, directory)? {
             let case = Case { place, kind };
             if self.cases.contains(&case) {
                 results

@@ -4,7 +4,7 @@ use anyhow::Result;
 use overlay_tests::{Session, Wiring};
 
 use super::cluster::{BLUE, Cluster};
-use crate::bench::{Case, Name, Route, Subject, Suite, report};
+use crate::bench::{Case, Name, Placement, Route, Subject, Suite, report};
 
 /// Enough to see the order of things; `cargo xtask bench` is for figures to rely on.
 const CASES: [&str; 5] = ["tcp-1", "udp-64", "rr-udp", "local-tcp-1", "local-rr-udp"];
@@ -33,6 +33,7 @@ pub(super) fn table(session: &Session, cluster: &Cluster) -> Result<String> {
         rounds: ROUNDS,
         seconds: SECONDS,
         patience: PATIENCE,
+        placement: Placement::usual(),
     };
     let results = suite.run(&subjects, session.directory())?;
     report::warn_of_busy_runs(results.busy_runs);

@@ -6,7 +6,12 @@ use anyhow::Result;
 
 use super::Figures;
 use crate::bench::{
-    load::Protocol, machine, measure::Route, progress::Progress, report, statistics::Series,
+    load::Protocol,
+    machine::{self, Placement},
+    measure::Route,
+    progress::Progress,
+    report,
+    statistics::Series,
 };
 
 /// How thoroughly latency is measured.
@@ -50,6 +55,7 @@ pub(super) fn compare(
                     sides[side].case
                 ));
                 busy += u32::from(!machine::wait_until_idle(plan.patience)?);
+                let ends = Placement::usual().of(ends);
                 let outcome = ends.ask(Protocol::Udp, 1, plan.seconds, directory)?;
                 p50[side][route].add(outcome.p50_us);
                 p99[side][route].add(outcome.p99_us);

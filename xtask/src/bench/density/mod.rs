@@ -11,7 +11,8 @@ use anyhow::{Result, ensure};
 use overlay_tests::{Binaries, Session};
 
 use super::{
-    PACKAGES, interruption, machine,
+    PACKAGES, interruption,
+    machine::{self, Placement},
     report::{self, Record},
     statistics::Series,
 };
@@ -94,7 +95,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 fn show(options: &Options, binaries: &Binaries) -> Result<Figures> {
     let session = Session::open("density")?;
-    println!("{}", machine::description());
+    println!("{}", machine::description(Placement::usual()));
     let plan = latency::Plan {
         rounds: options.rounds,
         seconds: options.seconds,
