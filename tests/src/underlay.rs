@@ -16,8 +16,8 @@ use crate::{
 /// The interface of every host on the underlay.
 pub const DEVICE: &str = "eth0";
 
-/// How long links may take until packets pass.
-const READY: Duration = Duration::from_secs(10);
+/// How long links may take until packets pass: the kernel may still be taking thousands of earlier ones away.
+const READY: Duration = Duration::from_secs(60);
 
 /// Which address families the underlay carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

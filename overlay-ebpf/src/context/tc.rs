@@ -254,8 +254,10 @@ impl Skb {
     /// the first device gave it, and another host's packet would be dropped.
     #[inline(always)]
     pub(crate) fn claim(&mut self) {
-        // SAFETY: the context is valid. PACKET_HOST is always allowed.
-        unsafe { bpf_skb_change_type(self.0, PACKET_HOST) };
+        if self.get().pkt_type != PACKET_HOST {
+            // SAFETY: the context is valid. PACKET_HOST is always allowed.
+            unsafe { bpf_skb_change_type(self.0, PACKET_HOST) };
+        }
     }
 
     /// Tells the collect-metadata vxlan device where the packet goes.
