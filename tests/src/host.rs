@@ -56,20 +56,41 @@ impl Host {
         config: &StaticConfig,
         binaries: &Binaries,
     ) -> Result<Self> {
+        let host = Self::bare(session, label, machine, binaries)?;
+        host.write_config(config)?;
+        Ok(host)
+    }
+
+    /// A host whose agent is told nothing but its name: it takes part in a swarm or in none.
+    pub fn of_swarm(
+        session: &Session,
+        label: &str,
+        machine: &Machine,
+        binaries: &Binaries,
+    ) -> Result<Self> {
+        let host = Self::bare(session, label, machine, binaries)?;
+        host.write(&format!("node: {}\n", machine.name))?;
+        Ok(host)
+    }
+
+    fn bare(
+        session: &Session,
+        label: &str,
+        machine: &Machine,
+        binaries: &Binaries,
+    ) -> Result<Self> {
         let directory = session
             .directory()
             .join(format!("{label}-{}", machine.name));
         fs::create_dir_all(&directory)
             .with_context(|| format!("creating {}", directory.display()))?;
-        let host = Self {
+        Ok(Self {
             machine: machine.clone(),
             binaries: binaries.clone(),
             directory,
             ready_within: READY,
             agent: None,
-        };
-        host.write_config(config)?;
-        Ok(host)
+        })
     }
 
     /// Allows the agent more time to its first answer, for starts with a very large cluster.
@@ -79,9 +100,12 @@ impl Host {
 
     /// Replaces the configuration file; a running agent does not notice before its restart.
     pub fn write_config(&self, config: &StaticConfig) -> Result<()> {
+        self.write(&config.yaml_for(&self.machine.name)?)
+    }
+
+    fn write(&self, config: &str) -> Result<()> {
         let path = self.config_file();
-        fs::write(&path, config.yaml_for(&self.machine.name)?)
-            .with_context(|| format!("writing {}", path.display()))
+        fs::write(&path, config).with_context(|| format!("writing {}", path.display()))
     }
 
     /// Starts the agent and waits until it answers.

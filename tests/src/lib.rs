@@ -21,6 +21,7 @@ pub mod neighbours;
 pub mod process;
 pub mod session;
 pub mod static_config;
+pub mod swarm;
 pub mod traffic;
 pub mod underlay;
 
@@ -33,4 +34,5 @@ pub use kernel_vxlan::KernelHost;
 pub use namespace::Namespace;
 pub use session::Session;
 pub use static_config::StaticConfig;
+pub use swarm::Swarm;
 pub use underlay::{Machine, Underlay, Wiring};

@@ -1,0 +1,8 @@
+//! Real agents that become one cluster by `swarm init` and `swarm join`, with real packets. Needs root.
+
+mod leases;
+mod managers;
+mod partition;
+mod refusals;
+mod restarts;
+mod walkthrough;
