@@ -9,7 +9,7 @@ use overlay_tests::{
 };
 
 /// Long enough for everybody to give it up.
-const CUT: Duration = Duration::from_secs(60);
+const CUT: Duration = Duration::from_mins(1);
 
 #[test]
 fn a_node_cut_off_for_a_minute_answers_two_seconds_after_its_return() {

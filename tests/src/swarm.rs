@@ -47,16 +47,18 @@ pub struct Swarm {
 impl Swarm {
     /// Starts an agent on each host; none is in a cluster.
     pub fn apart(names: &[&str]) -> Result<Self> {
-        let session = Session::for_test()?;
+        Self::apart_in(Session::for_test()?, names, &Binaries::find()?)
+    }
+
+    fn apart_in(session: Session, names: &[&str], binaries: &Binaries) -> Result<Self> {
         let underlay = Underlay::build(&session, "u", names, Wiring::default())?;
-        let binaries = Binaries::find()?;
         let mut swarm = Self {
             hosts: Vec::new(),
             underlay,
             session,
         };
         for machine in swarm.underlay.machines() {
-            let mut host = Host::of_swarm(&swarm.session, "host", machine, &binaries)?;
+            let mut host = Host::of_swarm(&swarm.session, "host", machine, binaries)?;
             host.start_agent()?;
             swarm.hosts.push(host);
         }
@@ -65,18 +67,31 @@ impl Swarm {
 
     /// The first host makes the cluster, the others join: as many managers in all as said, the rest workers.
     pub fn start(names: &[&str], managers: usize) -> Result<Self> {
-        let swarm = Self::apart(names)?;
-        swarm.init(0)?;
-        for place in 1..names.len() {
+        Self::apart(names)?.joined(managers)
+    }
+
+    /// [`Swarm::start`] with programs of one's own, in a session of one's own.
+    pub fn in_session(
+        session: Session,
+        names: &[&str],
+        managers: usize,
+        binaries: &Binaries,
+    ) -> Result<Self> {
+        Self::apart_in(session, names, binaries)?.joined(managers)
+    }
+
+    fn joined(self, managers: usize) -> Result<Self> {
+        self.init(0)?;
+        for place in 1..self.hosts.len() {
             let role = if place < managers {
                 Role::Manager
             } else {
                 Role::Worker
             };
-            swarm.join(place, role)?;
+            self.join(place, role)?;
         }
-        swarm.await_members(names.len())?;
-        Ok(swarm)
+        self.await_members(self.hosts.len())?;
+        Ok(self)
     }
 
     /// Makes a cluster of one host.

@@ -17,7 +17,7 @@ use crate::{
 pub const DEVICE: &str = "eth0";
 
 /// How long links may take until packets pass: the kernel may still be taking thousands of earlier ones away.
-const READY: Duration = Duration::from_secs(60);
+const READY: Duration = Duration::from_mins(1);
 
 /// Which address families the underlay carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

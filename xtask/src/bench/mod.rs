@@ -1,6 +1,8 @@
 //! `cargo xtask bench`: overlay beside plain hosts and beside the kernel's own overlay, in one run.
 
+mod agent_use;
 mod case;
+mod cluster;
 mod density;
 pub(crate) mod interruption;
 mod load;
@@ -39,6 +41,8 @@ pub(crate) struct Options {
 enum Part {
     /// Measure thousands of endpoints on one host, and a million remote ones.
     Density(density::Options),
+    /// Measure how fast a cluster of real agents learns, and what it takes of its hosts.
+    Cluster(cluster::Options),
     /// Play one end of a request and response measurement.
     #[command(hide = true)]
     Load(load::Options),
@@ -48,6 +52,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     match &options.part {
         None => suite::run(&options.suite),
         Some(Part::Density(options)) => density::run(options),
+        Some(Part::Cluster(options)) => cluster::run(options),
         Some(Part::Load(options)) => load::run(options),
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use overlay_tests::Session;
 use serde_json::Value;
 
-use super::Figures;
+use crate::bench::report::Figures;
 
 /// Name of the case.
 pub(super) const CASE: &str = "density-bridge";
@@ -44,6 +44,6 @@ pub(super) fn show(session: &Session, figures: &mut Figures) -> Result<()> {
             .context("quoting the kernel")?;
     }
     println!("The kernel's bridge took {accepted} ports{said}.");
-    figures.one(CASE, "ports", "", f64::from(accepted));
+    figures.kernel(CASE, "ports", f64::from(accepted));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Many endpoints of one network on one host.
 
-use std::{fs, net::Ipv4Addr, time::Instant};
+use std::{net::Ipv4Addr, time::Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use overlay_tests::{
@@ -11,11 +11,11 @@ use overlay_tests::{
 };
 use serde_json::json;
 
-use super::{
-    Figures,
-    latency::{self, Plan, Side},
+use super::latency::{self, Plan, Side};
+use crate::bench::{
+    agent_use::resident_megabytes, measure::Route, progress::Progress, report::Figures,
+    statistics::Series,
 };
-use crate::bench::{measure::Route, progress::Progress, statistics::Series};
 
 /// The small number that the large one is compared with.
 pub(super) const FEW: u32 = 16;
@@ -288,18 +288,4 @@ fn address_in(answer: &serde_json::Value) -> Option<Ipv4Addr> {
         .next()?
         .parse()
         .ok()
-}
-
-/// Memory of the agent's process that is resident, in units of 1 000 000 bytes.
-pub(super) fn resident_megabytes(host: &Host) -> Result<f64> {
-    let pid = host.agent_pid().context("the agent does not run")?;
-    let status =
-        fs::read_to_string(format!("/proc/{pid}/status")).context("reading the agent's memory")?;
-    let kibibytes = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .and_then(|rest| rest.trim().strip_suffix(" kB"))
-        .and_then(|number| number.trim().parse::<f64>().ok())
-        .context("the agent's memory is not in /proc")?;
-    Ok(kibibytes * 1024.0 / 1e6)
 }

@@ -4,13 +4,12 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::Figures;
 use crate::bench::{
     load::Protocol,
     machine::{self, Placement},
     measure::Route,
     progress::Progress,
-    report,
+    report::{self, Figures},
     statistics::Series,
 };
 

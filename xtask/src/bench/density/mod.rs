@@ -13,8 +13,7 @@ use overlay_tests::{Binaries, Session};
 use super::{
     PACKAGES, interruption,
     machine::{self, Placement},
-    report::{self, Record},
-    statistics::Series,
+    report::{self, Figures},
 };
 use crate::{build::Need, packages};
 
@@ -50,35 +49,6 @@ pub(crate) struct Options {
     need: Need,
 }
 
-/// The figures so far, printed as they come.
-#[derive(Default)]
-struct Figures {
-    records: Vec<Record>,
-}
-
-impl Figures {
-    /// Enters one value.
-    fn one(&mut self, case: &str, metric: &str, unit: &str, value: f64) {
-        self.many(case, metric, unit, &[value].into_iter().collect());
-    }
-
-    /// Enters the median of a series.
-    fn many(&mut self, case: &str, metric: &str, unit: &str, series: &Series) {
-        let subject = if case == bridge::CASE {
-            "kernel"
-        } else {
-            "overlay"
-        };
-        if let Some(record) = Record::new(case, subject, metric, unit, series) {
-            println!(
-                "  {case:<16} {metric:<22} {:>12} {unit}",
-                report::short(record.value)
-            );
-            self.records.push(record);
-        }
-    }
-}
-
 pub(crate) fn run(options: &Options) -> Result<()> {
     ensure!(
         options.endpoints > endpoints::FEW && options.remote > remote::FEW,
@@ -88,7 +58,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let binaries = super::build(&options.need)?;
     let figures = interruption::interruptible(|| show(options, &binaries))?;
     if let Some(path) = &options.json {
-        report::write_json(path, &figures.records)?;
+        report::write_json(path, figures.records())?;
     }
     Ok(())
 }

@@ -15,12 +15,8 @@ use overlay_tests::{
 };
 use serde_json::Value;
 
-use super::{
-    Figures,
-    endpoints::resident_megabytes,
-    latency::{self, Plan, Side},
-};
-use crate::bench::measure::Route;
+use super::latency::{self, Plan, Side};
+use crate::bench::{agent_use::resident_megabytes, measure::Route, report::Figures};
 
 /// The small number that the large one is compared with.
 pub(super) const FEW: u32 = 10;

@@ -1,10 +1,12 @@
 //! What came out: a table for people, records for programs, a plot for both.
 
+mod figures;
 mod plot;
 mod record;
 mod table;
 
 pub(crate) use self::{
+    figures::Figures,
     plot::write_plot,
     record::{Record, records, write_json},
     table::table,
