@@ -58,6 +58,7 @@ pub(crate) fn endpoint(n: u8, name: &str, netns: PathBuf) -> EndpointInfo {
         interface: "eth0".to_owned(),
         created: 1_763_823_600,
         state: EndpointState::Up,
+        conflict: None,
     }
 }
 

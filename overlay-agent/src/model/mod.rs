@@ -13,7 +13,7 @@ mod tables;
 mod underlay;
 
 pub use cluster::{Claim, ClusterNetwork, ClusterView, Lease, Observed};
-pub use desired::Desired;
+pub use desired::{Desired, Exact};
 pub use endpoint::{Attachment, NamespaceId};
 pub use identity::{IdError, NetworkId, NodeId};
 pub use key_ring::{KeyRing, RingKey};

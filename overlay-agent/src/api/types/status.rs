@@ -12,6 +12,8 @@ use crate::model::Encap;
 pub enum Mode {
     /// The configuration file.
     Static,
+    /// Managers.
+    Swarm,
 }
 
 /// How programs are attached.

@@ -45,5 +45,6 @@ fn state(state: EndpointState) -> &'static str {
         EndpointState::Up => "up",
         EndpointState::Down => "down",
         EndpointState::Gone => "gone",
+        EndpointState::Conflict => "conflict",
     }
 }

@@ -82,6 +82,7 @@ fn audits(audit: AuditSummary) -> String {
 fn mode(mode: Mode) -> &'static str {
     match mode {
         Mode::Static => "static",
+        Mode::Swarm => "swarm",
     }
 }
 
