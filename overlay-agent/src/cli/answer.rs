@@ -10,7 +10,7 @@ use super::{
 };
 use crate::api::{
     Client, ClientError,
-    types::{AttachRequest, Check, CheckVerdict, EndpointInfo},
+    types::{AttachRequest, Breadth, Check, CheckVerdict, EndpointInfo},
 };
 
 /// What to print.
@@ -182,7 +182,7 @@ async fn inspect_networks(
     let mut found = Vec::new();
     let mut problems = Vec::new();
     for name in names {
-        match client.network(name).await {
+        match client.network(name, Breadth::Node).await {
             Ok(network) => found.push(network),
             Err(error @ ClientError::Refused(_)) => problems.push(failure::message(&error.into())),
             Err(error) => return Err(error.into()),

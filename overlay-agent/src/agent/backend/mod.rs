@@ -1,6 +1,7 @@
 //! What the agent answers to requests. Reads what the owner published and what the maps hold; has
 //! the owner do the rest.
 
+mod swarm;
 mod told;
 
 use std::sync::Arc;
@@ -22,8 +23,8 @@ use crate::{
     api::{
         ApiError, Backend,
         types::{
-            AttachRequest, AuditReport, Check, EndpointInfo, EndpointState, Event, Explanation,
-            NetworkInfo, Stats, Status,
+            AttachRequest, AuditReport, Breadth, Check, EndpointInfo, EndpointState, Event,
+            Explanation, NetworkInfo, Stats, Status,
         },
     },
     datapath::{Counters, map_uses},
@@ -88,7 +89,7 @@ impl Backend for AgentBackend {
         Ok(told::networks(&self.shared))
     }
 
-    async fn network(&self, name: String) -> Result<NetworkInfo, ApiError> {
+    async fn network(&self, name: String, _breadth: Breadth) -> Result<NetworkInfo, ApiError> {
         let found = told::network(&self.shared, &name);
         found.ok_or_else(|| {
             ApiError::not_found(format!("there is no network {name}"))

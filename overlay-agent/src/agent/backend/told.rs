@@ -71,6 +71,7 @@ pub(super) fn status(shared: &Shared, uses: &[datapath::MapUse]) -> Status {
         maps: maps.collect(),
         audit: summary.audit,
         missing_features: missing.collect(),
+        cluster: None,
     }
 }
 
@@ -152,15 +153,7 @@ pub(super) fn stats(counters: &Counters) -> Stats {
 
 fn outline(shared: &Shared, network: &Network) -> NetworkInfo {
     let mtu = shared.summary().mtus.get(&network.vni).copied();
-    NetworkInfo {
-        name: network.name.clone(),
-        vni: network.vni,
-        subnets: network.subnets.clone(),
-        gateways: network.gateways.clone(),
-        mtu: mtu.or(network.mtu).unwrap_or_default(),
-        containers: Vec::new(),
-        peers: Vec::new(),
-    }
+    NetworkInfo::of_file(network, mtu.or(network.mtu).unwrap_or_default())
 }
 
 /// A node, if it has addresses in the network.

@@ -72,6 +72,9 @@ pub struct EndpointInfo {
     pub created: u64,
     /// Whether it can be reached.
     pub state: EndpointState,
+    /// What is odd about it, though it was attached; told once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 impl EndpointInfo {
@@ -96,6 +99,7 @@ impl EndpointInfo {
             interface: attachment.interface.clone(),
             created: attachment.created,
             state,
+            warnings: Vec::new(),
         }
     }
 

@@ -82,6 +82,8 @@ fn audits(audit: AuditSummary) -> String {
 fn mode(mode: Mode) -> &'static str {
     match mode {
         Mode::Static => "static",
+        Mode::Swarm => "swarm",
+        Mode::None => "none",
     }
 }
 
