@@ -23,7 +23,7 @@ use super::{
     types::{
         AttachKind, AttachRequest, AuditReport, AuditSummary, Breadth, Check, CheckVerdict,
         ClusterStatus, DropCount, EndpointInfo, EndpointState, Event, Explanation, GossipStatus,
-        ManagerInfo, MapUse, MissingFeature, Mode, NetworkInfo, NetworkPeer, NodeState,
+        ManagerInfo, MapUse, MissingFeature, Mode, NetworkInfo, NetworkPeer, NodeInfo, NodeState,
         Reachability, Repair, Stats, Status, Step, StepVerdict, WalkCount,
     },
 };
@@ -67,6 +67,11 @@ pub(crate) fn endpoint(n: u8, name: &str, netns: PathBuf) -> EndpointInfo {
         state: EndpointState::Up,
         warnings: Vec::new(),
     }
+}
+
+/// The nodes of [`FakeBackend::manager`].
+pub(crate) fn three_nodes() -> Vec<NodeInfo> {
+    Cluster::of_three().nodes
 }
 
 /// The `n`-th event.

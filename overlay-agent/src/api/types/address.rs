@@ -38,6 +38,14 @@ pub enum AddressError {
         /// What was given.
         text: String,
     },
+    /// Neither an address nor a host name.
+    #[error(
+        "`{text}` names no manager; write its address or host name and port, like 192.0.2.1:2377"
+    )]
+    Remote {
+        /// What was given.
+        text: String,
+    },
     /// The part behind the colon is no port.
     #[error("`{text}` is no port; choose one from 1 to 65535")]
     Port {

@@ -1,5 +1,7 @@
 //! Every verb from client to server and back, and what goes wrong between them.
 
+mod cluster;
+
 use std::{io::Write as _, path::PathBuf, time::Duration};
 
 use futures_util::StreamExt;
