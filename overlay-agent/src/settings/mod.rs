@@ -18,6 +18,7 @@ mod typed;
 
 use std::{path::PathBuf, time::Duration};
 
+pub(crate) use duration::parse as parse_duration;
 pub use error::SettingsError;
 pub use name::check_name;
 pub use problem::Problem;

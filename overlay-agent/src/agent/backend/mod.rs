@@ -1,6 +1,7 @@
 //! What the agent answers to requests. Reads what the owner published and what the maps hold; has
 //! the owner do the rest.
 
+mod swarm;
 mod told;
 
 use std::{sync::Arc, time::Instant};
@@ -19,14 +20,14 @@ use super::{
     owner::Command,
     plane::Plane,
     shared::Shared,
-    swarm,
+    swarm::Handle,
 };
 use crate::{
     api::{
-        ApiError, Backend,
+        ApiError, Backend, refusals,
         types::{
-            AttachRequest, AuditReport, Check, EndpointInfo, EndpointState, Event, Explanation,
-            NetworkInfo, Stats, Status,
+            AttachRequest, AuditReport, Breadth, Check, EndpointInfo, EndpointState, Event,
+            Explanation, NetworkInfo, Stats, Status,
         },
     },
     datapath::{Counters, Features, map_uses},
@@ -63,7 +64,7 @@ impl AgentBackend {
     /// The data plane, if this node has its place in a cluster.
     fn plane(&self) -> Result<Arc<Plane>, ApiError> {
         let plane = self.planes.borrow().clone();
-        plane.ok_or_else(swarm::not_in_a_swarm)
+        plane.ok_or_else(refusals::not_in_swarm)
     }
 
     /// Runs something that blocks.
@@ -105,7 +106,7 @@ impl Backend for AgentBackend {
             None => match attach(&plane, &request).await? {
                 Ok(attached) => attached,
                 Err(NoAddress::Refused(error)) => return Err(error),
-                Err(NoAddress::Lacks(_)) => return Err(swarm::not_in_a_swarm()),
+                Err(NoAddress::Lacks(_)) => return Err(refusals::not_in_swarm()),
             },
         };
         Ok(EndpointInfo::new(&attached, EndpointState::Up))
@@ -126,7 +127,7 @@ impl Backend for AgentBackend {
         Ok(told::networks(&self.plane()?.shared))
     }
 
-    async fn network(&self, name: String) -> Result<NetworkInfo, ApiError> {
+    async fn network(&self, name: String, _breadth: Breadth) -> Result<NetworkInfo, ApiError> {
         let found = told::network(&self.plane()?.shared, &name);
         found.ok_or_else(|| {
             ApiError::not_found(format!("there is no network {name}"))
@@ -199,7 +200,7 @@ async fn attach(
 /// Attaches to a network of the swarm, with leases from the managers where the own ones are used up.
 async fn attach_leased(
     plane: &Plane,
-    swarm: &swarm::Handle,
+    swarm: &Handle,
     request: &AttachRequest,
 ) -> Result<Arc<Attachment>, ApiError> {
     let stay = swarm.admit(&request.network).await?;

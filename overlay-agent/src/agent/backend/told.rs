@@ -29,7 +29,7 @@ pub(super) fn waiting(outline: &Outline) -> Status {
     } = outline;
     Status {
         node: settings.node.clone(),
-        mode: mode(settings),
+        mode: Mode::None,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         uptime_s: started.elapsed().as_secs(),
@@ -48,6 +48,7 @@ pub(super) fn waiting(outline: &Outline) -> Status {
         maps: Vec::new(),
         audit: AuditSummary::default(),
         missing_features: missing(features),
+        cluster: None,
     }
 }
 
@@ -95,6 +96,7 @@ pub(super) fn status(shared: &Shared, uses: &[datapath::MapUse]) -> Status {
         maps: maps.collect(),
         audit: summary.audit,
         missing_features: missing(features),
+        cluster: None,
     }
 }
 
@@ -201,15 +203,7 @@ pub(super) fn stats(counters: &Counters) -> Stats {
 
 fn outline(shared: &Shared, network: &Network) -> NetworkInfo {
     let mtu = shared.summary().mtus.get(&network.vni).copied();
-    NetworkInfo {
-        name: network.name.clone(),
-        vni: network.vni,
-        subnets: network.subnets.clone(),
-        gateways: network.gateways.clone(),
-        mtu: mtu.or(network.mtu).unwrap_or_default(),
-        containers: Vec::new(),
-        peers: Vec::new(),
-    }
+    NetworkInfo::of_file(network, mtu.or(network.mtu).unwrap_or_default())
 }
 
 /// A node, if it has addresses in the network.

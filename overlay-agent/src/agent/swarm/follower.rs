@@ -30,7 +30,7 @@ use crate::{
         audit::{AuditError, ask},
         owner::Command,
     },
-    api::{ApiError, types::Event},
+    api::{ApiError, refusals, types::Event},
     control::planner::Cluster,
     model::{
         Attachment, Availability, Claim, ClusterView, Exact, Lease, MacAddress, NodeId, Place, Vni,
@@ -245,31 +245,17 @@ impl<L: Leases> Follower<L> {
                     .with_help("`overlay swarm leave`, then join again"),
             );
         };
-        let state = match member.availability {
-            Availability::Active => None,
-            Availability::Pause => Some("paused"),
-            Availability::Drain => Some("drained"),
-        };
-        if let Some(state) = state {
-            let node = &member.hostname;
-            return Err(ApiError::conflict(format!(
-                "node {node} is {state} and takes no new endpoints"
-            ))
-            .with_help(format!(
-                "on a manager: `overlay node update --availability active {}`",
-                member.id
-            )));
+        match member.availability {
+            Availability::Active => {}
+            Availability::Pause | Availability::Drain => {
+                return Err(refusals::not_active(member.availability));
+            }
         }
         let Some(network) = self.cluster.network(name) else {
-            return Err(ApiError::not_found(format!("network {name} not found"))
-                .with_help("on a manager: `overlay network ls` lists them"));
+            return Err(refusals::no_network(name));
         };
         if !network.attachable {
-            return Err(
-                ApiError::conflict(format!("network {name} not manually attachable")).with_help(
-                    "only services' tasks may use it; create networks for containers with --attachable",
-                ),
-            );
+            return Err(refusals::not_attachable(name));
         }
         Ok(network.network.vni)
     }

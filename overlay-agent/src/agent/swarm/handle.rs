@@ -2,8 +2,12 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{News, not_in_a_swarm};
-use crate::{agent::addresses::Need, api::ApiError, model::Vni};
+use super::News;
+use crate::{
+    agent::addresses::Need,
+    api::{ApiError, refusals::not_in_swarm},
+    model::Vni,
+};
 
 /// Asks the follower.
 #[derive(Clone, Debug)]
@@ -46,8 +50,8 @@ impl Handle {
     ) -> Result<T, ApiError> {
         let (answer, answered) = oneshot::channel();
         let sent = self.news.send(news(answer));
-        sent.map_err(|_closed| not_in_a_swarm())?;
-        answered.await.map_err(|_closed| not_in_a_swarm())?
+        sent.map_err(|_closed| not_in_swarm())?;
+        answered.await.map_err(|_closed| not_in_swarm())?
     }
 }
 

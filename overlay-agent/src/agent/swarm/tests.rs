@@ -286,23 +286,22 @@ async fn who_may_not_come_is_told_why() {
     let unknown = world.handle.admit("red").await.unwrap_err();
     assert_eq!(unknown.kind, ErrorKind::NotFound);
     let tasks = world.handle.admit("tasks").await.unwrap_err();
-    assert_eq!(tasks.error, "network tasks not manually attachable");
+    assert!(
+        tasks
+            .error
+            .ends_with("network tasks not manually attachable"),
+        "{tasks}"
+    );
 
-    for (availability, told) in [
-        (
-            Availability::Pause,
-            "node n1 is paused and takes no new endpoints",
-        ),
-        (
-            Availability::Drain,
-            "node n1 is drained and takes no new endpoints",
-        ),
-    ] {
+    for availability in [Availability::Pause, Availability::Drain] {
         let mut view = view(6);
         view.members.get_mut(&id(1)).unwrap().availability = availability;
         let world = World::new(view, &[]);
         let refused = world.handle.admit("blue").await.unwrap_err();
-        assert_eq!(refused.error, told);
+        assert!(
+            refused.error.contains(&availability.to_string()),
+            "{refused}"
+        );
         assert!(refused.help.is_some());
     }
     world.hear(News::View(Arc::new(ClusterView {

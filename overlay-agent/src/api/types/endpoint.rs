@@ -77,6 +77,9 @@ pub struct EndpointInfo {
     /// Why it is cut off, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conflict: Option<String>,
+    /// What is odd about it, though it was attached; told once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 impl EndpointInfo {
@@ -105,6 +108,7 @@ impl EndpointInfo {
                 None => state,
             },
             conflict: attachment.conflict.clone(),
+            warnings: Vec::new(),
         }
     }
 

@@ -2,7 +2,10 @@
 
 mod diagnosis;
 mod endpoints;
+mod networks;
+mod nodes;
 mod overview;
+mod swarm;
 mod usage;
 
 use clap::Parser as _;
@@ -11,6 +14,7 @@ use serde_json::Value;
 use super::{
     answer::{Answer, answer},
     arguments::Arguments,
+    failure::message,
     plan::{Action, Plan},
 };
 use crate::api::{
@@ -30,6 +34,11 @@ async fn ask(client: &Client, line: &str) -> anyhow::Result<Answer> {
         panic!("no question: {:?}", plan.action);
     };
     answer(client, question, plan.format).await
+}
+
+/// What the agent refuses, as it is told.
+async fn refused(client: &Client, line: &str) -> String {
+    message(&ask(client, line).await.unwrap_err())
 }
 
 async fn text(client: &Client, line: &str) -> String {

@@ -1,5 +1,9 @@
 //! What a command line asks for, checked: nothing here can still be wrong usage.
 
+mod network;
+mod node;
+mod swarm;
+
 use std::{
     ffi::OsString,
     io,
@@ -7,6 +11,9 @@ use std::{
 };
 
 use clap::{CommandFactory, error::ErrorKind};
+pub(super) use network::NetworkQuestion;
+pub(super) use node::NodeQuestion;
+pub(super) use swarm::SwarmQuestion;
 
 use super::{
     arguments::{Arguments, AttachArguments, ListOrInspect, RunArguments, Shell, Verb},
@@ -47,8 +54,9 @@ pub(super) enum Question {
     },
     ListEndpoints(List),
     InspectEndpoints(Vec<String>),
-    ListNetworks(List),
-    InspectNetworks(Vec<String>),
+    Network(NetworkQuestion),
+    Node(NodeQuestion),
+    Swarm(SwarmQuestion),
     Status,
     Doctor,
     Stats {
@@ -111,10 +119,9 @@ fn action(verb: Verb) -> Result<Action, clap::Error> {
             Question::ListEndpoints(List::new(quiet, no_trunc))
         }
         Verb::Endpoint(ListOrInspect::Inspect { names }) => Question::InspectEndpoints(names),
-        Verb::Network(ListOrInspect::Ls { quiet, no_trunc }) => {
-            Question::ListNetworks(List::new(quiet, no_trunc))
-        }
-        Verb::Network(ListOrInspect::Inspect { names }) => Question::InspectNetworks(names),
+        Verb::Network(verb) => Question::Network(network::network(verb)?),
+        Verb::Node(verb) => Question::Node(node::node(verb)?),
+        Verb::Swarm(verb) => Question::Swarm(swarm::swarm(verb)?),
         Verb::Status => Question::Status,
         Verb::Doctor => Question::Doctor,
         Verb::Stats { all } => Question::Stats { with_zeroes: all },
@@ -130,6 +137,29 @@ fn action(verb: Verb) -> Result<Action, clap::Error> {
         Verb::Audit => Question::Audit,
     };
     Ok(Action::Ask(question))
+}
+
+impl Question {
+    /// What is lost by it, where one should be asked before.
+    pub(super) fn warning(&self) -> Option<&'static str> {
+        match self {
+            Self::Network(NetworkQuestion::Prune { is_forced: false }) => {
+                Some("This will remove all custom networks not used by at least one container.")
+            }
+            Self::Attach { .. }
+            | Self::Detach { .. }
+            | Self::ListEndpoints(_)
+            | Self::InspectEndpoints(_)
+            | Self::Network(_)
+            | Self::Node(_)
+            | Self::Swarm(_)
+            | Self::Status
+            | Self::Doctor
+            | Self::Stats { .. }
+            | Self::Explain { .. }
+            | Self::Audit => None,
+        }
+    }
 }
 
 impl List {

@@ -1,5 +1,7 @@
 //! Asks the agent.
 
+mod cluster;
+
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -9,7 +11,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use http_body_util::{BodyExt, Full};
 use hyper::{Method, Request, StatusCode};
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::timeout;
 
 use super::{
@@ -18,8 +20,8 @@ use super::{
     error::ErrorBody,
     event_lines, socket_path,
     types::{
-        AttachRequest, AuditReport, Check, EndpointInfo, Event, Explanation, NetworkInfo, Stats,
-        Status,
+        AttachRequest, AuditReport, Breadth, Check, EndpointInfo, Event, Explanation, NetworkInfo,
+        Stats, Status,
     },
 };
 
@@ -63,9 +65,7 @@ impl Client {
 
     /// Makes an endpoint.
     pub async fn attach(&self, request: &AttachRequest) -> Result<EndpointInfo, ClientError> {
-        let body = serde_json::to_vec(request).map_err(|source| self.not_understood(source))?;
-        self.send(Method::POST, "/endpoints".to_owned(), body.into())
-            .await
+        self.post("/endpoints".to_owned(), request).await
     }
 
     /// Takes endpoints away and returns them.
@@ -88,8 +88,13 @@ impl Client {
     }
 
     /// One network with its containers and peers.
-    pub async fn network(&self, name: &str) -> Result<NetworkInfo, ClientError> {
-        self.ask(Method::GET, format!("/networks/{}", escape(name)))
+    pub async fn network(&self, name: &str, breadth: Breadth) -> Result<NetworkInfo, ClientError> {
+        let verbose = match breadth {
+            Breadth::Node => None,
+            Breadth::Cluster => Some("true"),
+        };
+        let query = query([("verbose", verbose)]);
+        self.ask(Method::GET, format!("/networks/{}{query}", escape(name)))
             .await
     }
 
@@ -147,6 +152,15 @@ impl Client {
         path: String,
     ) -> Result<T, ClientError> {
         self.send(method, path, Bytes::new()).await
+    }
+
+    async fn post<T: DeserializeOwned>(
+        &self,
+        path: String,
+        request: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        let body = serde_json::to_vec(request).map_err(|source| self.not_understood(source))?;
+        self.send(Method::POST, path, body.into()).await
     }
 
     async fn send<T: DeserializeOwned>(

@@ -1,4 +1,7 @@
-//! An agent without a kernel: remembers endpoints, tells fixed numbers.
+//! An agent without a kernel: remembers endpoints and its cluster, tells fixed numbers.
+
+mod cluster;
+mod swarm;
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -7,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use cluster::{Cluster, Membership};
+pub(crate) use cluster::{network_id, node_id};
 use futures_util::{Stream, stream};
 use ipnet::Ipv4Net;
 use tempfile::TempDir;
@@ -14,19 +19,21 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ApiError, Backend, Client, Listener, server,
+    ApiError, Backend, Client, Listener, refusals, server,
     types::{
-        AttachKind, AttachRequest, AuditReport, AuditSummary, Check, CheckVerdict, DropCount,
-        EndpointInfo, EndpointState, Event, Explanation, MapUse, MissingFeature, Mode, NetworkInfo,
-        NetworkPeer, Repair, Stats, Status, Step, StepVerdict, WalkCount,
+        AttachKind, AttachRequest, AuditReport, AuditSummary, Breadth, Check, CheckVerdict,
+        ClusterStatus, DropCount, EndpointInfo, EndpointState, Event, Explanation, GossipStatus,
+        ManagerInfo, MapUse, MissingFeature, Mode, NetworkInfo, NetworkPeer, NodeInfo, NodeState,
+        Reachability, Repair, Stats, Status, Step, StepVerdict, WalkCount,
     },
 };
-use crate::model::{Encap, MacAddress, NamespaceId, Vni};
+use crate::model::{Availability, Encap, MacAddress, NamespaceId, Network, NodeId, Role, Vni};
 
-/// Knows one network, `blue`, 10.1.0.0/24, number 4096.
+/// By default one that has its networks from a file: `blue`, 10.1.0.0/24, number 4096.
 #[derive(Debug, Default)]
 pub(crate) struct FakeBackend {
     endpoints: Mutex<Vec<EndpointInfo>>,
+    membership: Mutex<Membership>,
     hangs: bool,
     is_ill: bool,
 }
@@ -59,7 +66,13 @@ pub(crate) fn endpoint(n: u8, name: &str, netns: PathBuf) -> EndpointInfo {
         created: 1_763_823_600,
         state: EndpointState::Up,
         conflict: None,
+        warnings: Vec::new(),
     }
+}
+
+/// The nodes of [`FakeBackend::manager`].
+pub(crate) fn three_nodes() -> Vec<NodeInfo> {
+    Cluster::of_three().nodes
 }
 
 /// The `n`-th event.
@@ -95,6 +108,31 @@ impl FakeBackend {
         }
     }
 
+    /// One that is in no cluster and has no networks.
+    pub(crate) fn alone() -> Self {
+        Self::in_cluster(Membership::Alone)
+    }
+
+    /// Node `a`, leader of a cluster: managers `a` and `b`, worker `c`, no networks.
+    pub(crate) fn manager() -> Self {
+        Self::in_cluster(Membership::Manager(Box::new(Cluster::of_three())))
+    }
+
+    fn in_cluster(membership: Membership) -> Self {
+        Self {
+            membership: Mutex::new(membership),
+            ..Self::default()
+        }
+    }
+
+    /// The same, but most of its managers are away.
+    pub(crate) fn without_leader() -> Self {
+        Self {
+            is_ill: true,
+            ..Self::manager()
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<EndpointInfo>> {
         self.endpoints
             .lock()
@@ -107,37 +145,83 @@ impl FakeBackend {
         }
     }
 
-    fn blue(&self, is_whole: bool) -> NetworkInfo {
-        let containers = self.lock().iter().map(Into::into).collect();
-        let peer = NetworkPeer {
-            name: "b".to_owned(),
-            address: IpAddr::from([192, 0, 2, 2]),
-            blocks: vec!["10.1.0.64/26".parse().unwrap()],
-            endpoints: 1,
+    /// Every network, without containers and peers.
+    fn outlines(&self) -> Vec<NetworkInfo> {
+        match &*self.membership() {
+            Membership::Static => vec![NetworkInfo::of_file(
+                &Network {
+                    name: "blue".to_owned(),
+                    vni: blue(),
+                    subnets: vec!["10.1.0.0/24".parse().unwrap()],
+                    gateways: vec![IpAddr::from([10, 1, 0, 1])],
+                    mtu: None,
+                },
+                1450,
+            )],
+            Membership::Alone | Membership::Worker(_) => Vec::new(),
+            Membership::Manager(cluster) => cluster.networks.clone(),
+        }
+    }
+
+    fn outline(&self, name: &str) -> Result<NetworkInfo, ApiError> {
+        let is_named = |network: &NetworkInfo| {
+            let id = network.id.map(|id| id.to_string());
+            network.name == name || id.is_some_and(|id| id.starts_with(name))
         };
-        NetworkInfo {
-            name: "blue".to_owned(),
-            vni: blue(),
-            subnets: vec!["10.1.0.0/24".parse().unwrap()],
-            gateways: vec![IpAddr::from([10, 1, 0, 1])],
-            mtu: 1450,
-            containers: if is_whole { containers } else { Vec::new() },
-            peers: if is_whole { vec![peer] } else { Vec::new() },
+        let found = self.outlines().into_iter().find(is_named);
+        found.ok_or_else(|| refusals::no_network(name))
+    }
+
+    fn mode(&self) -> (Mode, Option<ClusterStatus>) {
+        match &*self.membership() {
+            Membership::Static => (Mode::Static, None),
+            Membership::Alone => (Mode::None, None),
+            Membership::Worker(id) => (Mode::Swarm, Some(cluster_status(*id, Role::Worker))),
+            Membership::Manager(_) => {
+                let status = cluster_status(node_id('a'), Role::Manager);
+                (Mode::Swarm, Some(status))
+            }
         }
     }
 }
 
-fn no_network(name: &str) -> ApiError {
-    ApiError::not_found(format!("there is no network `{name}`"))
-        .with_help("`overlay network ls` shows them")
+fn cluster_status(node_id: NodeId, role: Role) -> ClusterStatus {
+    ClusterStatus {
+        node_id,
+        role,
+        availability: Availability::Active,
+        state: NodeState::Ready,
+        managers: vec![ManagerInfo {
+            node_id: cluster::node_id('a'),
+            hostname: "a".to_owned(),
+            addr: "192.0.2.1:2377".parse().unwrap(),
+            leader: true,
+            reachability: Reachability::Reachable,
+        }],
+        index: 42,
+        heard_unix_s: Some(1_763_823_600),
+        gossip: GossipStatus {
+            alive: 1,
+            failed: 1,
+            claims: 7,
+            exchanges: 3,
+            ..GossipStatus::default()
+        },
+    }
+}
+
+pub(super) fn no_endpoint(name: &str) -> ApiError {
+    ApiError::not_found(format!("there is no endpoint `{name}`"))
+        .with_help("`overlay endpoint ls` shows them")
 }
 
 impl Backend for FakeBackend {
     async fn status(&self) -> Result<Status, ApiError> {
         self.think().await;
+        let (mode, cluster) = self.mode();
         Ok(Status {
             node: "a".to_owned(),
-            mode: Mode::Static,
+            mode,
             version: "0.1.0".to_owned(),
             pid: 4711,
             uptime_s: 3725,
@@ -169,6 +253,7 @@ impl Backend for FakeBackend {
                 feature: "netkit (Linux 6.7)".to_owned(),
                 costs: "round trips are a quarter longer".to_owned(),
             }],
+            cluster,
         })
     }
 
@@ -177,23 +262,33 @@ impl Backend for FakeBackend {
     }
 
     async fn attach(&self, request: AttachRequest) -> Result<EndpointInfo, ApiError> {
-        if request.network != "blue" {
-            return Err(no_network(&request.network));
+        let network = self.outline(&request.network)?;
+        if !network.attachable {
+            return Err(refusals::not_attachable(&network.name));
         }
         let mut endpoints = self.lock();
-        if endpoints
+        let is_same = |other: &&EndpointInfo| other.name == request.name;
+        if let Some(other) = endpoints
             .iter()
-            .any(|endpoint| endpoint.name == request.name)
+            .find(|other| is_same(other) && other.network == network.name)
         {
-            let error = format!("`{}` is already in network `blue`", request.name);
+            let error = format!("`{}` is already in network `{}`", other.name, other.network);
             return Err(ApiError::conflict(error).with_help("choose another --name"));
         }
         let n = endpoints.len() as u8 + 1;
         let mut made = endpoint(n, &request.name, request.netns);
+        made.network.clone_from(&network.name);
+        made.vni = network.vni;
+        if made.name == "twin" {
+            made.warnings.push("node b has a `twin`, too".to_owned());
+        }
         for address in request.addresses {
             match address {
                 IpAddr::V4(v4) => made.ipv4 = Ipv4Net::new(v4, 24).ok(),
-                IpAddr::V6(_) => return Err(ApiError::bad_request("`blue` has no IPv6 subnet")),
+                IpAddr::V6(_) => {
+                    let error = format!("`{}` has no IPv6 subnet", network.name);
+                    return Err(ApiError::bad_request(error));
+                }
             }
         }
         made.mac = request.mac.unwrap_or(made.mac);
@@ -216,24 +311,34 @@ impl Backend for FakeBackend {
         });
         *endpoints = kept;
         if gone.is_empty() {
-            return Err(
-                ApiError::not_found(format!("there is no endpoint `{name}`"))
-                    .with_help("`overlay endpoint ls` shows them"),
-            );
+            return Err(no_endpoint(&name));
         }
         Ok(gone)
     }
 
     async fn networks(&self) -> Result<Vec<NetworkInfo>, ApiError> {
-        Ok(vec![self.blue(false)])
+        Ok(self.outlines())
     }
 
-    async fn network(&self, name: String) -> Result<NetworkInfo, ApiError> {
-        if name == "blue" {
-            Ok(self.blue(true))
-        } else {
-            Err(no_network(&name))
+    async fn network(&self, name: String, breadth: Breadth) -> Result<NetworkInfo, ApiError> {
+        let mut network = self.outline(&name)?;
+        let endpoints = self.lock();
+        let here = endpoints
+            .iter()
+            .filter(|endpoint| endpoint.network == network.name);
+        network.containers = here.map(Into::into).collect();
+        network.peers = vec![NetworkPeer {
+            name: "b".to_owned(),
+            address: IpAddr::from([192, 0, 2, 2]),
+            blocks: vec!["10.1.0.64/26".parse().unwrap()],
+            endpoints: 1,
+        }];
+        if breadth == Breadth::Cluster {
+            for container in &mut network.containers {
+                container.node = Some("a".to_owned());
+            }
         }
+        Ok(network)
     }
 
     async fn stats(&self) -> Result<Stats, ApiError> {

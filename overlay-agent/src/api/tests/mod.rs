@@ -1,5 +1,7 @@
 //! Every verb from client to server and back, and what goes wrong between them.
 
+mod cluster;
+
 use std::{io::Write as _, path::PathBuf, time::Duration};
 
 use futures_util::StreamExt;
@@ -7,7 +9,7 @@ use futures_util::StreamExt;
 use super::{
     ApiError, Client, ClientError, ErrorKind,
     fake::{FakeAgent, FakeBackend, endpoint, event},
-    types::{AttachRequest, CheckVerdict},
+    types::{AttachRequest, Breadth, CheckVerdict},
 };
 use crate::model::MacAddress;
 
@@ -64,7 +66,10 @@ async fn every_other_verb_answers() {
 
     assert_eq!(client.status().await.unwrap().pid, 4711);
     assert_eq!(client.networks().await.unwrap()[0].peers, []);
-    assert_eq!(client.network("blue").await.unwrap().peers[0].name, "b");
+    assert_eq!(
+        client.network("blue", Breadth::Node).await.unwrap().peers[0].name,
+        "b"
+    );
     assert_eq!(client.stats().await.unwrap().drops[1].packets, 7);
     assert_eq!(
         client.doctor().await.unwrap()[1].verdict,
@@ -104,7 +109,7 @@ async fn refusals_keep_their_kind_and_help() {
     client.attach(&wish("web")).await.unwrap();
 
     let conflict = refusal(client.attach(&wish("web")).await.unwrap_err());
-    let missing = refusal(client.network("red").await.unwrap_err());
+    let missing = refusal(client.network("red", Breadth::Node).await.unwrap_err());
     let mut six = wish("six");
     six.addresses = vec!["fd00::1".parse().unwrap()];
     let bad = refusal(client.attach(&six).await.unwrap_err());

@@ -1,5 +1,7 @@
 //! From HTTP to the backend and back.
 
+mod cluster;
+
 use std::{io, sync::Arc, time::Duration};
 
 use axum::{
@@ -11,10 +13,10 @@ use axum::{
     routing::{delete, get, post},
 };
 use futures_util::StreamExt;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio_util::sync::CancellationToken;
 
-use super::{ApiError, Backend, Listener, error::ErrorBody, types::AttachRequest};
+use super::{ApiError, Backend, Listener, error::ErrorBody, types::Breadth};
 
 /// How long running requests may take after the agent was told to stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -82,13 +84,20 @@ fn router<B: Backend>(server: Server<B>) -> Router {
         .route("/status", get(status::<B>))
         .route("/endpoints", get(endpoints::<B>).post(attach::<B>))
         .route("/endpoints/{name}", delete(detach::<B>))
-        .route("/networks", get(networks::<B>))
-        .route("/networks/{name}", get(network::<B>))
+        .route(
+            "/networks",
+            get(networks::<B>).post(cluster::network_create::<B>),
+        )
+        .route(
+            "/networks/{name}",
+            get(network::<B>).delete(cluster::network_remove::<B>),
+        )
         .route("/stats", get(stats::<B>))
         .route("/monitor", get(monitor::<B>))
         .route("/explain", get(explain::<B>))
         .route("/doctor", get(doctor::<B>))
         .route("/audit", post(audit::<B>))
+        .merge(cluster::routes())
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .with_state(server)
@@ -106,11 +115,16 @@ async fn attach<B: Backend>(
     State(server): State<Server<B>>,
     body: Bytes,
 ) -> Answer<impl Serialize> {
-    let request: AttachRequest = serde_json::from_slice(&body).map_err(|error| {
-        ApiError::bad_request(format!("the request to attach is not understood: {error}"))
-            .with_help("use an `overlay` of the same version as the agent")
-    })?;
+    let request = read(&body, "to attach")?;
     server.backend.attach(request).await.map(Json)
+}
+
+/// The body of a request; `wish` says what for.
+fn read<T: DeserializeOwned>(body: &[u8], wish: &str) -> Result<T, ApiError> {
+    serde_json::from_slice(body).map_err(|error| {
+        ApiError::bad_request(format!("the request {wish} is not understood: {error}"))
+            .with_help("use an `overlay` of the same version as the agent")
+    })
 }
 
 #[derive(Deserialize)]
@@ -131,11 +145,24 @@ async fn networks<B: Backend>(State(server): State<Server<B>>) -> Answer<impl Se
     server.backend.networks().await.map(Json)
 }
 
+#[derive(Deserialize)]
+struct NetworkQuery {
+    #[serde(default)]
+    verbose: bool,
+}
+
 async fn network<B: Backend>(
     State(server): State<Server<B>>,
     Path(name): Path<String>,
+    query: Result<Query<NetworkQuery>, QueryRejection>,
 ) -> Answer<impl Serialize> {
-    server.backend.network(name).await.map(Json)
+    let Query(NetworkQuery { verbose }) = query?;
+    let breadth = if verbose {
+        Breadth::Cluster
+    } else {
+        Breadth::Node
+    };
+    server.backend.network(name, breadth).await.map(Json)
 }
 
 async fn stats<B: Backend>(State(server): State<Server<B>>) -> Answer<impl Serialize> {

@@ -1,8 +1,15 @@
 //! The command line exactly as it may be typed; what it means is decided in `plan`.
 
+pub(super) mod network;
+pub(super) mod node;
+pub(super) mod swarm;
+
 use std::{ffi::OsString, net::IpAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use network::NetworkVerb;
+use node::NodeVerb;
+use swarm::SwarmVerb;
 
 use crate::model::MacAddress;
 
@@ -45,7 +52,13 @@ pub(super) enum Verb {
     Endpoint(ListOrInspect),
     /// Networks
     #[command(subcommand)]
-    Network(ListOrInspect),
+    Network(NetworkVerb),
+    /// Nodes of the swarm
+    #[command(subcommand)]
+    Node(NodeVerb),
+    /// The swarm that this node is in
+    #[command(subcommand)]
+    Swarm(SwarmVerb),
     /// Show the agent and its data plane at a glance
     Status,
     /// Check everything that could keep this node from working

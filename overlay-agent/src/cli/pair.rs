@@ -1,0 +1,46 @@
+//! `name=value`, as labels and options are typed.
+
+use std::{collections::BTreeMap, str::FromStr};
+
+/// A name with a value, which may be empty.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Pair {
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
+impl FromStr for Pair {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, value) = text.split_once('=').unwrap_or((text, ""));
+        if name.trim().is_empty() {
+            return Err("the name is missing; write name=value".to_owned());
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        })
+    }
+}
+
+/// By name; of several with one name the last counts.
+pub(super) fn by_name(pairs: Vec<Pair>) -> BTreeMap<String, String> {
+    let pairs = pairs.into_iter();
+    pairs.map(|pair| (pair.name, pair.value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_is_split_at_its_first_sign() {
+        for (text, name, value) in [("a=b", "a", "b"), ("a", "a", ""), ("a=b=c", "a", "b=c")] {
+            let pair: Pair = text.parse().unwrap();
+            assert_eq!((pair.name.as_str(), pair.value.as_str()), (name, value));
+        }
+        assert!("=b".parse::<Pair>().is_err());
+        assert!("".parse::<Pair>().is_err());
+    }
+}
