@@ -71,6 +71,11 @@ macro_rules! identifier {
 }
 
 identifier! {
+    /// A cluster: one `swarm init` and all that joined.
+    ClusterId
+}
+
+identifier! {
     /// A node, for as long as it is in the cluster.
     NodeId
 }

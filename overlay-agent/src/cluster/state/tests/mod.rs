@@ -1,0 +1,1 @@
+//! The managers' state from outside: commands in, answers and views out.
