@@ -15,7 +15,7 @@ mod underlay;
 pub use cluster::{Claim, ClusterNetwork, ClusterView, Lease, Observed};
 pub use desired::Desired;
 pub use endpoint::{Attachment, NamespaceId};
-pub use identity::{IdError, NetworkId, NodeId};
+pub use identity::{ClusterId, IdError, NetworkId, NodeId, RequestId};
 pub use key_ring::{KeyRing, RingKey};
 pub use mac::{MacAddress, ParseMacError};
 pub use member::{Availability, Member, Role};
