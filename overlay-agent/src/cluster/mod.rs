@@ -1,3 +1,4 @@
 //! Managers: the cluster's state, kept by consensus, and how nodes come by it.
 
 pub mod state;
+pub mod pki;

@@ -85,6 +85,16 @@ identifier! {
     NetworkId
 }
 
+identifier! {
+    /// A cluster, for ever.
+    ClusterId
+}
+
+identifier! {
+    /// A request to the managers. The same one again is the same request, whoever answers it.
+    RequestId
+}
+
 fn digits(mut bits: u128) -> String {
     let mut text = vec![b'0'; DIGITS];
     for place in text.iter_mut().rev() {

@@ -17,7 +17,7 @@ mod underlay;
 pub use cluster::{Claim, ClusterNetwork, ClusterView, Lease, Observed};
 pub use desired::{Desired, Exact};
 pub use endpoint::{Attachment, NamespaceId};
-pub use identity::{ClusterId, IdError, NetworkId, NodeId};
+pub use identity::{ClusterId, IdError, NetworkId, NodeId, RequestId};
 pub use key_ring::{KeyRing, RingKey};
 pub use mac::{MacAddress, ParseMacError};
 pub use member::{Availability, Member, Role};
