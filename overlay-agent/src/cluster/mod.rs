@@ -1,1 +1,3 @@
 //! Managers: the cluster's state, kept by consensus, and how nodes come by it.
+
+pub mod consensus;
