@@ -1,0 +1,4 @@
+//! Several managers in one process.
+
+pub(super) mod switch;
+pub(super) mod table;
