@@ -22,7 +22,7 @@ mod window;
 
 use std::collections::HashSet;
 
-pub use self::refusal::Refused;
+pub use self::refusal::Refusals;
 pub(crate) use self::{
     epoch::Epoch,
     handshake::{HELLO, Hello, Introduction},

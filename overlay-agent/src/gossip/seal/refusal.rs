@@ -12,11 +12,11 @@ macro_rules! refusals {
 
         /// How much was refused, by reason.
         #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
-        pub struct Refused {
+        pub struct Refusals {
             $($(#[$doc])* pub $field: u64,)+
         }
 
-        impl Refused {
+        impl Refusals {
             pub(crate) fn count(&mut self, refusal: Refusal) {
                 match refusal {
                     $(Refusal::$variant => self.$field += 1,)+

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::gossip::seal::Refused;
+use crate::gossip::seal::Refusals;
 
 /// Datagrams since the start.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub struct DatagramCounters {
     /// Errors of the socket while receiving.
     pub receive_errors: u64,
     /// What was not let in.
-    pub refused: Refused,
+    pub refused: Refusals,
 }
 
 /// Streams since the start.
@@ -47,7 +47,7 @@ pub struct StreamCounters {
     /// Could not be opened, or broke.
     pub broken: u64,
     /// Chunks and hellos that were not let in; each ended its stream.
-    pub refused: Refused,
+    pub refused: Refusals,
 }
 
 /// Both kinds, shared by the tasks of a transport.

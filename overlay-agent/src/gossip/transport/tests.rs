@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::{
-    gossip::seal::{Epoch, Refused},
+    gossip::seal::{Epoch, Refusals},
     model::RingKey,
 };
 
@@ -118,7 +118,7 @@ impl Peer {
     }
 
     /// Waits until the counters of refused datagrams are these.
-    async fn has_refused(&self, expected: Refused) {
+    async fn has_refused(&self, expected: Refusals) {
         eventually(
             || self.datagrams().refused == expected,
             || format!("{:?} instead of {expected:?}", self.datagrams().refused),

@@ -50,7 +50,7 @@ fn no_mutated_datagram_is_taken() {
     let genuine: Vec<Vec<u8>> = (0..64u8)
         .map(|number| a.seal(node(2), &vec![number; usize::from(number)]).unwrap())
         .collect();
-    let mut refused = Refused::default();
+    let mut refused = Refusals::default();
 
     for _ in 0..DATAGRAMS {
         let mut forged = genuine[random.random_range(0..genuine.len())].clone();

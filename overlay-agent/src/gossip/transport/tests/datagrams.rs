@@ -57,12 +57,12 @@ async fn strangers_stay_out_and_are_counted() {
         .await
         .unwrap();
 
-    b.has_refused(Refused {
+    b.has_refused(Refusals {
         bad_tag: 1,
         unknown_sender: 2,
         garbage: 1,
         too_big: 1,
-        ..Refused::default()
+        ..Refusals::default()
     })
     .await;
     assert_eq!(b.datagrams().received, 0);
@@ -87,9 +87,9 @@ async fn a_capture_that_is_played_again_changes_nothing() {
         anybody.send_to(datagram, b.address()).await.unwrap();
     }
 
-    b.has_refused(Refused {
+    b.has_refused(Refusals {
         replay: 100,
-        ..Refused::default()
+        ..Refusals::default()
     })
     .await;
     assert_eq!(b.datagrams().received, 100);

@@ -1,0 +1,33 @@
+//! Moments at which the gossip wants to be called.
+
+use super::identity::Life;
+
+/// Opaque to whoever keeps the clock.
+#[derive(Clone, Debug)]
+pub struct Timer(pub(super) Alarm);
+
+/// What is due.
+#[derive(Clone, Debug)]
+pub(super) enum Alarm {
+    /// One of the membership protocol, of the given instance of it.
+    Membership {
+        /// Timers of an instance that was given up are void.
+        instance: u32,
+        /// Its own.
+        timer: foca::Timer<Life>,
+    },
+    /// Send own claims that were collected.
+    Flush,
+    /// Pass on what is queued.
+    Gossip,
+    /// Compare digests with somebody.
+    Probe,
+    /// Try nodes that do not answer, and find the silent.
+    Reconnect,
+    /// Exchange everything with somebody.
+    Exchange,
+    /// Ask for what is missing.
+    Repair,
+    /// Forget old withdrawals.
+    Reap,
+}
