@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::timer::Timer;
 use crate::model::{Claim, NodeId, Vni};
 
@@ -71,7 +73,7 @@ pub struct Changes {
 }
 
 /// What was not taken from the network, and why.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Counters {
     /// Datagrams and frames from nodes that the managers do not know.
     pub strangers: u64,
