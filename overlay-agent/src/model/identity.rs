@@ -86,11 +86,6 @@ identifier! {
 }
 
 identifier! {
-    /// A cluster, for ever.
-    ClusterId
-}
-
-identifier! {
     /// A request to the managers. The same one again is the same request, whoever answers it.
     RequestId
 }
