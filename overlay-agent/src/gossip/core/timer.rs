@@ -16,6 +16,20 @@ pub(super) enum Alarm {
         /// Its own.
         timer: foca::Timer<Life>,
     },
+    /// Declare a suspect failed that has not said otherwise.
+    Doubt {
+        /// The suspect.
+        life: Life,
+        /// What it would have to exceed.
+        incarnation: u16,
+    },
+    /// One of the gossip's own, of which each runs once at most.
+    Own(Duty),
+}
+
+/// What the gossip does from time to time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd)]
+pub(super) enum Duty {
     /// Send own claims that were collected.
     Flush,
     /// Pass on what is queued.
