@@ -152,7 +152,7 @@ impl Running {
         let core = &mut self.owner.core;
         let effects = &mut self.effects;
         let heard = match command {
-            Command::Claim(claim, reply) => reply.send(core.claim(claim, now, effects)).is_ok(),
+            Command::Claim(claim, reply) => reply.send(core.claim(&claim, now, effects)).is_ok(),
             Command::Withdraw(vni, address, reply) => reply
                 .send(core.withdraw(vni, address, now, effects))
                 .is_ok(),
@@ -188,7 +188,6 @@ impl Running {
     fn set_members(&mut self, members: BTreeMap<NodeId, SocketAddr>) {
         let now = self.now();
         self.owner.transport.set_members(&members);
-        self.owner.members.clone_from(&members);
         self.owner.states.send_if_modified(|states| {
             let before = states.len();
             states.retain(|node, _| members.contains_key(node));
@@ -196,7 +195,8 @@ impl Running {
         });
         self.owner
             .core
-            .members_known(members, now, &mut self.effects);
+            .members_known(&members, now, &mut self.effects);
+        self.owner.members = members;
     }
 
     fn hear(&mut self, received: &Received) {

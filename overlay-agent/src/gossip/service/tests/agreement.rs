@@ -236,5 +236,5 @@ async fn large_tables_come_over_streams() {
     let arrived = timeout(PATIENCE, arrived).await.is_ok();
     let counters = nodes[1].handle.counters();
     assert!(arrived, "{counters:?}");
-    assert!(counters.streams.received_bytes > 1_000_000, "{counters:?}");
+    assert!(counters.streams.received_bytes > 300_000, "{counters:?}");
 }
