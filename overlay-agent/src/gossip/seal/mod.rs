@@ -28,7 +28,7 @@ pub(crate) use self::{
     handshake::{HELLO, Hello, Introduction},
     refusal::Refusal,
     sealer::SealError,
-    stream::{CHUNK, ChunkHead, StreamKeys, StreamOpener, StreamSealer},
+    stream::{CHUNK, ChunkHead, StreamKeys},
 };
 use self::{generations::Generations, opener::Opener, sealer::Sealer};
 use crate::model::{KeyRing, NodeId};

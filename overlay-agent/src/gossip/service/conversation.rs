@@ -92,9 +92,11 @@ impl Exchange {
     }
 
     async fn heard(&self, frame: Vec<u8>) -> bool {
-        ask(&self.desk, |reply| Request::Heard(self.number, frame, reply))
-            .await
-            .unwrap_or(false)
+        ask(&self.desk, |reply| {
+            Request::Heard(self.number, frame, reply)
+        })
+        .await
+        .unwrap_or(false)
     }
 }
 

@@ -93,10 +93,7 @@ impl GossipHandle {
 
     /// Lets in exactly these nodes, which the managers know. Nothing that another says is taken
     /// once this returns.
-    pub async fn set_members(
-        &self,
-        members: BTreeMap<NodeId, SocketAddr>,
-    ) -> Result<(), Stopped> {
+    pub async fn set_members(&self, members: BTreeMap<NodeId, SocketAddr>) -> Result<(), Stopped> {
         self.ask(|reply| Command::SetMembers(members, reply)).await
     }
 
@@ -130,7 +127,10 @@ impl GossipHandle {
         self.address
     }
 
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Stopped> {
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, Stopped> {
         let (reply, answer) = oneshot::channel();
         self.commands
             .send(command(reply))

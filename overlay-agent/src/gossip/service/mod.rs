@@ -25,12 +25,12 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use self::{counters::Tally, owner::Owner};
 pub use self::{
     counters::GossipCounters,
     handle::{ClaimRefused, GossipHandle, NodeState, Stopped, Update},
     settings::{GossipSettings, Known, next_epoch},
 };
+use self::{counters::Tally, owner::Owner};
 use super::{
     core::{Gossip, Settings},
     host,

@@ -70,7 +70,7 @@ enum Input {
     Cancelled,
     Command(Option<Command>),
     Datagrams(Vec<Received>),
-    Link(Link),
+    Link(Box<Link>),
     Exchange(Request),
     Due,
     RoomForNews,
@@ -127,7 +127,7 @@ impl Running {
             () = cancel.cancelled() => Input::Cancelled,
             command = owner.commands.recv() => Input::Command(command),
             _ = owner.inbound.datagrams.recv_many(&mut batch, BATCH) => Input::Datagrams(batch),
-            Some(link) = owner.inbound.links.recv() => Input::Link(link),
+            Some(link) = owner.inbound.links.recv() => Input::Link(Box::new(link)),
             Some(request) = self.exchanges.next_request() => Input::Exchange(request),
             () = self.timers.wait() => Input::Due,
             Ok(_room) = owner.updates.reserve(), if news => Input::RoomForNews,
@@ -139,7 +139,7 @@ impl Running {
             Input::Cancelled | Input::Command(None) => return Flow::End,
             Input::Command(Some(command)) => return self.obey(command),
             Input::Datagrams(batch) => batch.into_iter().for_each(|one| self.hear(&one)),
-            Input::Link(link) => self.exchanges.accept(link, &mut self.owner.core),
+            Input::Link(link) => self.exchanges.accept(*link, &mut self.owner.core),
             Input::Exchange(request) => self.exchange(request),
             Input::Due => {}
             Input::RoomForNews => self.tell(),
@@ -152,10 +152,10 @@ impl Running {
         let core = &mut self.owner.core;
         let effects = &mut self.effects;
         let heard = match command {
-            Command::Claim(claim, reply) => reply.send(core.claim(claim, now, effects)).is_ok(),
-            Command::Withdraw(vni, address, reply) => {
-                reply.send(core.withdraw(vni, address, now, effects)).is_ok()
-            }
+            Command::Claim(claim, reply) => reply.send(core.claim(&claim, now, effects)).is_ok(),
+            Command::Withdraw(vni, address, reply) => reply
+                .send(core.withdraw(vni, address, now, effects))
+                .is_ok(),
             Command::Attend(vni, reply) => {
                 core.attend(vni, now, effects);
                 reply.send(()).is_ok()
@@ -188,7 +188,6 @@ impl Running {
     fn set_members(&mut self, members: BTreeMap<NodeId, SocketAddr>) {
         let now = self.now();
         self.owner.transport.set_members(&members);
-        self.owner.members.clone_from(&members);
         self.owner.states.send_if_modified(|states| {
             let before = states.len();
             states.retain(|node, _| members.contains_key(node));
@@ -196,7 +195,8 @@ impl Running {
         });
         self.owner
             .core
-            .members_known(members, now, &mut self.effects);
+            .members_known(&members, now, &mut self.effects);
+        self.owner.members = members;
     }
 
     fn hear(&mut self, received: &Received) {

@@ -1,9 +1,6 @@
 //! What the gossip of a node is told at its start.
 
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-};
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use crate::{
     gossip::{Limits, Pace, host},

@@ -48,7 +48,7 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn timers_come_in_their_order_and_not_early() {
         let start = Instant::now();
         let mut timers = Timers::new();

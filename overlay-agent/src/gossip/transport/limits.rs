@@ -36,7 +36,7 @@ impl Default for Limits {
             opened: 16,
             handshake: Duration::from_secs(5),
             idle: Duration::from_secs(10),
-            stream: Duration::from_secs(120),
+            stream: Duration::from_mins(2),
             stream_bytes: 512 << 20,
             queue: 4096,
             receive_buffer: 4 << 20,

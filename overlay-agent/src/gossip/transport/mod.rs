@@ -115,11 +115,6 @@ impl Transport {
         (transport, Inbound { datagrams, links })
     }
 
-    /// Where it listens.
-    pub(crate) fn local(&self) -> SocketAddr {
-        self.local
-    }
-
     /// Lets in exactly these nodes.
     pub(crate) fn set_members(&self, members: &BTreeMap<NodeId, SocketAddr>) {
         let ids: HashSet<NodeId> = members.keys().copied().collect();

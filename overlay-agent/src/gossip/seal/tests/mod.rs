@@ -6,7 +6,7 @@ mod streams;
 
 use std::collections::HashSet;
 
-use super::*;
+use super::{stream::StreamOpener, *};
 use crate::model::RingKey;
 
 const CLUSTER: &str = "c1";

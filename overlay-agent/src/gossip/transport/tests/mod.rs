@@ -79,7 +79,7 @@ fn acquaint(peers: &[&Peer]) {
 impl Peer {
     /// Where others reach it.
     fn address(&self) -> SocketAddr {
-        let mut address = self.transport.local();
+        let mut address = self.transport.local;
         if address.ip().is_unspecified() {
             address.set_ip(IpAddr::from([127, 0, 0, 1]));
         }
