@@ -1,3 +1,5 @@
 //! Managers: the cluster's state, kept by consensus, and how nodes come by it.
 
+pub mod client;
 pub mod pki;
+pub mod service;
