@@ -3,3 +3,6 @@
 pub mod state;
 pub mod pki;
 pub mod consensus;
+pub mod client;
+pub mod pki;
+pub mod service;
