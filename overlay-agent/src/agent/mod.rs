@@ -48,9 +48,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use backend::{AgentBackend, Outline};
 use claim::{Claim, DATA_LOCK, NamespaceClaim};
 pub use error::Error;
-use plane::{Plane, Planes, Tasks, finish};
+use plane::{Plane, Planes, Tasks, finish, spawn_until};
 pub use plumbing::{PortHolder, TunnelError};
 pub use store::StoreError;
+use swarm::Life;
+pub use swarm::{DiskError, MemberError};
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -83,18 +85,21 @@ pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<(), Er
     };
     let (events, _) = broadcast::channel(events::BACKLOG);
     let planes = Planes::default();
-    let backend = AgentBackend {
+    let mut backend = AgentBackend {
         planes: planes.subscribe(),
         events: events.clone(),
         outline: Arc::new(outline),
+        life: None,
         cancel: cancel.clone(),
     };
-    let mut tasks = match &settings.cluster {
-        Cluster::Static(desired) => {
-            let desired = desired.clone();
-            run_static(settings, desired, events, planes, &cancel).await?
+    let mut tasks = match settings.cluster.clone() {
+        Cluster::Static(desired) => run_static(settings, desired, events, planes, &cancel).await?,
+        Cluster::Swarm(swarm) => {
+            let (life, failures) = Life::new(settings, swarm, planes, events);
+            let life = Arc::new(life);
+            backend.life = Some(Arc::clone(&life));
+            run_swarm(life, failures, &cancel)
         }
-        Cluster::Swarm(_) => Tasks::new(),
     };
     let serving = cancel.clone();
     tasks.spawn(async move {
@@ -106,6 +111,28 @@ pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<(), Er
     let outcome = finish(tasks, cancel).await;
     info!("stopped; traffic goes on");
     outcome
+}
+
+/// Takes part in a swarm whenever this node has a part in one.
+fn run_swarm(
+    life: Arc<Life>,
+    mut failures: mpsc::UnboundedReceiver<Error>,
+    cancel: &CancellationToken,
+) -> Tasks {
+    let mut tasks = Tasks::new();
+    let resuming = Arc::clone(&life);
+    spawn_until(&mut tasks, cancel.clone(), async move {
+        resuming.resume().await?;
+        let failed = failures.recv().await;
+        Err(failed.unwrap_or(Error::TaskEnded { task: "swarm" }))
+    });
+    let cancel = cancel.clone();
+    tasks.spawn(async move {
+        cancel.cancelled().await;
+        life.end().await;
+        Ok("swarm")
+    });
+    tasks
 }
 
 /// Starts the data plane that a configuration describes.

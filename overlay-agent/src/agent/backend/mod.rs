@@ -1,6 +1,7 @@
 //! What the agent answers to requests. Reads what the owner published and what the maps hold; has
 //! the owner do the rest.
 
+mod roster;
 mod swarm;
 mod told;
 
@@ -20,7 +21,7 @@ use super::{
     owner::Command,
     plane::Plane,
     shared::Shared,
-    swarm::Handle,
+    swarm::{Handle, Life},
 };
 use crate::{
     api::{
@@ -47,6 +48,8 @@ pub(super) struct AgentBackend {
     pub(super) events: broadcast::Sender<Event>,
     pub(super) outline: Arc<Outline>,
     pub(super) cancel: CancellationToken,
+    /// This node's part in a swarm; none in a static cluster.
+    pub(super) life: Option<Arc<Life>>,
 }
 
 /// What an agent knows of itself before it has its place in a cluster.
@@ -83,10 +86,17 @@ impl Backend for AgentBackend {
         if self.plane().is_err() {
             return Ok(told::waiting(&self.outline));
         }
+        let cluster = match self.access() {
+            Ok(access) => Some(roster::status(&access).await?),
+            Err(_not_in_one) => None,
+        };
         self.blocking(|shared| {
             let uses = map_uses(&shared.pins, &shared.capacity());
             let uses = uses.map_err(|error| ApiError::internal(&error))?;
-            Ok(told::status(shared, &uses))
+            Ok(Status {
+                cluster,
+                ..told::status(shared, &uses)
+            })
         })
         .await
     }
@@ -124,11 +134,19 @@ impl Backend for AgentBackend {
     }
 
     async fn networks(&self) -> Result<Vec<NetworkInfo>, ApiError> {
-        Ok(told::networks(&self.plane()?.shared))
+        let plane = self.plane()?;
+        Ok(match self.access() {
+            Ok(access) => roster::networks(&access, &plane.shared),
+            Err(_static) => told::networks(&plane.shared),
+        })
     }
 
-    async fn network(&self, name: String, _breadth: Breadth) -> Result<NetworkInfo, ApiError> {
-        let found = told::network(&self.plane()?.shared, &name);
+    async fn network(&self, name: String, breadth: Breadth) -> Result<NetworkInfo, ApiError> {
+        let plane = self.plane()?;
+        if let Ok(access) = self.access() {
+            return roster::network(&access, &plane.shared, &name, breadth).await;
+        }
+        let found = told::network(&plane.shared, &name);
         found.ok_or_else(|| {
             ApiError::not_found(format!("there is no network {name}"))
                 .with_help("`overlay network ls` lists them")

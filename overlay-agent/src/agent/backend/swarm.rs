@@ -1,98 +1,320 @@
-//! Verbs of the cluster. This agent knows networks of its configuration file only, so it refuses all
-//! of them but `network connect`.
+//! Verbs of the cluster.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use super::AgentBackend;
+use ipnet::IpNet;
+
+use super::{AgentBackend, roster};
 use crate::{
-    agent::{audit::ask, directory::Ambiguous, owner::Command},
+    agent::{
+        audit::ask,
+        directory::Ambiguous,
+        owner::Command,
+        swarm::{Access, Life},
+    },
     api::{
         ApiError, Backend as _, ClusterBackend, refusals,
         types::{
-            AttachRequest, EndpointInfo, GossipKeys, JoinWay, NetworkConnect, NetworkCreate,
-            NetworkCreated, NetworkInfo, NodeEndpoint, NodeInfo, NodeRemove, NodeUpdate,
-            NodeUpdated, RootCa, SwarmInit, SwarmInitialized, SwarmJoin, SwarmJoined, SwarmLeave,
-            SwarmUpdate,
+            AttachRequest, EndpointInfo, GossipKeys, JoinToken, JoinWay, NetworkConnect,
+            NetworkCreate, NetworkCreated, NetworkInfo, NodeEndpoint, NodeInfo, NodeRemove,
+            NodeUpdate, NodeUpdated, RootCa, SwarmInit, SwarmInitialized, SwarmJoin, SwarmJoined,
+            SwarmLeave, SwarmUpdate,
         },
     },
-    model::{Attachment, Role},
+    cluster::{
+        consensus::ReplicatedLog as _,
+        manager::rotated_token,
+        state::{Change, CreateNetwork, Reply, Secret},
+    },
+    model::{Attachment, ClusterNetwork, NetworkId, NodeId, Role},
+    netlink::Socket,
 };
 
+/// How often the gossip's keys move on by themselves, seconds.
+const KEY_ROTATION_S: u64 = 12 * 3600;
+
+impl AgentBackend {
+    fn life(&self) -> Result<&Life, ApiError> {
+        self.life.as_deref().ok_or_else(refusals::is_static)
+    }
+
+    /// What the swarm is asked through, if this node is part of one.
+    pub(super) fn access(&self) -> Result<Arc<Access>, ApiError> {
+        let life = self.life.as_ref().ok_or_else(refusals::not_in_swarm)?;
+        life.access()
+    }
+
+    fn manager(&self) -> Result<Arc<Access>, ApiError> {
+        let life = self.life.as_ref().ok_or_else(refusals::not_in_swarm)?;
+        life.manager_access()
+    }
+
+    /// The node that a manager means by a name.
+    fn find_node(access: &Access, name: &str) -> Result<NodeId, ApiError> {
+        if name == "self" {
+            return Ok(access.kept.node);
+        }
+        let view = access.view.borrow();
+        if let Some(node) = name.parse().ok().filter(|id| view.members.contains_key(id)) {
+            return Ok(node);
+        }
+        let named = view.members.values().filter(|node| node.hostname == name);
+        let mut found: Vec<NodeId> = named.map(|member| member.id).collect();
+        if found.is_empty() && !name.is_empty() {
+            let alike = view.members.keys();
+            found = alike
+                .filter(|id| id.to_string().starts_with(name))
+                .copied()
+                .collect();
+        }
+        match found.as_slice() {
+            [node] => Ok(*node),
+            [] => Err(refusals::no_node(name)),
+            several => Err(refusals::ambiguous_node(name, several.len())),
+        }
+    }
+
+    fn node_info(access: &Access, node: NodeId) -> Result<NodeInfo, ApiError> {
+        let all = roster::nodes(access);
+        let found = all.into_iter().find(|info| info.id == node);
+        found.ok_or_else(|| refusals::no_node(&node.to_string()))
+    }
+
+    async fn remove_network(
+        access: &Access,
+        network: &ClusterNetwork,
+    ) -> Result<NetworkInfo, ApiError> {
+        let users = roster::users(access, network.network.vni).await;
+        if !users.is_empty() {
+            return Err(refusals::network_in_use(&network.network.name, &users));
+        }
+        let change = Change::RemoveNetwork {
+            network: network.id,
+            endpoints: 0,
+        };
+        access.managers.change(change).await?;
+        let mtu = network.network.mtu.unwrap_or_default();
+        Ok(NetworkInfo::of_cluster(network, mtu))
+    }
+}
+
 impl ClusterBackend for AgentBackend {
-    async fn swarm_init(&self, _request: SwarmInit) -> Result<SwarmInitialized, ApiError> {
-        Err(refusals::is_static())
+    async fn swarm_init(&self, request: SwarmInit) -> Result<SwarmInitialized, ApiError> {
+        self.life()?.init(request).await
     }
 
-    async fn swarm_join(&self, _request: SwarmJoin) -> Result<SwarmJoined, ApiError> {
-        Err(refusals::is_static())
+    async fn swarm_join(&self, request: SwarmJoin) -> Result<SwarmJoined, ApiError> {
+        self.life()?.join(request).await
     }
 
-    async fn swarm_leave(&self, _request: SwarmLeave) -> Result<(), ApiError> {
-        Err(refusals::not_in_swarm())
+    async fn swarm_leave(&self, request: SwarmLeave) -> Result<(), ApiError> {
+        let life = self.life.as_ref().ok_or_else(refusals::not_in_swarm)?;
+        life.leave(request).await
     }
 
-    async fn join_way(&self, _role: Role) -> Result<JoinWay, ApiError> {
-        Err(refusals::not_in_swarm())
+    async fn join_way(&self, role: Role) -> Result<JoinWay, ApiError> {
+        let access = self.manager()?;
+        let tokens = access.manager.as_ref().and_then(|one| one.join_tokens());
+        let tokens = tokens.ok_or_else(refusals::no_leader)?;
+        let token = match role {
+            Role::Worker => &tokens.worker,
+            Role::Manager => &tokens.manager,
+        };
+        Ok(JoinWay {
+            role,
+            token: JoinToken::new(token.reveal().to_string()),
+            address: access.kept.control,
+        })
     }
 
-    async fn rotate_join_token(&self, _role: Role) -> Result<JoinWay, ApiError> {
-        Err(refusals::not_in_swarm())
+    async fn rotate_join_token(&self, role: Role) -> Result<JoinWay, ApiError> {
+        let access = self.manager()?;
+        let tokens = access.manager.as_ref().and_then(|one| one.join_tokens());
+        let tokens = tokens.ok_or_else(refusals::no_leader)?;
+        let (change, token) = rotated_token(role, &tokens.worker);
+        access.managers.change(change).await?;
+        Ok(JoinWay {
+            role,
+            token: JoinToken::new(token.reveal().to_string()),
+            address: access.kept.control,
+        })
     }
 
     async fn root_ca(&self) -> Result<RootCa, ApiError> {
-        Err(refusals::not_in_swarm())
+        let access = self.manager()?;
+        let root = access.manager.as_ref().and_then(|one| one.root());
+        let (pem, expires, outdated_nodes) = root.ok_or_else(refusals::no_leader)?;
+        Ok(RootCa {
+            pem,
+            expires,
+            outdated_nodes,
+        })
     }
 
     async fn rotate_root_ca(&self) -> Result<RootCa, ApiError> {
-        Err(refusals::not_in_swarm())
+        self.manager()?;
+        Err(
+            ApiError::conflict("this version cannot replace the certificate authority of a swarm")
+                .with_help("rotate the join tokens with `overlay swarm join-token --rotate`"),
+        )
     }
 
     async fn gossip_keys(&self) -> Result<GossipKeys, ApiError> {
-        Err(refusals::not_in_swarm())
+        let access = self.manager()?;
+        let manager = access
+            .manager
+            .as_ref()
+            .ok_or_else(refusals::not_a_manager)?;
+        let rotated = manager
+            .consensus()
+            .with_state(|state| state.keys_rotated().unwrap_or_default());
+        let view = access.view.borrow();
+        Ok(GossipKeys {
+            primary: view.keys.primary,
+            accepted: view.keys.keys.iter().map(|key| key.number).collect(),
+            rotated,
+            period_s: KEY_ROTATION_S,
+        })
     }
 
     async fn rotate_gossip_keys(&self) -> Result<GossipKeys, ApiError> {
-        Err(refusals::not_in_swarm())
+        let secret = Secret::new(rand::random());
+        let access = self.manager()?;
+        access
+            .managers
+            .change(Change::RotateKeys { secret })
+            .await?;
+        self.gossip_keys().await
     }
 
     async fn swarm_update(&self, _request: SwarmUpdate) -> Result<(), ApiError> {
-        Err(refusals::not_in_swarm())
+        self.manager()?;
+        Err(ApiError::conflict(
+            "this version has fixed times for certificates (90 days) and keys of the gossip (12 hours)",
+        ))
     }
 
     async fn nodes(&self) -> Result<Vec<NodeInfo>, ApiError> {
-        Err(refusals::not_in_swarm())
+        Ok(roster::nodes(&*self.manager()?))
     }
 
-    async fn node(&self, _name: String) -> Result<NodeInfo, ApiError> {
-        Err(refusals::not_in_swarm())
+    async fn node(&self, name: String) -> Result<NodeInfo, ApiError> {
+        let access = self.manager()?;
+        Self::node_info(&access, Self::find_node(&access, &name)?)
     }
 
-    async fn node_endpoints(&self, _name: String) -> Result<Vec<NodeEndpoint>, ApiError> {
-        Err(refusals::not_in_swarm())
+    async fn node_endpoints(&self, name: String) -> Result<Vec<NodeEndpoint>, ApiError> {
+        let access = self.access()?;
+        let node = Self::find_node(&access, &name)?;
+        let plane = self.plane()?;
+        Ok(roster::endpoints(&access, &plane.shared, node).await)
     }
 
     async fn node_update(
         &self,
-        _name: String,
-        _request: NodeUpdate,
+        name: String,
+        request: NodeUpdate,
     ) -> Result<NodeUpdated, ApiError> {
-        Err(refusals::not_in_swarm())
+        let access = self.manager()?;
+        let node = Self::find_node(&access, &name)?;
+        let before = Self::node_info(&access, node)?;
+        let NodeUpdate {
+            availability,
+            role,
+            add_labels: add,
+            remove_labels: remove,
+        } = request;
+        if !add.is_empty() || !remove.is_empty() {
+            let change = Change::SetLabels { node, add, remove };
+            access.managers.change(change).await?;
+        }
+        if let Some(availability) = availability {
+            let change = Change::SetAvailability { node, availability };
+            access.managers.change(change).await?;
+        }
+        if let Some(role) = role {
+            let down = BTreeSet::new();
+            let change = Change::SetRole { node, role, down };
+            access.managers.change(change).await?;
+        }
+        let node = Self::node_info(&access, node)?;
+        let changed = node.spec != before.spec;
+        Ok(NodeUpdated { node, changed })
     }
 
-    async fn node_remove(&self, _name: String, _request: NodeRemove) -> Result<NodeInfo, ApiError> {
-        Err(refusals::not_in_swarm())
+    async fn node_remove(&self, name: String, request: NodeRemove) -> Result<NodeInfo, ApiError> {
+        let access = self.manager()?;
+        let node = Self::find_node(&access, &name)?;
+        let info = Self::node_info(&access, node)?;
+        let change = Change::RemoveNode {
+            node,
+            force: request.force,
+            is_down: false,
+            secret: Secret::new(rand::random()),
+        };
+        access.managers.change(change).await?;
+        Ok(info)
     }
 
-    async fn network_create(&self, _request: NetworkCreate) -> Result<NetworkCreated, ApiError> {
-        Err(refusals::not_in_swarm())
+    async fn network_create(&self, request: NetworkCreate) -> Result<NetworkCreated, ApiError> {
+        let access = self.manager()?;
+        let options = request.driver_options();
+        options.map_err(|error| ApiError::bad_request(error.to_string()))?;
+        let wish = CreateNetwork {
+            id: NetworkId::from_random(rand::random()),
+            name: request.name,
+            subnets: request.subnets.iter().map(|wish| wish.subnet).collect(),
+            ranges: request
+                .subnets
+                .iter()
+                .filter_map(|wish| wish.range)
+                .collect(),
+            gateways: request
+                .subnets
+                .iter()
+                .filter_map(|wish| wish.gateway)
+                .collect(),
+            kept: Vec::new(),
+            ipv4: true,
+            ipv6: request.ipv6,
+            internal: request.internal,
+            attachable: request.attachable,
+            labels: request.labels,
+            options: request.options,
+            host_routes: host_routes()?,
+        };
+        match access
+            .managers
+            .change(Change::CreateNetwork(Box::new(wish)))
+            .await?
+        {
+            Reply::Network { id, .. } => Ok(NetworkCreated {
+                id,
+                warnings: Vec::new(),
+            }),
+            Reply::Done | Reply::Leases(_) | Reply::Reaped(_) => Err(ApiError::unavailable(
+                "the managers answered without a network",
+            )),
+        }
     }
 
-    async fn network_remove(&self, _name: String) -> Result<NetworkInfo, ApiError> {
-        Err(refusals::not_in_swarm())
+    async fn network_remove(&self, name: String) -> Result<NetworkInfo, ApiError> {
+        let access = self.manager()?;
+        let network = roster::find_network(&access, &name)?;
+        Self::remove_network(&access, &network).await
     }
 
     async fn networks_prune(&self) -> Result<Vec<NetworkInfo>, ApiError> {
-        Err(refusals::not_in_swarm())
+        let access = self.manager()?;
+        let all: Vec<ClusterNetwork> = access.view.borrow().networks.values().cloned().collect();
+        let mut gone = Vec::new();
+        for network in all {
+            // One that is used stays.
+            if let Ok(info) = Self::remove_network(&access, &network).await {
+                gone.push(info);
+            }
+        }
+        Ok(gone)
     }
 
     async fn network_connect(
@@ -140,6 +362,17 @@ impl AgentBackend {
         }
         Ok(Arc::clone(first))
     }
+}
+
+/// Subnets that the host's own interfaces are in.
+fn host_routes() -> Result<Vec<IpNet>, ApiError> {
+    let list = || Socket::open()?.all_addresses();
+    let addresses = list().map_err(|error| ApiError::internal(&error))?;
+    let nets = addresses
+        .iter()
+        .filter_map(|own| IpNet::new(own.address, own.prefix_length).ok());
+    let nets: BTreeSet<IpNet> = nets.map(|net| net.trunc()).collect();
+    Ok(nets.into_iter().collect())
 }
 
 fn gone(endpoint: &Attachment) -> ApiError {

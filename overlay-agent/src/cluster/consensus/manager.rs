@@ -204,6 +204,11 @@ impl<S: StateMachine> Consensus<S> {
         self.inner.tasks.wait().await;
     }
 
+    /// This manager.
+    pub fn id(&self) -> NodeId {
+        self.inner.options.id
+    }
+
     /// The managers that vote, sorted.
     pub fn voters(&self) -> Vec<(NodeId, SocketAddr)> {
         let Engine::Running(raft) = &*self.inner.engine.borrow() else {
