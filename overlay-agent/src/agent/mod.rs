@@ -52,7 +52,7 @@ use plane::{Plane, Planes, Tasks, finish, spawn_until};
 pub use plumbing::{PortHolder, TunnelError};
 pub use store::StoreError;
 use swarm::Life;
-pub use swarm::{DiskError, MemberError};
+pub use swarm::{DiskError, MemberError, RenewError};
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -108,7 +108,7 @@ pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<(), Er
         Ok("server")
     });
     info!("ready");
-    let outcome = finish(tasks, cancel).await;
+    let outcome = finish(tasks, cancel.clone(), cancel).await;
     info!("stopped; traffic goes on");
     outcome
 }
@@ -120,9 +120,12 @@ fn run_swarm(
     cancel: &CancellationToken,
 ) -> Tasks {
     let mut tasks = Tasks::new();
-    let resuming = Arc::clone(&life);
+    let living = Arc::clone(&life);
     spawn_until(&mut tasks, cancel.clone(), async move {
-        resuming.resume().await?;
+        living.run().await;
+        Ok("swarm")
+    });
+    spawn_until(&mut tasks, cancel.clone(), async move {
         let failed = failures.recv().await;
         Err(failed.unwrap_or(Error::TaskEnded { task: "swarm" }))
     });
@@ -130,7 +133,7 @@ fn run_swarm(
     tasks.spawn(async move {
         cancel.cancelled().await;
         life.end().await;
-        Ok("swarm")
+        Ok("end of the swarm")
     });
     tasks
 }

@@ -104,11 +104,16 @@ pub(super) fn spawn_until(
     });
 }
 
-/// Waits for the end. A task that ends before it was told to takes the others with it.
-pub(super) async fn finish(mut tasks: Tasks, cancel: CancellationToken) -> Result<(), Error> {
+/// Waits for the end. A task that ends before it was told to takes the others with it. Whoever cancels
+/// only `told` lets tasks end one after the other.
+pub(super) async fn finish(
+    mut tasks: Tasks,
+    told: CancellationToken,
+    cancel: CancellationToken,
+) -> Result<(), Error> {
     let mut outcome = Ok(());
     while let Some(ended) = tasks.join_next().await {
-        let was_told = cancel.is_cancelled();
+        let was_told = told.is_cancelled();
         let ended = ended.unwrap_or(Err(Error::TaskEnded {
             task: "task that panicked",
         }));
@@ -117,6 +122,7 @@ pub(super) async fn finish(mut tasks: Tasks, cancel: CancellationToken) -> Resul
             Ok(_) => {}
             Err(error) => outcome = outcome.and(Err(error)),
         }
+        told.cancel();
         cancel.cancel();
     }
     outcome

@@ -1,6 +1,9 @@
 //! The swarm in the words of the API: nodes, networks and endpoints of all of it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
+
+use tokio::time::sleep;
+use tracing::trace;
 
 use super::told;
 use crate::{
@@ -16,6 +19,9 @@ use crate::{
     gossip,
     model::{Availability, Claim, ClusterNetwork, MacAddress, Member, NodeId, Role, Vni},
 };
+
+/// How long it takes until another node has told what is claimed in a network.
+const HEARSAY: Duration = Duration::from_millis(500);
 
 /// Every node, sorted by host name and identifier.
 pub(super) fn nodes(access: &Access) -> Vec<NodeInfo> {
@@ -138,34 +144,32 @@ pub(super) fn find_network(access: &Access, name: &str) -> Result<ClusterNetwork
 }
 
 /// Some of those that use a network.
-pub(super) async fn users(access: &Access, vni: Vni) -> Vec<String> {
+pub(super) async fn users(access: &Access, shared: &Shared, vni: Vni) -> Vec<String> {
     const SHOWN: usize = 5;
-    let observed = access.gossip.observed().await.unwrap_or_default();
-    let claims = observed
-        .claims
-        .into_values()
-        .filter(|(_, claim)| claim.vni == vni);
+    let claims = claims_in(access, shared, vni).await.into_iter();
     let mut users: Vec<String> = claims
         .map(|(node, claim)| format!("{} on {}", claim.name, hostname(access, node)))
-        .take(SHOWN)
         .collect();
-    if users.is_empty() {
-        let view = access.view.borrow();
-        let mut holders: Vec<NodeId> = view
-            .leases
-            .iter()
-            .filter(|lease| lease.vni == vni)
-            .map(|lease| lease.node)
-            .collect();
-        holders.dedup();
-        users = holders
-            .into_iter()
-            .filter(|node| *node != access.kept.node)
-            .take(SHOWN)
-            .map(|node| format!("node {}", hostname(access, node)))
-            .collect();
-    }
+    users.sort();
+    users.dedup();
+    users.truncate(SHOWN);
     users
+}
+
+/// What all nodes claim in a network. One that does not exist here is attended for a moment, because
+/// only those who attend are told of claims.
+async fn claims_in(access: &Access, shared: &Shared, vni: Vni) -> Vec<(NodeId, Claim)> {
+    let is_here = || shared.desired().network_by_vni(vni).is_some();
+    let is_guest = !is_here();
+    if is_guest && access.gossip.attend(vni).await.is_ok() {
+        sleep(HEARSAY).await;
+    }
+    let claims = claims(access, shared).await;
+    if is_guest && !is_here() && access.gossip.leave_network(vni).await.is_err() {
+        trace!("the swarm was left meanwhile");
+    }
+    let claims = claims.into_iter();
+    claims.filter(|(_, claim)| claim.vni == vni).collect()
 }
 
 /// The swarm at a glance.
@@ -216,8 +220,7 @@ async fn all_containers(
 ) -> Vec<NetworkContainer> {
     let mut found: BTreeMap<(NodeId, String), NetworkContainer> = BTreeMap::new();
     let vni = network.network.vni;
-    let claims = claims(access, shared).await;
-    for (node, claim) in claims.into_iter().filter(|(_, claim)| claim.vni == vni) {
+    for (node, claim) in claims_in(access, shared, vni).await {
         let mac = claim
             .mac
             .unwrap_or_else(|| MacAddress::derived(claim.address));

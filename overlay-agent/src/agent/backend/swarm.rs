@@ -81,10 +81,12 @@ impl AgentBackend {
     }
 
     async fn remove_network(
+        &self,
         access: &Access,
         network: &ClusterNetwork,
     ) -> Result<NetworkInfo, ApiError> {
-        let users = roster::users(access, network.network.vni).await;
+        let plane = self.plane()?;
+        let users = roster::users(access, &plane.shared, network.network.vni).await;
         if !users.is_empty() {
             return Err(refusals::network_in_use(&network.network.name, &users));
         }
@@ -301,7 +303,7 @@ impl ClusterBackend for AgentBackend {
     async fn network_remove(&self, name: String) -> Result<NetworkInfo, ApiError> {
         let access = self.manager()?;
         let network = roster::find_network(&access, &name)?;
-        Self::remove_network(&access, &network).await
+        self.remove_network(&access, &network).await
     }
 
     async fn networks_prune(&self) -> Result<Vec<NetworkInfo>, ApiError> {
@@ -310,7 +312,7 @@ impl ClusterBackend for AgentBackend {
         let mut gone = Vec::new();
         for network in all {
             // One that is used stays.
-            if let Ok(info) = Self::remove_network(&access, &network).await {
+            if let Ok(info) = self.remove_network(&access, &network).await {
                 gone.push(info);
             }
         }

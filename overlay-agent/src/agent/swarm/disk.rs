@@ -25,6 +25,7 @@ use crate::{
 const DIRECTORY: &str = "swarm";
 const NODE: &str = "node.json";
 const VIEW: &str = "view.json";
+const LOG: &str = "managers.redb";
 const CERTIFICATES: &str = "certificates";
 
 /// Who this node is, and where.
@@ -123,6 +124,17 @@ impl Disk {
     /// Remembers the managers' word.
     pub(super) fn save_view(&self, view: &ClusterView) -> Result<(), DiskError> {
         self.save(VIEW, view)
+    }
+
+    /// Forgets the managers' log of a node that is none any more.
+    pub(super) fn remove_log(&self) -> Result<(), DiskError> {
+        let path = self.directory.join(LOG);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(failed("remove", &path)(error))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// Forgets everything; that there was nothing is no error.

@@ -1,10 +1,11 @@
 //! The life of a node: out of a swarm, in one, out again. One change at a time.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::lookup_host,
     sync::{Mutex, broadcast, mpsc, watch},
+    time::sleep,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -14,6 +15,8 @@ use super::{
     disk::{Disk, Kept},
     managers::told,
     member::{Access, Entry, Ground, Member, MemberError, remove_plane},
+    renewal::renewed,
+    watcher,
 };
 use crate::{
     agent::{
@@ -37,6 +40,9 @@ use crate::{
     settings::{Settings, SwarmSettings},
 };
 
+/// Time between two attempts.
+const AGAIN: Duration = Duration::from_secs(3);
+
 /// UDP port of VXLAN where nobody chose one.
 const DATA_PATH_PORT: u16 = 4789;
 
@@ -56,6 +62,8 @@ pub(in crate::agent) struct Life {
 
 #[derive(Debug)]
 struct Running {
+    /// Cancelled first: from then on tasks may end.
+    told: CancellationToken,
     cancel: CancellationToken,
     done: tokio::task::JoinHandle<()>,
 }
@@ -101,9 +109,87 @@ impl Life {
         }
     }
 
-    /// Takes up the part that an earlier agent had. Managers need not answer.
-    pub(in crate::agent) async fn resume(&self) -> Result<(), Error> {
+    /// Takes up the part that an earlier agent had, and does what the managers want of this node from
+    /// then on.
+    pub(in crate::agent) async fn run(&self) {
+        while let Err(error) = self.resume().await {
+            report(
+                &error,
+                "could not take up this node's part in its swarm; tries again",
+            );
+            sleep(AGAIN).await;
+        }
+        let mut access = self.access.subscribe();
+        loop {
+            let present = access.borrow_and_update().clone();
+            let role = tokio::select! {
+                role = async {
+                    match &present {
+                        Some(present) => present.role_changed().await,
+                        None => std::future::pending().await,
+                    }
+                } => role,
+                changed = access.changed() => match changed {
+                    Ok(()) => continue,
+                    Err(_ended) => return,
+                },
+            };
+            drop(present);
+            if let Err(error) = self.change_role(role).await {
+                report(&error, "could not change this node's role yet; tries again");
+                sleep(AGAIN).await;
+            }
+        }
+    }
+
+    /// Becomes a manager or a worker, as the managers want. The data plane is started anew, and traffic
+    /// goes on meanwhile.
+    async fn change_role(&self, role: Role) -> Result<(), Error> {
         let mut member = self.member.lock().await;
+        let Some(access) = self.access.borrow().clone() else {
+            return Ok(());
+        };
+        let loaded = self.ground.disk.certificates().load();
+        let old = loaded
+            .map_err(MemberError::from)?
+            .ok_or(MemberError::NoCertificate)?;
+        if role == Role::Worker {
+            access.out_of_the_vote().await;
+        }
+        let files = self.ground.disk.certificates();
+        let credentials = renewed(&access.client, &files, old.key().clone()).await;
+        let credentials = credentials.map_err(MemberError::from)?;
+        let kept = Kept {
+            is_manager: credentials.identity().role == Role::Manager,
+            managers: watcher::managers(&access.view.borrow()),
+            ..access.kept.clone()
+        };
+        drop(access);
+        if let Some(running) = member.take() {
+            self.stop(running).await;
+        }
+        let entry = if kept.is_manager {
+            Entry::Joined
+        } else {
+            Entry::Restart
+        };
+        self.ground.disk.remove_log().map_err(MemberError::from)?;
+        self.ground
+            .disk
+            .save_node(&kept)
+            .map_err(MemberError::from)?;
+        let started = Member::start(&self.ground, kept, credentials, entry).await?;
+        info!(role = %started.access.role(), "has another role");
+        *member = Some(self.start(started));
+        Ok(())
+    }
+
+    /// Takes up the part that an earlier agent had. Managers need not answer.
+    async fn resume(&self) -> Result<(), Error> {
+        let mut member = self.member.lock().await;
+        if member.is_some() {
+            return Ok(());
+        }
         let Some(kept) = self.ground.disk.node().map_err(MemberError::from)? else {
             info!("waits for `overlay swarm init` or `overlay swarm join`");
             return Ok(());
@@ -113,7 +199,7 @@ impl Life {
             .map_err(MemberError::from)?
             .ok_or(MemberError::NoCertificate)?;
         let started = Member::start(&self.ground, kept, credentials, Entry::Restart).await?;
-        *member = Some(self.run(started));
+        *member = Some(self.start(started));
         Ok(())
     }
 
@@ -164,7 +250,7 @@ impl Life {
         let started = Member::start(&self.ground, kept, credentials, Entry::Forced).await;
         let started = started.map_err(|error| ApiError::internal(&error))?;
         let node = started.access.kept.node;
-        *member = Some(self.run(started));
+        *member = Some(self.start(started));
         let access = self.access()?;
         let change = crate::cluster::state::Change::ForceNewCluster { node };
         access.managers.change(change).await?;
@@ -244,6 +330,12 @@ impl Life {
         {
             return Err(error);
         }
+        if view_has_other_managers(&access) {
+            access.out_of_the_vote().await;
+        }
+        if let Some(running) = &*member {
+            running.told.cancel();
+        }
         if access.gossip.leave().await.is_err() {
             info!("the gossip had ended before");
         }
@@ -298,6 +390,7 @@ impl Life {
     async fn stop(&self, running: Running) {
         self.access.send_replace(None);
         self.ground.planes.send_replace(None);
+        running.told.cancel();
         running.cancel.cancel();
         if let Err(error) = running.done.await {
             error!(%error, "BUG: the node's tasks were not waited for");
@@ -321,7 +414,7 @@ impl Life {
             Member::start(&self.ground, kept, credentials, entry).await
         };
         match begun.await {
-            Ok(started) => Ok(self.run(started)),
+            Ok(started) => Ok(self.start(started)),
             Err(failure) => {
                 if let Err(error) = disk.destroy() {
                     let error: &dyn std::error::Error = &error;
@@ -332,7 +425,7 @@ impl Life {
         }
     }
 
-    fn run(&self, started: Member) -> Running {
+    fn start(&self, started: Member) -> Running {
         let Member {
             access,
             tasks,
@@ -340,16 +433,17 @@ impl Life {
         } = started;
         self.access.send_replace(Some(access));
         let failures = self.failures.clone();
-        let ending = cancel.clone();
+        let told = CancellationToken::new();
+        let (ending, stopping) = (told.clone(), cancel.clone());
         let done = tokio::spawn(async move {
-            if let Err(error) = finish(tasks, ending).await
+            if let Err(error) = finish(tasks, ending, stopping).await
                 && let Err(unheard) = failures.send(error)
             {
                 let error: &dyn std::error::Error = &unheard.0;
                 error!(error, "while the agent ended");
             }
         });
-        Running { cancel, done }
+        Running { told, cancel, done }
     }
 
     fn host(&self, place: Place) -> Host {
@@ -380,6 +474,17 @@ impl Life {
             epoch: None,
         }
     }
+}
+
+fn report(error: &Error, told: &'static str) {
+    let error: &dyn std::error::Error = error;
+    error!(error, "{told}");
+}
+
+fn view_has_other_managers(access: &Access) -> bool {
+    let view = access.view.borrow();
+    let mut others = view.members.values();
+    others.any(|member| member.role == Role::Manager && member.id != access.kept.node)
 }
 
 fn pools(request: &SwarmInit) -> Vec<Pool> {

@@ -14,7 +14,7 @@ use std::{collections::BTreeSet, io, net::SocketAddr, sync::Arc, time::Duration}
 use tokio::{
     net::TcpListener,
     sync::{broadcast, mpsc, watch},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -25,7 +25,7 @@ use super::{
     follower::Surroundings,
     managers::ManagersClient,
     relay::{self, Teller},
-    renewal::renew_in_time,
+    renewal::{RenewError, renew_in_time},
     watcher,
 };
 use crate::{
@@ -55,6 +55,10 @@ use crate::{
 /// How long a node that knows nothing waits for a manager's first word.
 const FIRST_WORD: Duration = Duration::from_secs(20);
 
+/// How long a manager stays for the others to go on without it, and how often it looks.
+const OUT_OF_THE_VOTE: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(100);
+
 /// Why a node could not take part.
 #[derive(Debug, thiserror::Error)]
 pub enum MemberError {
@@ -70,6 +74,9 @@ pub enum MemberError {
          join again"
     )]
     NoCertificate,
+    /// A new certificate.
+    #[error(transparent)]
+    Renew(#[from] RenewError),
     /// TLS.
     #[error("could not set up TLS")]
     Tls(#[from] TlsError),
@@ -121,6 +128,7 @@ pub(super) enum Entry {
 pub(in crate::agent) struct Access {
     pub(in crate::agent) kept: Kept,
     pub(in crate::agent) managers: ManagersClient,
+    pub(super) client: Client,
     pub(in crate::agent) view: watch::Receiver<Arc<ClusterView>>,
     pub(in crate::agent) gossip: GossipHandle,
     /// Its part among the managers; none on a worker.
@@ -166,7 +174,7 @@ impl Member {
             Err(error) => {
                 cancel.cancel();
                 ground.planes.send_replace(None);
-                if let Err(error) = finish(tasks, cancel).await {
+                if let Err(error) = finish(tasks, cancel.clone(), cancel).await {
                     let error: &dyn std::error::Error = &error;
                     warn!(error, "after a failed start");
                 }
@@ -304,14 +312,16 @@ async fn start_parts(
         Ok("watcher")
     });
     let (files, clock) = (ground.disk.certificates(), ground.clock.clone());
+    let renewing = client.clone();
     spawn_until(tasks, cancel.clone(), async move {
-        renew_in_time(client, files, clock, tls).await;
+        renew_in_time(renewing, files, clock, tls).await;
         Ok("renewal")
     });
     info!(node = %kept.node, manager = kept.is_manager, "takes part in the swarm");
     Ok(Access {
         kept: kept.clone(),
         managers,
+        client,
         view: view_now,
         gossip,
         manager,
@@ -407,6 +417,42 @@ impl Access {
         let view = self.view.borrow();
         let member = view.members.get(&self.kept.node);
         member.map_or(Role::Worker, |member| member.role)
+    }
+
+    /// Waits until the managers want something else of this node than it does.
+    pub(super) async fn role_changed(&self) -> Role {
+        let mut view = self.view.clone();
+        let node = self.kept.node;
+        let role = |view: &ClusterView| view.members.get(&node).map(|member| member.role);
+        let does = if self.kept.is_manager {
+            Role::Manager
+        } else {
+            Role::Worker
+        };
+        let changed = view.wait_for(|view| role(view).is_some_and(|wanted| wanted != does));
+        if changed.await.is_err() {
+            // The node's part has ended; so will whoever waits.
+            std::future::pending::<()>().await;
+        }
+        match does {
+            Role::Manager => Role::Worker,
+            Role::Worker => Role::Manager,
+        }
+    }
+
+    /// Waits until the other managers decide without this node, but not for ever.
+    pub(super) async fn out_of_the_vote(&self) {
+        let Some(manager) = &self.manager else {
+            return;
+        };
+        for _ in 0..OUT_OF_THE_VOTE.as_millis() / LOOK.as_millis() {
+            let voters = manager.consensus().voters();
+            if !voters.iter().any(|(voter, _)| *voter == self.kept.node) {
+                return;
+            }
+            sleep(LOOK).await;
+        }
+        warn!("the other managers still count on this one");
     }
 }
 

@@ -26,3 +26,4 @@ pub(super) use life::Life;
 pub(super) use member::Access;
 pub use member::MemberError;
 pub(super) use ports::{Announce, Leases};
+pub use renewal::RenewError;

@@ -8,7 +8,7 @@ use tracing::{debug, info, warn};
 use crate::cluster::{
     client::{Client, ClientError},
     pki::{
-        Clock, Credentials, CredentialsError, FileError, Files, KeyError, renewal_due,
+        Clock, Credentials, CredentialsError, FileError, Files, KeyError, SecretKey, renewal_due,
         tls::{Tls, TlsError},
     },
 };
@@ -18,15 +18,20 @@ const LOOK: Duration = Duration::from_secs(30);
 
 /// Why there is no new certificate yet.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum RenewError {
+pub enum RenewError {
+    /// The managers.
     #[error("no manager renewed this node's certificate")]
     Client(#[from] ClientError),
+    /// The key.
     #[error("could not ask for a certificate")]
     Key(#[from] KeyError),
+    /// What came back.
     #[error("the new certificate cannot be used")]
     Credentials(#[from] CredentialsError),
+    /// The disk.
     #[error("the new certificate could not be kept")]
     Files(#[from] FileError),
+    /// TLS.
     #[error("could not set up TLS")]
     Tls(#[from] TlsError),
 }
@@ -59,22 +64,32 @@ pub(super) async fn renew_in_time(
     debug!("nobody uses the certificates any more");
 }
 
+/// A new certificate for a key, kept on disk. It has the role that the managers have for the node.
+pub(super) async fn renewed(
+    client: &Client,
+    files: &Files,
+    key: SecretKey,
+) -> Result<Credentials, RenewError> {
+    let renewed = client.renew(key.request()?).await?;
+    let credentials = Credentials::new(key, &renewed.certificate, renewed.bundle)?;
+    files.save(&credentials)?;
+    Ok(credentials)
+}
+
 fn report(error: &RenewError) {
     let error: &dyn std::error::Error = error;
     warn!(error, "tries again");
 }
 
 /// Gets a new certificate for the key that the node has, and uses it.
-pub(super) async fn renew(
+async fn renew(
     client: &Client,
     files: &Files,
     clock: &Clock,
     tls: &watch::Sender<Arc<Tls>>,
 ) -> Result<(), RenewError> {
     let key = tls.borrow().credentials().key().clone();
-    let renewed = client.renew(key.request()?).await?;
-    let credentials = Credentials::new(key, &renewed.certificate, renewed.bundle)?;
-    files.save(&credentials)?;
+    let credentials = renewed(client, files, key).await?;
     tls.send_replace(Arc::new(Tls::new(credentials, clock.clone())?));
     Ok(())
 }

@@ -47,6 +47,10 @@ pub async fn tend(manager: Manager) {
 impl Manager {
     async fn settle_voters(&self) {
         let managers = self.consensus.with_state(managers);
+        if managers.is_empty() {
+            // The cluster is about to begin.
+            return;
+        }
         let voters: BTreeMap<NodeId, SocketAddr> = self.consensus.voters().into_iter().collect();
         for (node, address) in &managers {
             if voters.get(node) == Some(address) {
