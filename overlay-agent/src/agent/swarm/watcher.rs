@@ -68,12 +68,16 @@ pub(super) async fn follow(
 ) {
     let mut copy = ClusterView::clone(&view.borrow());
     let mut watch: Watch<ViewUpdate> = client.watch(Some(copy.index));
+    let mut is_lost = false;
     loop {
         match watch.next().await {
-            Watched::Connected { manager } => debug!(%manager, "follows a manager"),
+            Watched::Connected { manager } => {
+                debug!(%manager, "follows a manager");
+                is_lost = false;
+            }
             Watched::Lost { error, .. } => {
-                let error: &dyn std::error::Error = &error;
-                info!(error, "no manager tells; goes on with what is known");
+                report(&error, is_lost);
+                is_lost = true;
             }
             Watched::Change(change) => {
                 if let Err(gap) = change.change.apply_to(&mut copy) {
@@ -98,5 +102,15 @@ pub(super) async fn follow(
                 }
             }
         }
+    }
+}
+
+/// Every attempt fails while no manager answers; the first failure is news.
+fn report(error: &ClientError, is_known: bool) {
+    let error: &dyn std::error::Error = error;
+    if is_known {
+        debug!(error, "still no manager tells");
+    } else {
+        info!(error, "no manager tells; goes on with what is known");
     }
 }
