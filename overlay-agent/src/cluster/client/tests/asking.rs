@@ -107,6 +107,11 @@ async fn a_connection_that_was_closed_meanwhile_is_replaced() {
     let _reply: String = client.request(id(2), &lease()).await.unwrap();
 
     assert_eq!(door.counters.get(Counter::Accepted), 2);
+    assert_eq!(
+        door.counters.get(Counter::TooSlow),
+        0,
+        "to rest is no incident"
+    );
     assert_eq!(cluster.state().done.len(), 2);
 }
 
