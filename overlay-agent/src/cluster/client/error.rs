@@ -148,10 +148,12 @@ pub(super) enum Then {
 impl ClientError {
     /// The manager's refusal, if it is one.
     pub fn refusal(&self) -> Option<&ServiceError> {
-        match self {
-            Self::Refused { source, .. } => Some(source),
-            Self::All { failures } => failures.iter().find_map(Self::refusal),
-            _ => None,
+        if let Self::Refused { source, .. } = self {
+            Some(source)
+        } else if let Self::All { failures } = self {
+            failures.iter().find_map(Self::refusal)
+        } else {
+            None
         }
     }
 
@@ -189,6 +191,10 @@ impl ClientError {
 
     pub(super) fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused { .. })
+    }
+
+    pub(super) fn is_timeout(&self) -> bool {
+        matches!(self, Self::TimedOut { .. })
     }
 
     pub(super) fn is_lost_connection(&self) -> bool {

@@ -194,6 +194,7 @@ impl Client {
         } = self.shared.timing;
         let deadline = Instant::now() + patience;
         let mut round = 0;
+        let mut before = Vec::new();
         loop {
             let failures = match self.ask_each(path, &body, deadline).await {
                 Ok(answered) => return Ok(answered),
@@ -202,8 +203,13 @@ impl Client {
             let pause = backoff.pause(round, self.shared.jitter.next());
             let is_hopeless = failures.iter().all(|error| error.then() == Then::Never);
             if is_hopeless || Instant::now() + pause >= deadline {
-                return Err(ClientError::all(failures));
+                // The last round may have been cut off in the middle: the one before tells more then.
+                let was_cut_off = failures.iter().any(ClientError::is_timeout);
+                let tell_before = was_cut_off && !before.is_empty();
+                let telling = if tell_before { before } else { failures };
+                return Err(ClientError::all(telling));
             }
+            before = failures;
             sleep(pause).await;
             round += 1;
         }

@@ -29,7 +29,7 @@ enum Stage {
     Resting(Instant),
     Connecting(BoxFuture<'static, Result<Lines, ClientError>>),
     /// Silence counts from this moment.
-    Reading(Lines, Instant),
+    Reading(Box<Lines>, Instant),
 }
 
 /// What a watcher sees.
@@ -85,7 +85,7 @@ impl<C: DeserializeOwned> Watch<C> {
                 Stage::Connecting(opening) => match opening.await {
                     Ok(lines) => {
                         let manager = lines.manager;
-                        self.stage = Stage::Reading(lines, Instant::now());
+                        self.stage = Stage::Reading(Box::new(lines), Instant::now());
                         return Watched::Connected { manager };
                     }
                     Err(error) => return self.lost(None, error),

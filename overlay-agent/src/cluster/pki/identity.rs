@@ -114,7 +114,7 @@ pub(super) fn with_parsed<T>(
     read: impl FnOnce(&X509Certificate<'_>) -> T,
 ) -> Option<T> {
     match X509Certificate::from_der(der) {
-        Ok((rest, certificate)) if rest.is_empty() => Some(read(&certificate)),
+        Ok(([], certificate)) => Some(read(&certificate)),
         Ok(_) | Err(_) => None,
     }
 }

@@ -155,6 +155,7 @@ mod tests {
         drop(node);
 
         assert!(place().for_node().is_some());
-        assert_eq!(admission.taken().nodes + admission.taken().strangers, 0);
+        let taken = admission.taken();
+        assert_eq!((taken.nodes, taken.strangers), (0, 0));
     }
 }

@@ -1,6 +1,14 @@
 //! One connection, from the handshake to its end.
 
-use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{Router, http::Request};
 use hyper::{
@@ -56,7 +64,9 @@ pub(super) async fn serve<M: Managers>(
     };
     let peer = Peer { address, identity };
     let router = TowerToHyperService::new(router);
-    let answer = service_fn(move |mut request: Request<Incoming>| {
+    let has_asked = AtomicBool::new(false);
+    let answer = service_fn(|mut request: Request<Incoming>| {
+        has_asked.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(peer);
         router.call(request)
     });
@@ -78,6 +88,10 @@ pub(super) async fn serve<M: Managers>(
         }
     };
     if let Err(error) = ended {
+        // A node that has nothing more to ask is no incident.
+        if error.is_timeout() && has_asked.load(Ordering::Relaxed) {
+            return;
+        }
         debug!(%error, %address, "a connection to the manager broke");
         counters.count(counter_of(&error));
     }

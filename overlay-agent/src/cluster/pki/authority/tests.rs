@@ -3,7 +3,7 @@ use rcgen::{DnType, SanType};
 
 use super::*;
 use crate::cluster::pki::{
-    Credentials, Identity, IdentityError, Validity, identity_in_pem,
+    Credentials, Identity, IdentityError, Validity, identity_in_pem, peer_identity,
     testing::{DAY, NOW, World},
 };
 
@@ -141,7 +141,7 @@ proptest! {
         let node = NodeId::from_random(7);
         let _issued = authority.issue(&damaged, node, Role::Worker, NOW, LIFETIME);
         let certificate = CertificateDer::from(damage(&authority.root));
-        let _identity = crate::cluster::pki::peer_identity(&[certificate.clone()]);
+        let _identity = peer_identity(std::slice::from_ref(&certificate));
         let _bundle = TrustBundle::from_pem(&pem::certificate(&certificate));
     }
 }

@@ -72,12 +72,13 @@ pub enum PeerError {
 /// Why the server was not believed, if that is what went wrong.
 pub fn peer_error(error: &io::Error) -> Option<PeerError> {
     let inner: &(dyn Error + 'static) = error.get_ref()?;
-    match inner.downcast_ref::<rustls::Error>()? {
-        rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(other))) => {
-            other.downcast_ref::<PeerError>().cloned()
-        }
-        _ => None,
-    }
+    let rustls::Error::InvalidCertificate(reason) = inner.downcast_ref()? else {
+        return None;
+    };
+    let CertificateError::Other(OtherError(other)) = reason else {
+        return None;
+    };
+    other.downcast_ref::<PeerError>().cloned()
 }
 
 impl From<PeerError> for rustls::Error {

@@ -9,7 +9,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use super::*;
 use crate::{
     cluster::pki::{
-        ClockError, Identity, LIFETIME, RootDigest, peer_identity,
+        ClockError, Identity, LIFETIME, RootDigest, TrustBundle, peer_identity,
         testing::{DAY, NOW, World, clock, tls},
     },
     model::Role,
@@ -110,7 +110,7 @@ async fn presenting_a_foreign_root_does_not_help() {
     let mut impostor = World::new();
     impostor.bundle = {
         let both = impostor.bundle.to_pem() + &world.bundle.to_pem();
-        crate::cluster::pki::TrustBundle::from_pem(&both).unwrap()
+        TrustBundle::from_pem(&both).unwrap()
     };
     let server = tls(impostor.node(Role::Manager));
 
@@ -132,7 +132,7 @@ async fn certificates_of_another_cluster_are_refused_by_both_sides() {
 
     let mut trusting = there.node(Role::Worker);
     let both = here.bundle.to_pem() + &there.bundle.to_pem();
-    let both = crate::cluster::pki::TrustBundle::from_pem(&both).unwrap();
+    let both = TrustBundle::from_pem(&both).unwrap();
     trusting = trusting.with_bundle(both).unwrap();
     let met = meet(ours.server(), tls(trusting).client()).await;
     assert!(matches!(
@@ -143,7 +143,7 @@ async fn certificates_of_another_cluster_are_refused_by_both_sides() {
     // Same cluster identifier, another root: only the server is left to notice.
     let mut forged = World::new();
     let both = here.bundle.to_pem() + &forged.bundle.to_pem();
-    let both = crate::cluster::pki::TrustBundle::from_pem(&both).unwrap();
+    let both = TrustBundle::from_pem(&both).unwrap();
     let forged = forged.node(Role::Manager).with_bundle(both).unwrap();
     let met = meet(ours.server(), tls(forged).client()).await;
     assert!(met.by_server.is_err() && met.by_client.is_err());

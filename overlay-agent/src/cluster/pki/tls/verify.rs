@@ -55,32 +55,26 @@ fn explained(error: Error, identity: Identity) -> Error {
     let Error::InvalidCertificate(reason) = &error else {
         return error;
     };
-    match reason {
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            PeerError::Untrusted.into()
-        }
+    let is_purpose = matches!(
+        reason,
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. }
-            if identity.role != Role::Manager =>
-        {
-            PeerError::NotAManager {
-                node: identity.node,
-            }
-            .into()
-        }
-        CertificateError::ExpiredContext { time, not_after } => {
-            PeerError::Clock(ClockError::Expired {
-                not_after: not_after.as_secs(),
-                now: time.as_secs(),
-            })
-            .into()
-        }
-        CertificateError::NotValidYetContext { time, not_before } => {
-            PeerError::Clock(ClockError::NotYetValid {
-                not_before: not_before.as_secs(),
-                now: time.as_secs(),
-            })
-            .into()
-        }
-        _ => error,
+    );
+    let is_foreign = matches!(
+        reason,
+        CertificateError::UnknownIssuer | CertificateError::BadSignature
+    );
+    if is_foreign {
+        PeerError::Untrusted.into()
+    } else if is_purpose && identity.role != Role::Manager {
+        let node = identity.node;
+        PeerError::NotAManager { node }.into()
+    } else if let CertificateError::ExpiredContext { time, not_after } = reason {
+        let (not_after, now) = (not_after.as_secs(), time.as_secs());
+        PeerError::Clock(ClockError::Expired { not_after, now }).into()
+    } else if let CertificateError::NotValidYetContext { time, not_before } = reason {
+        let (not_before, now) = (not_before.as_secs(), time.as_secs());
+        PeerError::Clock(ClockError::NotYetValid { not_before, now }).into()
+    } else {
+        error
     }
 }

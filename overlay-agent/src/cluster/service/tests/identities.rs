@@ -8,8 +8,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::{
     cluster::{
         pki::{
-            Credentials, LIFETIME,
-            testing::{DAY, NOW, World, tls},
+            Credentials, LIFETIME, TrustBundle,
+            testing::{DAY, NOW, World, clock, tls},
             tls::first_contact,
         },
         service::{
@@ -30,7 +30,7 @@ fn client(credentials: Credentials) -> Arc<ClientConfig> {
 
 fn anonymous(cluster: &Cluster) -> Arc<ClientConfig> {
     let digest = cluster.state().world.authority.digest();
-    first_contact(digest, crate::cluster::pki::testing::clock()).unwrap()
+    first_contact(digest, clock()).unwrap()
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn a_certificate_of_another_authority_does_not_get_through_the_handshake()
     let door = Door::open(&cluster, Limits::default()).await;
     let mut forged = World::new();
     let both = forged.bundle.to_pem() + &cluster.state().world.bundle.to_pem();
-    let both = crate::cluster::pki::TrustBundle::from_pem(&both).unwrap();
+    let both = TrustBundle::from_pem(&both).unwrap();
     let forged = forged.node(Role::Manager).with_bundle(both).unwrap();
 
     // Our own side of the handshake is done before the manager has seen the certificate.
