@@ -19,6 +19,8 @@ mod queue;
 mod repair;
 mod settings;
 mod shelf;
+#[cfg(test)]
+mod sim;
 mod spread;
 mod stream;
 mod sync;
