@@ -1,7 +1,9 @@
 //! Whole nodes that gossip over the loopback device.
 
 mod agreement;
+mod failures;
 mod intruders;
+mod messages;
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +21,7 @@ use crate::{
 };
 
 /// Longer than anything here takes, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn node(number: u128) -> NodeId {
     NodeId::from_random(number)
@@ -121,6 +123,17 @@ fn members(nodes: &[Running]) -> BTreeMap<NodeId, SocketAddr> {
         .iter()
         .map(|node| (node.id, node.handle.address()))
         .collect()
+}
+
+/// What a node knows when it starts again where it was.
+fn remembered(nodes: &[Running], number: u128, at: SocketAddr, claims: Vec<Claim>) -> Known {
+    let mut members = members(nodes);
+    members.insert(node(number), at);
+    Known {
+        members,
+        claims,
+        ..known()
+    }
 }
 
 async fn acquaint(nodes: &[Running]) {
