@@ -40,7 +40,7 @@ async fn a_node_that_restarts_is_heard_at_once() {
 }
 
 #[tokio::test]
-async fn a_node_whose_clock_went_back_is_heard_again() {
+async fn a_node_that_kept_its_epoch_is_heard_though_its_clock_went_back() {
     let mut nodes = Vec::new();
     for number in 1..=2 {
         nodes.push(run(number, known()).await);
