@@ -276,6 +276,9 @@ impl Running {
                 return;
             }
         };
+        if !self.owner.members.contains_key(&node) {
+            return;
+        }
         info!(%node, ?state, "a node of the cluster");
         self.owner.states.send_modify(|states| {
             states.insert(node, state);
