@@ -59,7 +59,7 @@ impl Default for Pace {
             reconnect: Duration::from_millis(500),
             exchange: Duration::from_secs(30),
             repair: Duration::from_millis(150),
-            tombstone: Duration::from_secs(30 * 60),
+            tombstone: Duration::from_mins(30),
             silence: Duration::from_secs(20),
         }
     }

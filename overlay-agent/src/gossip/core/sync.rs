@@ -21,7 +21,7 @@ const OPEN: usize = 3;
 const SETTLED: Duration = Duration::from_millis(800);
 
 /// An exchange that did not end after so long has been forgotten by the transport.
-const FORGOTTEN: Duration = Duration::from_secs(60);
+const FORGOTTEN: Duration = Duration::from_mins(1);
 
 /// See the module.
 #[derive(Debug)]
@@ -145,7 +145,7 @@ impl Gossip {
             .filter_map(|topic| {
                 Some(Digest {
                     of: Some(topic),
-                    sum: self.table.shelf(topic)?.sum,
+                    sum: self.table.ledger(topic)?.sum,
                 })
             });
         let members = Digest {
@@ -191,8 +191,8 @@ impl Gossip {
             }
             Some(topic) => self
                 .table
-                .shelf(topic)
-                .is_some_and(|shelf| shelf.sum != digest.sum && is_settled(shelf.moved)),
+                .ledger(topic)
+                .is_some_and(|ledger| ledger.sum != digest.sum && is_settled(ledger.moved)),
         });
         if differs && is_settled(self.sync.last) && self.membership.is_up(from) {
             self.sync.last = now;
