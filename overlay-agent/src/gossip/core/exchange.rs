@@ -87,6 +87,7 @@ impl Gossip {
             self.counters.strangers += 1;
             return Err(Refused::Stranger { node: from });
         }
+        self.sync.accept(from);
         Ok(Exchange {
             with: from,
             is_own: false,
@@ -295,10 +296,10 @@ impl Gossip {
     }
 
     /// The stream of an exchange is closed, whether it went well or not.
+    #[expect(clippy::needless_pass_by_value, reason = "it ends here")]
     pub fn end_exchange(&mut self, exchange: Exchange, now: Duration, effects: &mut Vec<Effect>) {
         let is_complete = exchange.is_over();
-        let Exchange { with, is_own, .. } = exchange;
-        self.exchanged(with, is_own, is_complete, now, effects);
+        self.exchanged(exchange.with, exchange.is_own, is_complete, now, effects);
         self.tell(now, effects);
     }
 }

@@ -23,7 +23,7 @@ pub struct Settings {
 /// Sizes and intervals, the same on every node.
 #[derive(Clone, Debug)]
 pub struct Pace {
-    /// Largest datagram, bytes before encryption.
+    /// Largest datagram, bytes before encryption; at least 700, so that every row fits one.
     pub datagram: usize,
     /// How long own claims are collected before they are sent together.
     pub flush: Duration,

@@ -20,7 +20,7 @@ pub(crate) fn print_row(what: &str, figures: &[(&str, String)]) {
 }
 
 /// `sum` shared by `parts`, rounded down, with two digits after the point where it is small.
-pub(crate) fn share(sum: u64, parts: usize) -> String {
+pub(crate) fn each(sum: u64, parts: usize) -> String {
     let hundredths = sum * 100 / (parts.max(1) as u64);
     if hundredths < 10_000 {
         format!("{}.{:02}", hundredths / 100, hundredths % 100)

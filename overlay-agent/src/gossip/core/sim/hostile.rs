@@ -5,7 +5,7 @@ use std::{cell::RefCell, time::Duration};
 use proptest::prelude::*;
 
 use super::{
-    super::{Gossip, exchange::Exchange, wire::opened},
+    super::{Gossip, Refused, exchange::Exchange, wire::opened},
     World, node, vni,
 };
 use crate::model::Claim;
@@ -36,7 +36,7 @@ fn overheard(world: &mut World) -> Vec<Vec<u8>> {
     world.crash(2);
     world.boot(2, Vec::new());
     world.at(1, |gossip, now, effects| {
-        gossip.attend(vni(1), now, effects)
+        gossip.attend(vni(1), now, effects);
     });
     world.run_for(Duration::from_secs(20));
     let mut said = world.overheard.take().unwrap();
@@ -48,14 +48,16 @@ fn overheard(world: &mut World) -> Vec<Vec<u8>> {
 fn hear(gossip: &mut Gossip, bytes: &[u8]) {
     let now = Duration::from_secs(100);
     let mut effects = Vec::new();
-    // Whether it is taken or refused does not matter here.
-    drop(gossip.handle_datagram(node(1), bytes, now, &mut effects));
+    either(gossip.handle_datagram(node(1), bytes, now, &mut effects));
     for mut exchange in sides(gossip) {
-        drop(gossip.handle_frame(&mut exchange, bytes, now, &mut effects));
+        either(gossip.handle_frame(&mut exchange, bytes, now, &mut effects));
         while gossip.next_frame(&mut exchange).is_some() {}
         gossip.end_exchange(exchange, now, &mut effects);
     }
 }
+
+/// Whether it is taken or refused does not matter here.
+fn either(_: Result<(), Refused>) {}
 
 /// An exchange that the node has begun and waits for the answer, and one that another node begins.
 fn sides(gossip: &mut Gossip) -> [Exchange; 2] {
@@ -84,7 +86,7 @@ fn any_bytes_are_heard_without_harm() {
 fn what_was_changed_on_its_way_is_heard_without_harm() {
     let mut world = busy();
     let said = overheard(&mut world);
-    assert!(said.len() > 20, "{}", said.len());
+    assert!(said.len() > 15, "{}", said.len());
     let gossip = RefCell::new(world.gossip_mut(0));
     let changes = proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
     let strategy = (

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{World, print_row, share, size, vni};
+use super::{World, each, print_row, size, vni};
 use crate::model::Claim;
 
 fn claims(at: usize, networks: usize, share: usize, endpoints: usize) -> Vec<Claim> {
@@ -54,14 +54,14 @@ fn all_agree_a_minute_after_the_last_of_many_joins() {
 
     world.run_for(Duration::from_secs(30));
     let rest = world.total();
-    let per_second = |bytes: u64| share(bytes / 30, nodes);
+    let per_second = |bytes: u64| each(bytes / 30, nodes);
     print_row(
         &format!("{nodes} nodes x {endpoints}, 50 joins/s, 1 % loss"),
         &[
             ("members", format!("{met:?}")),
             ("tables", format!("{right:?}")),
-            ("UDP kB/node", share(joining.bytes / 1000, nodes)),
-            ("TCP kB/node", share(joining.stream_bytes / 1000, nodes)),
+            ("UDP kB/node", each(joining.bytes / 1000, nodes)),
+            ("TCP kB/node", each(joining.stream_bytes / 1000, nodes)),
             (
                 "at rest UDP B/s/node",
                 per_second(rest.bytes - joining.bytes),

@@ -16,7 +16,7 @@ mod split;
 mod truth;
 mod world;
 
-pub(super) use figures::{percentile, print_row, share};
+pub(super) use figures::{each, percentile, print_row};
 pub(super) use world::{World, node, vni};
 
 /// A size that the environment may set.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use rand::{RngExt, seq::IndexedRandom};
 
-use super::{World, node, percentile, print_row, share, size, vni};
+use super::{World, each, node, percentile, print_row, size, vni};
 use crate::model::{Claim, NodeId};
 
 const NODES: usize = 25;
@@ -24,7 +24,7 @@ fn claim(number: usize, index: u64) -> Claim {
 fn everyone_attends(world: &mut World) {
     for at in 0..NODES {
         world.at(at, |gossip, now, effects| {
-            gossip.attend(vni(0), now, effects)
+            gossip.attend(vni(0), now, effects);
         });
     }
     world.run_for(Duration::from_secs(10));
@@ -76,7 +76,7 @@ fn measure(world: &mut World, what: &str, rounds: usize) -> Duration {
         world.run_for(Duration::from_millis(300));
     }
     let sent = world.total().bytes - before.bytes;
-    let rate = share(sent / world.since(start).as_secs().max(1), NODES);
+    let rate = each(sent / world.since(start).as_secs().max(1), NODES);
     for (word, times) in [("claims", &mut claims), ("withdrawals", &mut withdrawals)] {
         print_row(
             &format!("{what}: {word}"),

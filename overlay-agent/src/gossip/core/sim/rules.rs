@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    super::{ClaimError, Event, Refused},
+    super::{ClaimError, Event, Gossip, Refused},
     World, node, vni,
 };
 use crate::model::Claim;
@@ -57,7 +57,7 @@ fn a_node_that_the_managers_remove_is_forgotten_at_once() {
             .all(|attendee| attendee != node(2))
     );
     // It goes on as if nothing had happened, and nobody listens.
-    world.run_for(Duration::from_secs(60));
+    world.run_for(Duration::from_mins(1));
     assert_eq!(owners(&world, 0), [1]);
     assert!(world.gossip(0).counters().strangers > 0);
 }
@@ -120,7 +120,7 @@ fn a_clock_that_went_back_changes_nothing() {
 fn a_node_that_leaves_is_missed_at_once() {
     let mut world = three();
 
-    world.at(2, |gossip, now, effects| gossip.leave(now, effects));
+    world.at(2, Gossip::leave);
     world.run_for(Duration::from_millis(50));
 
     assert_eq!(owners(&world, 0), [1]);
@@ -199,12 +199,12 @@ fn a_withdrawal_is_told_after_a_partition_that_outlived_its_memory() {
         assert!(gossip.withdraw(vni(0), claim(3, 1).address, now, effects));
     });
     world.at(2, |gossip, now, effects| {
-        gossip.leave_network(vni(0), now, effects)
+        gossip.leave_network(vni(0), now, effects);
     });
-    world.run_for(Duration::from_secs(120));
+    world.run_for(Duration::from_mins(2));
     world.heal();
     world.at(2, |gossip, now, effects| {
-        gossip.attend(vni(0), now, effects)
+        gossip.attend(vni(0), now, effects);
     });
     world.run_for(Duration::from_secs(5));
 
@@ -217,14 +217,14 @@ fn who_does_not_attend_a_network_keeps_nothing_of_it() {
     let mut world = three();
 
     world.at(0, |gossip, now, effects| {
-        gossip.leave_network(vni(0), now, effects)
+        gossip.leave_network(vni(0), now, effects);
     });
     world.run_for(Duration::from_secs(40));
 
     assert!(world.gossip(0).observed().claims.is_empty());
     assert_eq!(owners(&world, 1), [2]);
     world.at(0, |gossip, now, effects| {
-        gossip.attend(vni(0), now, effects)
+        gossip.attend(vni(0), now, effects);
     });
     world.run_for(Duration::from_secs(1));
     assert_eq!(owners(&world, 0), [1, 2]);

@@ -32,7 +32,7 @@ fn a_large_network_is_learned_by_one_exchange() {
 
     let began = Instant::now();
     world.at(1, |gossip, now, effects| {
-        gossip.attend(vni(0), now, effects)
+        gossip.attend(vni(0), now, effects);
     });
     let has_all = world.wait(
         Duration::from_millis(100),

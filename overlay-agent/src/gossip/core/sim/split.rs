@@ -26,7 +26,7 @@ fn busy(seed: u64) -> World {
         for number in 0..20 {
             let claim = claim(at, number);
             world.at(at, |gossip, now, effects| {
-                gossip.claim(&claim, now, effects).unwrap()
+                gossip.claim(&claim, now, effects).unwrap();
             });
         }
     }
