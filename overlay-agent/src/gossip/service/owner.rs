@@ -178,6 +178,7 @@ impl Running {
                 self.owner.transport.set_ring(&ring);
                 reply.send(()).is_ok()
             }
+            Command::Attendees(vni, reply) => reply.send(core.attendees(vni).collect()).is_ok(),
             Command::Observe(reply) => reply.send(core.observed()).is_ok(),
             Command::Leave(reply) => {
                 core.leave(now, effects);

@@ -23,6 +23,8 @@ async fn five_nodes_agree() {
     }
     all_up(&nodes).await;
     for one in &nodes {
+        let attendees = one.handle.attendees(vni()).await.unwrap();
+        assert_eq!(attendees, (1..=5).map(node).collect());
         let counters = one.handle.counters();
         assert_eq!(counters.datagrams.unsent, 0, "{counters:?}");
         assert_eq!(counters.core.malformed, 0, "{counters:?}");
@@ -113,15 +115,24 @@ async fn keys_change_while_events_flow_and_none_is_lost() {
 #[tokio::test]
 async fn large_tables_come_over_streams() {
     const CLAIMS: u32 = 20_000;
-    let owner = run(
-        1,
-        Known {
-            claims: (1..=CLAIMS).map(|last| claim(last, 1)).collect(),
-            ..known()
+    // Datagrams would bring a part of it, in answer to questions.
+    let unasking = |number| GossipSettings {
+        pace: Pace {
+            probe: PATIENCE * 10,
+            repair: PATIENCE * 10,
+            exchange: Duration::from_secs(1),
+            ..Pace::default()
         },
-    )
-    .await;
-    let nodes = [owner, run(2, known()).await];
+        ..settings(number)
+    };
+    let whole = Known {
+        claims: (1..=CLAIMS).map(|last| claim(last, 1)).collect(),
+        ..known()
+    };
+    let nodes = [
+        run_as(unasking(1), whole).await,
+        run_as(unasking(2), known()).await,
+    ];
     nodes[1].handle.attend(vni()).await.unwrap();
 
     acquaint(&nodes).await;

@@ -76,31 +76,40 @@ struct Running {
 }
 
 async fn run(number: u128, known: Known) -> Running {
-    run_at(
-        number,
-        "127.0.0.1:0".parse().unwrap(),
-        next_epoch(None),
-        known,
-    )
-    .await
+    run_as(settings(number), known).await
 }
 
 async fn run_at(number: u128, listen: SocketAddr, epoch: u64, known: Known) -> Running {
     let settings = GossipSettings {
+        listen,
+        advertise: listen,
+        epoch,
+        ..settings(number)
+    };
+    run_as(settings, known).await
+}
+
+fn settings(number: u128) -> GossipSettings {
+    let listen = "127.0.0.1:0".parse().unwrap();
+    GossipSettings {
         cluster: "c".to_owned(),
         node: node(number),
         listen,
         advertise: listen,
-        epoch,
+        epoch: next_epoch(None),
         pace: Pace::default(),
         limits: Limits::default(),
-    };
+    }
+}
+
+async fn run_as(settings: GossipSettings, known: Known) -> Running {
+    let id = settings.node;
     let (service, handle, updates) = GossipService::bind(settings, known).await.unwrap();
     let cancel = CancellationToken::new();
     let mut tasks = JoinSet::new();
     tasks.spawn(service.run(cancel.clone()));
     Running {
-        id: node(number),
+        id,
         handle,
         updates,
         cancel,
