@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     Effect, FRAME, Gossip, Refused,
-    stream::Cursor,
+    stream::{Cursor, Plan},
     topic::Topic,
     wire::{self, Digest, Head, Kind, Pull, ToldMember},
 };
@@ -28,6 +28,7 @@ pub struct Exchange {
     ready: VecDeque<Vec<u8>>,
     /// Parts of streams to be told after that.
     due: VecDeque<(Topic, NodeId, Cursor)>,
+    current: Option<(Topic, NodeId, Plan)>,
     /// What the other side knows, of topics that differ.
     heads: BTreeMap<Topic, BTreeMap<NodeId, Head>>,
     heard_members: bool,
@@ -73,6 +74,7 @@ impl Gossip {
             step: Step::Write { is_last: false },
             ready: VecDeque::from([hello.finish()]),
             due: VecDeque::new(),
+            current: None,
             heads: BTreeMap::new(),
             heard_members: false,
             turns: 0,
@@ -85,12 +87,14 @@ impl Gossip {
             self.counters.strangers += 1;
             return Err(Refused::Stranger { node: from });
         }
+        self.sync.accept(from);
         Ok(Exchange {
             with: from,
             is_own: false,
             step: Step::Read,
             ready: VecDeque::new(),
             due: VecDeque::new(),
+            current: None,
             heads: BTreeMap::new(),
             heard_members: false,
             turns: 0,
@@ -119,29 +123,41 @@ impl Gossip {
     }
 
     fn next_spans(&self, exchange: &mut Exchange) -> Option<Vec<u8>> {
-        let mut frame = wire::Writer::new(Kind::Spans);
+        let mut spans = Vec::new();
         let mut room = FRAME;
-        while let Some((topic, owner, mut cursor)) = exchange.due.pop_front() {
-            let stream = self
-                .table
-                .shelf(topic)
-                .and_then(|shelf| shelf.stream(owner));
-            let Some(stream) = stream.filter(|stream| stream.head.epoch == cursor.epoch) else {
+        while room > FRAME / 4 {
+            let Some((topic, owner, mut plan)) = self.next_plan(exchange) else {
+                break;
+            };
+            let ledger = self.table.ledger(topic);
+            let Some(stream) = ledger.and_then(|ledger| ledger.stream(owner)) else {
                 continue;
             };
-            let before = cursor;
-            let bytes = wire::encoded(&stream.told(topic, owner, &mut cursor, room.min(FRAME / 2)));
-            if bytes.len() > room {
-                exchange.due.push_front((topic, owner, before));
-                break;
+            if stream.head.epoch != plan.epoch {
+                continue;
             }
-            room -= bytes.len();
-            frame = frame.raw(&bytes);
-            if cursor.after < stream.head.seq {
-                exchange.due.push_front((topic, owner, cursor));
+            let span = wire::encoded(&stream.part(topic, owner, &mut plan, room));
+            room = room.saturating_sub(span.len());
+            spans.push(span);
+            if !plan.is_done {
+                exchange.current = Some((topic, owner, plan));
             }
         }
-        (room < FRAME).then(|| frame.finish())
+        wire::packed(Kind::Spans, spans, usize::MAX).pop()
+    }
+
+    fn next_plan(&self, exchange: &mut Exchange) -> Option<(Topic, NodeId, Plan)> {
+        if let Some(current) = exchange.current.take() {
+            return Some(current);
+        }
+        while let Some((topic, owner, cursor)) = exchange.due.pop_front() {
+            let ledger = self.table.ledger(topic);
+            let stream = ledger.and_then(|ledger| ledger.stream(owner));
+            if let Some(stream) = stream.filter(|stream| stream.head.epoch == cursor.epoch) {
+                return Some((topic, owner, stream.plan(cursor)));
+            }
+        }
+        None
     }
 
     /// A frame that the other side has written.
@@ -210,7 +226,7 @@ impl Gossip {
             match digest.of {
                 None if digest.sum != self.membership.digest().0 => self.tell_members(exchange),
                 Some(topic) => {
-                    let sum = self.table.shelf(topic).map(|shelf| shelf.sum);
+                    let sum = self.table.ledger(topic).map(|ledger| ledger.sum);
                     if sum.is_some_and(|sum| sum != digest.sum) {
                         self.tell_heads(exchange, topic);
                     }
@@ -250,10 +266,10 @@ impl Gossip {
     }
 
     fn tell_heads(&self, exchange: &mut Exchange, topic: Topic) {
-        let Some(shelf) = self.table.shelf(topic) else {
+        let Some(ledger) = self.table.ledger(topic) else {
             return;
         };
-        let heads = shelf.streams().map(|(owner, stream)| {
+        let heads = ledger.streams().map(|(owner, stream)| {
             wire::encoded(&Pull {
                 topic,
                 owner,
@@ -267,10 +283,10 @@ impl Gossip {
 
     fn tell_lacking(&self, exchange: &mut Exchange) {
         for (topic, heads) in &exchange.heads {
-            let Some(shelf) = self.table.shelf(*topic) else {
+            let Some(ledger) = self.table.ledger(*topic) else {
                 continue;
             };
-            for (owner, stream) in shelf.streams() {
+            for (owner, stream) in ledger.streams() {
                 let have = heads.get(&owner).copied().unwrap_or_default();
                 if let Some(cursor) = stream.cursor(have) {
                     exchange.due.push_back((*topic, owner, cursor));
@@ -280,6 +296,7 @@ impl Gossip {
     }
 
     /// The stream of an exchange is closed, whether it went well or not.
+    #[expect(clippy::needless_pass_by_value, reason = "it ends here")]
     pub fn end_exchange(&mut self, exchange: Exchange, now: Duration, effects: &mut Vec<Effect>) {
         let is_complete = exchange.is_over();
         self.exchanged(exchange.with, exchange.is_own, is_complete, now, effects);

@@ -447,6 +447,16 @@ impl Gossip {
         }
     }
 
+    /// Nodes that answer, without this one.
+    pub fn active(&self) -> &[NodeId] {
+        self.membership.active()
+    }
+
+    /// Nodes that attend a network as far as is known here, this one included where it does.
+    pub fn attendees(&self, vni: Vni) -> impl Iterator<Item = NodeId> {
+        self.table.attendees(vni)
+    }
+
     /// What was not used.
     pub fn counters(&self) -> Counters {
         self.counters

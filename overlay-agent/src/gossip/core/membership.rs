@@ -281,7 +281,8 @@ impl Membership {
     /// per second reach each of them from all nodes together.
     pub(super) fn reconnect(&mut self, now: Duration) -> Vec<Outcome> {
         let company = self.active.len();
-        let chance = 4.0 * self.pace.reconnect.as_secs_f64() / (company.max(1) as f64);
+        let all = 1000 * company.max(1) as u32;
+        let some = all.min(4 * self.pace.reconnect.as_millis() as u32);
         let silent: Vec<Life> = self
             .nodes
             .iter()
@@ -296,7 +297,7 @@ impl Membership {
         let chosen = silent.into_iter().sample(&mut self.rng, 3);
         let mut collected = Collected::default();
         for life in chosen {
-            if is_lonely || self.rng.random_bool(chance.clamp(0.0, 1.0)) {
+            if is_lonely || self.rng.random_ratio(some, all) {
                 drop(self.foca.announce(life, &mut collected));
             }
         }

@@ -14,11 +14,11 @@ mod exchange;
 mod fingerprint;
 mod gossip;
 mod identity;
+mod ledger;
 mod membership;
 mod queue;
 mod repair;
 mod settings;
-mod shelf;
 #[cfg(test)]
 mod sim;
 mod spread;

@@ -6,6 +6,9 @@ use super::{
 };
 use crate::model::NodeId;
 
+/// So many items are kept; who misses others finds out by comparing digests.
+const MOST: usize = 1024;
+
 /// A range of a stream. Its rows are read when it is sent, so that what has changed meanwhile is not
 /// told twice.
 #[derive(Clone, Debug)]
@@ -38,9 +41,13 @@ impl Queue {
         let is_same = |known: &Item| {
             known.owner == item.owner && known.epoch == item.epoch && known.range == item.range
         };
-        if item.left > 0 && !self.items.iter().any(is_same) {
-            self.items.push(item);
+        if item.left == 0 || self.items.iter().any(is_same) {
+            return;
         }
+        if self.items.len() >= MOST {
+            self.items.pop();
+        }
+        self.items.push(item);
     }
 
     /// Whether there is nothing to tell.

@@ -92,10 +92,10 @@ impl Gossip {
         let mut wants = std::mem::take(&mut self.repairs.wants);
         let mut asked = 0;
         wants.retain(|(topic, owner), want| {
-            let Some(shelf) = self.table.shelf(*topic) else {
+            let Some(ledger) = self.table.ledger(*topic) else {
                 return false;
             };
-            let have = shelf.head(*owner);
+            let have = ledger.head(*owner);
             if have >= want.target {
                 if want.is_marker {
                     let marker = self.marker(*topic, *owner);
@@ -166,22 +166,21 @@ impl Gossip {
             }
             let Some(stream) = self
                 .table
-                .shelf(pull.topic)
-                .and_then(|shelf| shelf.stream(pull.owner))
+                .ledger(pull.topic)
+                .and_then(|ledger| ledger.stream(pull.owner))
             else {
                 continue;
             };
-            let Some(mut cursor) = stream.cursor(pull.have) else {
+            let Some(cursor) = stream.cursor(pull.have) else {
                 continue;
             };
-            loop {
+            let mut plan = stream.plan(cursor);
+            while !plan.is_done && budget > 0 {
                 let limit = datagram - wire::PREFIX;
-                let span = wire::encoded(&stream.told(pull.topic, pull.owner, &mut cursor, limit));
+                let span = stream.part(pull.topic, pull.owner, &mut plan, limit);
+                let span = wire::encoded(&span);
                 budget = budget.saturating_sub(span.len());
                 spans.push(span);
-                if cursor.after >= stream.head.seq || budget == 0 {
-                    break;
-                }
             }
             if budget == 0 {
                 break;

@@ -23,7 +23,7 @@ pub struct Settings {
 /// Sizes and intervals, the same on every node.
 #[derive(Clone, Debug)]
 pub struct Pace {
-    /// Largest datagram, bytes before encryption.
+    /// Largest datagram, bytes before encryption; at least 700, so that every row fits one.
     pub datagram: usize,
     /// How long own claims are collected before they are sent together.
     pub flush: Duration,
@@ -59,7 +59,7 @@ impl Default for Pace {
             reconnect: Duration::from_millis(500),
             exchange: Duration::from_secs(30),
             repair: Duration::from_millis(150),
-            tombstone: Duration::from_secs(30 * 60),
+            tombstone: Duration::from_mins(30),
             silence: Duration::from_secs(20),
         }
     }

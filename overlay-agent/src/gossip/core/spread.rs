@@ -24,7 +24,7 @@ const WHOLE: usize = 4;
 const CONFIRMATIONS: u8 = 2;
 
 /// About so many nodes greet one that comes back.
-const GREETERS: f64 = 32.0;
+const GREETERS: u32 = 32;
 
 impl Gossip {
     /// Nodes to which a topic is told: those that answer and take part.
@@ -109,10 +109,10 @@ impl Gossip {
             Manner::Epidemic
         };
         let limit = self.settings.pace.datagram - wire::PREFIX;
-        let mut cursor = Cursor::after(own.head.epoch, after);
+        let mut plan = own.plan(Cursor::after(own.head.epoch, after));
         let mut items = Vec::new();
-        loop {
-            let span = own.told(topic, this, &mut cursor, limit);
+        while !plan.is_done {
+            let span = own.part(topic, this, &mut plan, limit);
             items.push(Item {
                 topic,
                 owner: this,
@@ -122,10 +122,8 @@ impl Gossip {
                 keys: span.rows.iter().map(|row| row.key).collect(),
                 left,
             });
-            if cursor.after >= own.head.seq {
-                return items;
-            }
         }
+        items
     }
 
     /// Tells that an own stream is there, as far as it is.
@@ -140,7 +138,7 @@ impl Gossip {
 
     /// An item that says how far a stream is known here, and none of its rows.
     pub(super) fn marker(&self, topic: Topic, owner: NodeId) -> Option<Item> {
-        let head = self.table.shelf(topic)?.stream(owner)?.head;
+        let head = self.table.ledger(topic)?.stream(owner)?.head;
         Some(Item {
             topic,
             owner,
@@ -166,8 +164,9 @@ impl Gossip {
             Topic::Attendance => self.membership.active().len(),
             Topic::Network(vni) => self.table.attendees(vni).count(),
         };
-        let times = 4.0 * ((nodes + 1) as f64).log10();
-        times.ceil().clamp(3.0, 30.0) as u8
+        // Four times the decimal logarithm.
+        let times = (nodes + 1).ilog2() * 6 / 5 + 1;
+        times.clamp(3, 30) as u8
     }
 
     /// Passes on what is queued: one datagram per topic to each of a few nodes.
@@ -208,8 +207,8 @@ impl Gossip {
     }
 
     fn rendered(&self, item: &Item) -> Option<Vec<u8>> {
-        let shelf = self.table.shelf(item.topic)?;
-        let stream = shelf.stream(item.owner)?;
+        let ledger = self.table.ledger(item.topic)?;
+        let stream = ledger.stream(item.owner)?;
         if stream.head.epoch != item.epoch {
             return None;
         }
@@ -289,9 +288,9 @@ impl Gossip {
 
     /// Tells a node that comes (back) how far this node's own streams are.
     pub(super) fn greet(&mut self, node: NodeId, effects: &mut Vec<Effect>) {
-        let company = self.membership.active().len().max(1) as f64;
-        let chance = (GREETERS / company).min(1.0);
-        if !self.membership.rng().random_bool(chance) {
+        let company = self.membership.active().len().max(1) as u32;
+        let greeters = GREETERS.min(company);
+        if !self.membership.rng().random_ratio(greeters, company) {
             return;
         }
         let markers: Vec<Vec<u8>> = self

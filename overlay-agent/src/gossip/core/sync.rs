@@ -1,6 +1,9 @@
 //! Finding out who knows something else, and when to exchange everything.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use rand::{RngExt, seq::IndexedRandom};
 
@@ -21,7 +24,7 @@ const OPEN: usize = 3;
 const SETTLED: Duration = Duration::from_millis(800);
 
 /// An exchange that did not end after so long has been forgotten by the transport.
-const FORGOTTEN: Duration = Duration::from_secs(60);
+const FORGOTTEN: Duration = Duration::from_mins(1);
 
 /// See the module.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub(super) struct Sync {
     wanted: BTreeMap<Topic, u8>,
     /// Nodes with which an exchange was begun, and when.
     open: BTreeMap<NodeId, Duration>,
+    /// Nodes that have begun an exchange with this one.
+    accepted: BTreeSet<NodeId>,
     /// When the last one was begun because of a difference.
     last: Duration,
 }
@@ -40,6 +45,7 @@ impl Sync {
         let mut sync = Self {
             wanted: BTreeMap::new(),
             open: BTreeMap::new(),
+            accepted: BTreeSet::new(),
             last: Duration::ZERO,
         };
         sync.want_all(topics);
@@ -54,6 +60,11 @@ impl Sync {
     /// These topics have to be exchanged.
     pub(super) fn want_all(&mut self, topics: impl Iterator<Item = Topic>) {
         topics.for_each(|topic| self.want(topic));
+    }
+
+    /// A node has begun an exchange.
+    pub(super) fn accept(&mut self, from: NodeId) {
+        self.accepted.insert(from);
     }
 
     /// A topic is left.
@@ -113,6 +124,8 @@ impl Gossip {
     ) {
         if is_own {
             self.sync.open.remove(&with);
+        } else {
+            self.sync.accepted.remove(&with);
         }
         if !is_complete {
             return;
@@ -145,7 +158,7 @@ impl Gossip {
             .filter_map(|topic| {
                 Some(Digest {
                     of: Some(topic),
-                    sum: self.table.shelf(topic)?.sum,
+                    sum: self.table.ledger(topic)?.sum,
                 })
             });
         let members = Digest {
@@ -191,10 +204,11 @@ impl Gossip {
             }
             Some(topic) => self
                 .table
-                .shelf(topic)
-                .is_some_and(|shelf| shelf.sum != digest.sum && is_settled(shelf.moved)),
+                .ledger(topic)
+                .is_some_and(|ledger| ledger.sum != digest.sum && is_settled(ledger.moved)),
         });
-        if differs && is_settled(self.sync.last) && self.membership.is_up(from) {
+        let is_under_way = self.sync.accepted.contains(&from);
+        if differs && !is_under_way && is_settled(self.sync.last) && self.membership.is_up(from) {
             self.sync.last = now;
             self.begin(from, now, effects);
         }

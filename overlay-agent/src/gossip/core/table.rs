@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    shelf::Shelf,
+    ledger::Ledger,
     stream::{Applied, Content, Stream},
     topic::{Key, Topic},
     value::Value,
@@ -21,7 +21,7 @@ pub(super) struct Table {
     this: NodeId,
     /// The run of this node under which its own streams are.
     epoch: u64,
-    shelves: BTreeMap<Topic, Shelf>,
+    ledgers: BTreeMap<Topic, Ledger>,
     attendees: BTreeMap<Vni, BTreeSet<NodeId>>,
     hidden: BTreeSet<NodeId>,
     /// Addresses that may have changed hands since they were last taken.
@@ -47,7 +47,7 @@ impl Table {
         let mut table = Self {
             this,
             epoch,
-            shelves: BTreeMap::new(),
+            ledgers: BTreeMap::new(),
             attendees: BTreeMap::new(),
             hidden: BTreeSet::new(),
             dirty: BTreeSet::new(),
@@ -70,27 +70,27 @@ impl Table {
     }
 
     fn begin(&mut self, topic: Topic, stream: Stream) {
-        let shelf = self.shelves.entry(topic).or_default();
-        shelf.is_attended = true;
-        shelf.change_own(self.this, Duration::ZERO, |own| *own = stream);
+        let ledger = self.ledgers.entry(topic).or_default();
+        ledger.is_attended = true;
+        ledger.change_own(self.this, Duration::ZERO, |own| *own = stream);
     }
 
     /// Topics that this node takes part in.
     pub(super) fn attended(&self) -> impl Iterator<Item = Topic> {
-        self.shelves
+        self.ledgers
             .iter()
-            .filter(|(_, shelf)| shelf.is_attended)
+            .filter(|(_, ledger)| ledger.is_attended)
             .map(|(topic, _)| *topic)
     }
 
     /// Everything about a topic that this node takes part in.
-    pub(super) fn shelf(&self, topic: Topic) -> Option<&Shelf> {
-        self.shelves.get(&topic).filter(|shelf| shelf.is_attended)
+    pub(super) fn ledger(&self, topic: Topic) -> Option<&Ledger> {
+        self.ledgers.get(&topic).filter(|ledger| ledger.is_attended)
     }
 
     /// This node's stream.
     pub(super) fn own(&self, topic: Topic) -> Option<&Stream> {
-        self.shelves.get(&topic)?.stream(self.this)
+        self.ledgers.get(&topic)?.stream(self.this)
     }
 
     /// Whether a node takes part in a topic, as far as is known.
@@ -112,12 +112,12 @@ impl Table {
     /// This node takes part from now on. Returns whether it did not before.
     pub(super) fn attend(&mut self, vni: Vni, now: Duration) -> bool {
         let (this, epoch) = (self.this, self.epoch);
-        let shelf = self.shelves.entry(Topic::Network(vni)).or_default();
-        if std::mem::replace(&mut shelf.is_attended, true) {
+        let ledger = self.ledgers.entry(Topic::Network(vni)).or_default();
+        if std::mem::replace(&mut ledger.is_attended, true) {
             return false;
         }
-        if shelf.stream(this).is_none() {
-            shelf.change_own(this, now, |own| *own = Stream::begun(epoch, []));
+        if ledger.stream(this).is_none() {
+            ledger.change_own(this, now, |own| *own = Stream::begun(epoch, []));
         }
         self.attendees.entry(vni).or_default().insert(this);
         self.put(
@@ -132,14 +132,14 @@ impl Table {
     /// This node takes no longer part. Its claims there must be withdrawn before. Returns whether it did.
     pub(super) fn leave(&mut self, vni: Vni, now: Duration) -> bool {
         let this = self.this;
-        let Some(shelf) = self.shelves.get_mut(&Topic::Network(vni)) else {
+        let Some(ledger) = self.ledgers.get_mut(&Topic::Network(vni)) else {
             return false;
         };
-        if !std::mem::replace(&mut shelf.is_attended, false) {
+        if !std::mem::replace(&mut ledger.is_attended, false) {
             return false;
         }
-        let last = shelf.head(this).seq;
-        let gone = shelf.forget_others(this, now);
+        let last = ledger.head(this).seq;
+        let gone = ledger.forget_others(this, now);
         self.mark(vni, &gone);
         self.note_attendance(this, vni, false);
         let content = Content::withdrawn(last, now);
@@ -194,8 +194,8 @@ impl Table {
 
     fn put(&mut self, topic: Topic, key: Key, content: Content, now: Duration) {
         let this = self.this;
-        if let Some(shelf) = self.shelves.get_mut(&topic) {
-            shelf.change_own(this, now, |own| own.put(key, content));
+        if let Some(ledger) = self.ledgers.get_mut(&topic) {
+            ledger.change_own(this, now, |own| own.put(key, content));
         }
     }
 
@@ -217,11 +217,11 @@ impl Table {
         };
         self.epoch = epoch;
         let this = self.this;
-        for shelf in self.shelves.values_mut() {
-            if shelf.is_attended {
-                shelf.change_own(this, now, |own| own.begin_again(epoch));
+        for ledger in self.ledgers.values_mut() {
+            if ledger.is_attended {
+                ledger.change_own(this, now, |own| own.begin_again(epoch));
             } else {
-                shelf.forget(this, now);
+                ledger.forget(this, now);
             }
         }
         true
@@ -230,14 +230,14 @@ impl Table {
     /// Learns what a span tells about another node's stream. Returns addresses that changed hands.
     pub(super) fn apply(&mut self, span: &Span<'_>, now: Duration) -> Applied {
         let is_void = span.epoch < self.attendance_epoch(span.owner);
-        let Some(shelf) = self.shelves.get_mut(&span.topic) else {
+        let Some(ledger) = self.ledgers.get_mut(&span.topic) else {
             return Applied::default();
         };
-        if is_void || !shelf.is_attended {
+        if is_void || !ledger.is_attended {
             return Applied::default();
         }
-        let before = shelf.head(span.owner);
-        let applied = shelf.apply(span, now);
+        let before = ledger.head(span.owner);
+        let applied = ledger.apply(span, now);
         match span.topic {
             Topic::Network(vni) => self.mark(vni, &applied.changed),
             Topic::Attendance => self.follow_attendance(span, before, &applied, now),
@@ -247,9 +247,9 @@ impl Table {
 
     /// The run that a node's attendance is of, once that is known from its beginning.
     fn attendance_epoch(&self, owner: NodeId) -> u64 {
-        self.shelves
+        self.ledgers
             .get(&Topic::Attendance)
-            .and_then(|shelf| shelf.stream(owner))
+            .and_then(|ledger| ledger.stream(owner))
             .filter(|stream| stream.is_complete())
             .map_or(0, |stream| stream.head.epoch)
     }
@@ -267,15 +267,15 @@ impl Table {
                 continue;
             };
             let attends = self
-                .shelves
+                .ledgers
                 .get(&Topic::Attendance)
-                .and_then(|shelf| shelf.stream(owner))
+                .and_then(|ledger| ledger.stream(owner))
                 .is_some_and(|stream| stream.get(key).is_some());
             self.note_attendance(owner, vni, attends);
             if !attends {
                 let last = self
-                    .shelf(Topic::Network(vni))
-                    .map_or_else(Head::default, |shelf| shelf.head(owner));
+                    .ledger(Topic::Network(vni))
+                    .map_or_else(Head::default, |ledger| ledger.head(owner));
                 self.finish(owner, vni, last, now);
             }
         }
@@ -298,11 +298,11 @@ impl Table {
     }
 
     fn finish(&mut self, owner: NodeId, vni: Vni, last: Head, now: Duration) {
-        let Some(shelf) = self.shelves.get_mut(&Topic::Network(vni)) else {
+        let Some(ledger) = self.ledgers.get_mut(&Topic::Network(vni)) else {
             return;
         };
-        if shelf.is_attended && last.epoch > 0 {
-            let changed = shelf.finish(owner, last, now).changed;
+        if ledger.is_attended && last.epoch > 0 {
+            let changed = ledger.finish(owner, last, now).changed;
             self.mark(vni, &changed);
         }
     }
@@ -311,10 +311,10 @@ impl Table {
     fn drop_left(&mut self, owner: NodeId, now: Duration) {
         let epoch = self.attendance_epoch(owner);
         let left: Vec<Vni> = self
-            .shelves
+            .ledgers
             .iter()
-            .filter(|(topic, shelf)| {
-                let head = shelf.head(owner);
+            .filter(|(topic, ledger)| {
+                let head = ledger.head(owner);
                 head.epoch > 0 && head.epoch < epoch && !self.attends(owner, **topic)
             })
             .filter_map(|(topic, _)| match topic {
@@ -328,10 +328,10 @@ impl Table {
     }
 
     fn forget_in(&mut self, topic: Topic, owner: NodeId, now: Duration) {
-        let Some(shelf) = self.shelves.get_mut(&topic) else {
+        let Some(ledger) = self.ledgers.get_mut(&topic) else {
             return;
         };
-        let gone = shelf.forget(owner, now);
+        let gone = ledger.forget(owner, now);
         if let Topic::Network(vni) = topic {
             self.mark(vni, &gone);
         }
@@ -351,7 +351,7 @@ impl Table {
 
     /// Forgets all about a node.
     pub(super) fn forget(&mut self, owner: NodeId, now: Duration) {
-        let topics: Vec<Topic> = self.shelves.keys().copied().collect();
+        let topics: Vec<Topic> = self.ledgers.keys().copied().collect();
         for topic in topics {
             self.forget_in(topic, owner, now);
         }
@@ -373,11 +373,11 @@ impl Table {
             return;
         }
         let claims: Vec<(Vni, Vec<Key>)> = self
-            .shelves
+            .ledgers
             .iter()
-            .filter_map(|(topic, shelf)| match topic {
+            .filter_map(|(topic, ledger)| match topic {
                 Topic::Attendance => None,
-                Topic::Network(vni) => Some((*vni, shelf.stream(owner)?)),
+                Topic::Network(vni) => Some((*vni, ledger.stream(owner)?)),
             })
             .map(|(vni, stream)| (vni, stream.live().map(|(key, _)| key).collect()))
             .collect();
@@ -397,7 +397,7 @@ impl Table {
 
     /// The best claim of another node.
     pub(super) fn rival(&self, vni: Vni, address: IpAddr) -> Option<(u64, NodeId, &[u8])> {
-        self.shelf(Topic::Network(vni))?
+        self.ledger(Topic::Network(vni))?
             .claims(address)
             .filter(|(_, node, _)| !self.hidden.contains(node))
             .max_by_key(|(index, node, _)| (*index, *node))
@@ -449,17 +449,17 @@ impl Table {
         self.attended()
             .filter_map(|topic| match topic {
                 Topic::Attendance => None,
-                Topic::Network(vni) => Some((vni, self.shelf(topic)?)),
+                Topic::Network(vni) => Some((vni, self.ledger(topic)?)),
             })
-            .flat_map(|(vni, shelf)| shelf.addresses().map(move |address| (vni, address)))
+            .flat_map(|(vni, ledger)| ledger.addresses().map(move |address| (vni, address)))
             .filter_map(|(vni, address)| Some(((vni, address), self.winner(vni, address)?)))
             .collect()
     }
 
     /// Forgets withdrawals before `limit`, milliseconds.
     pub(super) fn reap(&mut self, limit: u64) {
-        for shelf in self.shelves.values_mut() {
-            shelf.reap(limit);
+        for ledger in self.ledgers.values_mut() {
+            ledger.reap(limit);
         }
     }
 

@@ -39,7 +39,11 @@ impl<'a> Value<'a> {
             address,
             name: self.name.to_owned(),
             endpoint: match self.endpoint {
-                Endpoint::Digits(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+                Endpoint::Digits(bytes) => bytes
+                    .iter()
+                    .flat_map(|byte| [byte >> 4, byte & 0xf])
+                    .filter_map(|digit| char::from_digit(digit.into(), 16))
+                    .collect(),
                 Endpoint::Text(text) => text.to_owned(),
             },
             mac: self.mac.map(MacAddress),

@@ -5,6 +5,22 @@
 //! never meets a pair of key and nonce twice. Datagrams are bound to sender and receiver, streams to
 //! fresh random bits of both. No I/O, no clock and no randomness in here.
 //!
+//! A datagram, big-endian:
+//!
+//! | bytes | |
+//! |---|---|
+//! | 1 | version of the format, 1 |
+//! | 4 | generation of the secret |
+//! | 16 | sender |
+//! | 16 | epoch of the sender |
+//! | 8 | counter, from 1 |
+//! | up to 1339 | message, encrypted |
+//! | 16 | tag; covers all of the above and the receiver, who is not named in it |
+//!
+//! A stream: each side sends a hello of 69 bytes (version, generation, sender, receiver, 32 random
+//! bytes), then chunks of at most 64 KiB after a length of 4 bytes; the first chunk is its
+//! [`Introduction`].
+//!
 //! The secret is the whole cluster's. It keeps strangers out; it does not keep a member from
 //! speaking for another.
 

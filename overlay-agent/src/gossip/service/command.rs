@@ -1,7 +1,7 @@
 //! What the rest of the agent may ask of the gossip.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
 };
 
@@ -20,6 +20,7 @@ pub(super) enum Command {
     LeaveNetwork(Vni, oneshot::Sender<()>),
     SetMembers(BTreeMap<NodeId, SocketAddr>, oneshot::Sender<()>),
     SetKeys(KeyRing, oneshot::Sender<()>),
+    Attendees(Vni, oneshot::Sender<BTreeSet<NodeId>>),
     Observe(oneshot::Sender<Observed>),
     Leave(oneshot::Sender<()>),
 }

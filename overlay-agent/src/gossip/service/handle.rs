@@ -1,7 +1,7 @@
 //! How the rest of the agent talks to the gossip.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
 };
 
@@ -100,6 +100,11 @@ impl GossipHandle {
     /// Accepts exactly these keys, and seals with the primary one.
     pub async fn set_keys(&self, keys: KeyRing) -> Result<(), Stopped> {
         self.ask(|reply| Command::SetKeys(keys, reply)).await
+    }
+
+    /// Which nodes take part in a network, as far as is known here. Complete on a node that does.
+    pub async fn attendees(&self, vni: Vni) -> Result<BTreeSet<NodeId>, Stopped> {
+        self.ask(|reply| Command::Attendees(vni, reply)).await
     }
 
     /// All that is known of the others now. A copy of every claim: for questions, not for following.

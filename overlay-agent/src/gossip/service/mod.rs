@@ -32,9 +32,9 @@ pub use self::{
 };
 use self::{counters::Tally, owner::Owner};
 use super::{
-    core::{Gossip, Settings},
+    core::{Gossip, Pace, Settings},
     host,
-    seal::{Epoch, Seal},
+    seal::{Epoch, PAYLOAD, Seal},
     transport::{ListenError, Sockets, Transport},
 };
 
@@ -72,7 +72,10 @@ impl GossipService {
                 address: advertise,
                 epoch: settings.epoch,
                 seed: u64::from_be_bytes(host::random()),
-                pace: settings.pace,
+                pace: Pace {
+                    datagram: settings.pace.datagram.min(PAYLOAD),
+                    ..settings.pace
+                },
             },
             known.claims,
         );

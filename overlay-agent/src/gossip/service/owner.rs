@@ -12,11 +12,11 @@ use std::{
 
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    task::JoinSet,
+    task::{JoinError, JoinSet},
     time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, trace};
+use tracing::{debug, error, info, trace};
 
 use super::{
     command::Command,
@@ -74,6 +74,7 @@ enum Input {
     Exchange(Request),
     Due,
     RoomForNews,
+    TransportEnded(Result<(), JoinError>),
 }
 
 /// Whether there is more to do.
@@ -126,10 +127,11 @@ impl Running {
         tokio::select! {
             () = cancel.cancelled() => Input::Cancelled,
             command = owner.commands.recv() => Input::Command(command),
-            _ = owner.inbound.datagrams.recv_many(&mut batch, BATCH) => Input::Datagrams(batch),
+            1.. = owner.inbound.datagrams.recv_many(&mut batch, BATCH) => Input::Datagrams(batch),
             Some(link) = owner.inbound.links.recv() => Input::Link(Box::new(link)),
             Some(request) = self.exchanges.next_request() => Input::Exchange(request),
             () = self.timers.wait() => Input::Due,
+            Some(ended) = owner.transport_tasks.join_next() => Input::TransportEnded(ended),
             Ok(_room) = owner.updates.reserve(), if news => Input::RoomForNews,
         }
     }
@@ -143,6 +145,10 @@ impl Running {
             Input::Exchange(request) => self.exchange(request),
             Input::Due => {}
             Input::RoomForNews => self.tell(),
+            Input::TransportEnded(ended) => {
+                error!(?ended, "BUG: a task of the gossip's transport has ended");
+                return Flow::End;
+            }
         }
         Flow::On
     }
@@ -172,6 +178,7 @@ impl Running {
                 self.owner.transport.set_ring(&ring);
                 reply.send(()).is_ok()
             }
+            Command::Attendees(vni, reply) => reply.send(core.attendees(vni).collect()).is_ok(),
             Command::Observe(reply) => reply.send(core.observed()).is_ok(),
             Command::Leave(reply) => {
                 core.leave(now, effects);
@@ -270,6 +277,9 @@ impl Running {
                 return;
             }
         };
+        if !self.owner.members.contains_key(&node) {
+            return;
+        }
         info!(%node, ?state, "a node of the cluster");
         self.owner.states.send_modify(|states| {
             states.insert(node, state);

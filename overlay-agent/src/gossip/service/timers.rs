@@ -58,11 +58,11 @@ mod tests {
 
         assert_eq!(timers.take_due(start), None);
         timers.wait().await;
-        let now = Instant::now();
-        assert!(now >= start + Duration::from_millis(10));
-        assert_eq!(timers.take_due(now), Some("a"));
-        assert_eq!(timers.take_due(now), Some("b"));
-        assert_eq!(timers.take_due(now), None);
+        let due = start + Duration::from_millis(10);
+        assert!(Instant::now() >= due);
+        assert_eq!(timers.take_due(due), Some("a"));
+        assert_eq!(timers.take_due(due), Some("b"));
+        assert_eq!(timers.take_due(due), None);
         timers.wait().await;
         assert_eq!(timers.take_due(Instant::now()), Some("c"));
     }

@@ -18,3 +18,13 @@ pub(crate) fn print_row(what: &str, figures: &[(&str, String)]) {
     let line = format!("| {what:<44} | {}\n", figures.join(" | "));
     std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
+
+/// `sum` shared by `parts`, rounded down, with two digits after the point where it is small.
+pub(crate) fn each(sum: u64, parts: usize) -> String {
+    let hundredths = sum * 100 / (parts.max(1) as u64);
+    if hundredths < 10_000 {
+        format!("{}.{:02}", hundredths / 100, hundredths % 100)
+    } else {
+        (hundredths / 100).to_string()
+    }
+}

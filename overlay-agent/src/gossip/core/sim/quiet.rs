@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use rand::{RngExt, seq::IndexedRandom};
 
-use super::{World, node, percentile, print_row, vni};
+use super::{World, each, node, percentile, print_row, size, vni};
 use crate::model::{Claim, NodeId};
 
 const NODES: usize = 25;
@@ -24,7 +24,7 @@ fn claim(number: usize, index: u64) -> Claim {
 fn everyone_attends(world: &mut World) {
     for at in 0..NODES {
         world.at(at, |gossip, now, effects| {
-            gossip.attend(vni(0), now, effects)
+            gossip.attend(vni(0), now, effects);
         });
     }
     world.run_for(Duration::from_secs(10));
@@ -52,7 +52,7 @@ fn reach(
         for at in world.alive() {
             let winner = world.gossip(at).table.winner(claim.vni, claim.address);
             if winner.is_some() == is_claim {
-                seen.entry(at).or_insert(world.now - start);
+                seen.entry(at).or_insert(world.since(start));
             }
         }
         seen.len() + usize::from(is_claim) >= NODES
@@ -71,13 +71,12 @@ fn measure(world: &mut World, what: &str, rounds: usize) -> Duration {
     for round in 0..rounds {
         let from = world.rng.random_range(0..NODES);
         let claim = claim(round, 1);
-        claims.extend(reach(world, from, &claim, true, Duration::from_secs(60)));
-        withdrawals.extend(reach(world, from, &claim, false, Duration::from_secs(60)));
+        claims.extend(reach(world, from, &claim, true, Duration::from_mins(1)));
+        withdrawals.extend(reach(world, from, &claim, false, Duration::from_mins(1)));
         world.run_for(Duration::from_millis(300));
     }
-    let seconds = (world.now - start).as_secs_f64();
     let sent = world.total().bytes - before.bytes;
-    let rate = sent as f64 / seconds / NODES as f64;
+    let rate = each(sent / world.since(start).as_secs().max(1), NODES);
     for (word, times) in [("claims", &mut claims), ("withdrawals", &mut withdrawals)] {
         print_row(
             &format!("{what}: {word}"),
@@ -85,7 +84,7 @@ fn measure(world: &mut World, what: &str, rounds: usize) -> Duration {
                 ("p50", format!("{:?}", percentile(times, 50))),
                 ("p99", format!("{:?}", percentile(times, 99))),
                 ("worst", format!("{:?}", percentile(times, 100))),
-                ("bytes/s/node", format!("{rate:.0}")),
+                ("bytes/s/node", rate.clone()),
             ],
         );
     }
@@ -94,13 +93,14 @@ fn measure(world: &mut World, what: &str, rounds: usize) -> Duration {
 
 #[test]
 fn news_reaches_25_quiet_nodes_within_the_bar() {
+    let rounds = size("OVERLAY_SIM_ROUNDS", 30);
     let mut world = World::settled(1, NODES);
     everyone_attends(&mut world);
 
-    assert!(measure(&mut world, "25 nodes quiet", 100) <= Duration::from_millis(800));
+    assert!(measure(&mut world, "25 nodes quiet", rounds) <= Duration::from_millis(800));
 
     world.wires.loss = 0.01;
-    assert!(measure(&mut world, "25 nodes quiet, 1 % loss", 100) <= Duration::from_millis(800));
+    assert!(measure(&mut world, "25 nodes quiet, 1 % loss", rounds) <= Duration::from_millis(800));
 }
 
 /// Nodes crash and come back, containers come and go everywhere, and one in fifty datagrams is lost.
@@ -113,7 +113,7 @@ fn news_reaches_25_nodes_under_churn_within_the_bar() {
     let mut own: BTreeMap<NodeId, Vec<Claim>> = BTreeMap::new();
     let mut pending: Vec<(Duration, usize, Claim)> = Vec::new();
     let mut down: Vec<usize> = Vec::new();
-    for step in 0..3000 {
+    for step in 0..size("OVERLAY_SIM_ROUNDS", 30) * 30 {
         let alive = world.alive();
         let at = *alive.choose(&mut world.rng).unwrap();
         let fresh = claim(1000 + step, 1);
@@ -142,7 +142,7 @@ fn news_reaches_25_nodes_under_churn_within_the_bar() {
     }
     world.run_for(Duration::from_secs(2));
     collect(&world, &mut pending, &mut times);
-    times.extend(pending.iter().map(|(since, ..)| world.now - *since));
+    times.extend(pending.iter().map(|(since, ..)| world.since(*since)));
 
     print_row(
         "25 nodes under churn, 2 % loss: known by all",
@@ -174,7 +174,7 @@ fn collect(world: &World, pending: &mut Vec<(Duration, usize, Claim)>, times: &m
         };
         let is_known = world.alive().into_iter().all(knows);
         if is_known {
-            times.push(world.now - *since);
+            times.push(world.since(*since));
         }
         !is_known && !is_gone
     });

@@ -8,7 +8,7 @@ use crate::model::Claim;
 /// A network with many endpoints that two nodes attend: one claims them all, the other comes later.
 #[test]
 fn a_large_network_is_learned_by_one_exchange() {
-    let endpoints = size("OVERLAY_SIM_ROWS", 20_000);
+    let endpoints = size("OVERLAY_SIM_ROWS", 5_000);
     let mut world = World::new(9);
     world.admit(0);
     world.admit(1);
@@ -32,17 +32,17 @@ fn a_large_network_is_learned_by_one_exchange() {
 
     let began = Instant::now();
     world.at(1, |gossip, now, effects| {
-        gossip.attend(vni(0), now, effects)
+        gossip.attend(vni(0), now, effects);
     });
     let has_all = world.wait(
         Duration::from_millis(100),
         Duration::from_secs(10),
         |world| {
-            let shelf = world
+            let ledger = world
                 .gossip(1)
                 .table
-                .shelf(super::super::topic::Topic::Network(vni(0)));
-            shelf.unwrap().addresses().count() == endpoints
+                .ledger(super::super::topic::Topic::Network(vni(0)));
+            ledger.unwrap().addresses().count() == endpoints
         },
     );
     let took = began.elapsed();

@@ -1,9 +1,6 @@
 //! What every node should know, found from what each node claims itself.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-};
+use std::{collections::BTreeMap, net::IpAddr};
 
 use super::{
     super::topic::Topic,
@@ -11,60 +8,74 @@ use super::{
 };
 use crate::model::{Claim, NodeId, Vni};
 
-/// Winning claims by place.
-pub(crate) type Winners = BTreeMap<(Vni, IpAddr), (NodeId, Claim)>;
+/// Winning claims by network and address.
+type Winners = BTreeMap<Vni, BTreeMap<IpAddr, (NodeId, Claim)>>;
 
 impl World {
-    /// What a node should observe: for each address in its networks the best claim of the nodes that
-    /// run, this one's own ones aside.
-    pub(crate) fn expected(&self, at: usize) -> Winners {
-        let attended: BTreeSet<Vni> = self
-            .gossip(at)
+    fn networks(&self, at: usize) -> impl Iterator<Item = Vni> {
+        self.gossip(at)
             .table
             .attended()
             .filter_map(|topic| match topic {
                 Topic::Attendance => None,
                 Topic::Network(vni) => Some(vni),
             })
-            .collect();
-        let mut best = Winners::new();
-        for other in self.alive() {
-            let table = &self.gossip(other).table;
-            for vni in &attended {
-                for address in table.own_addresses(*vni) {
-                    let claim = table.own_claim(*vni, address).expect("own");
-                    let rival = best.get(&(*vni, address));
-                    let is_better = rival.is_none_or(|(owner, known)| {
-                        (claim.index, node(other)) > (known.index, *owner)
+    }
+
+    /// For each address the best claim of the nodes that run.
+    fn winners(&self) -> Winners {
+        let mut winners = Winners::new();
+        for at in self.alive() {
+            let table = &self.gossip(at).table;
+            for vni in self.networks(at) {
+                let network = winners.entry(vni).or_default();
+                for address in table.own_addresses(vni) {
+                    let claim = table.own_claim(vni, address).expect("own");
+                    let is_better = network.get(&address).is_none_or(|(owner, known)| {
+                        (claim.index, node(at)) > (known.index, *owner)
                     });
                     if is_better {
-                        best.insert((*vni, address), (node(other), claim));
+                        network.insert(address, (node(at), claim));
                     }
                 }
             }
         }
-        best.retain(|_, (owner, _)| *owner != node(at));
-        best
+        winners
     }
 
-    /// What is wrong at a node; `None`: nothing.
-    pub(crate) fn wrong(&self, at: usize) -> Option<String> {
-        let expected = self.expected(at);
+    fn wrong_in(&self, at: usize, winners: &Winners) -> Option<String> {
+        let expected: BTreeMap<_, _> = self
+            .networks(at)
+            .filter_map(|vni| Some((vni, winners.get(&vni)?)))
+            .flat_map(|(vni, network)| {
+                network
+                    .iter()
+                    .map(move |(address, winner)| ((vni, *address), winner))
+            })
+            .filter(|(_, (owner, _))| *owner != node(at))
+            .collect();
         let observed = self.gossip(at).observed().claims;
-        if observed == expected {
-            return None;
-        }
         let missing = expected
             .iter()
-            .find(|(place, claim)| observed.get(place) != Some(claim));
+            .find(|(place, winner)| observed.get(place) != Some(winner));
         let stale = observed
             .iter()
-            .find(|(place, claim)| expected.get(place) != Some(claim));
-        Some(format!("node {at}: should have {missing:?}, has {stale:?}"))
+            .find(|(place, winner)| expected.get(place) != Some(winner));
+        (missing.is_some() || stale.is_some())
+            .then(|| format!("node {at}: should have {missing:?}, has {stale:?}"))
+    }
+
+    /// What is wrong at a node that observes something else than the best claims of the nodes that
+    /// run, its own aside; `None`: nothing.
+    pub(crate) fn wrong(&self, at: usize) -> Option<String> {
+        self.wrong_in(at, &self.winners())
     }
 
     /// Whether every node observes exactly what it should.
     pub(crate) fn all_right(&self) -> bool {
-        self.alive().into_iter().all(|at| self.wrong(at).is_none())
+        let winners = self.winners();
+        self.alive()
+            .into_iter()
+            .all(|at| self.wrong_in(at, &winners).is_none())
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-use super::super::{Effect, Event, Gossip, Pace, Settings, Timer};
+use super::super::{Effect, Event, Exchange, FRAME, Gossip, Pace, Settings, Timer};
 use crate::model::{Claim, NodeId, Vni};
 
 /// Node by number; numbers begin at 0.
@@ -67,6 +67,24 @@ enum Happening {
         at: usize,
         life: u32,
     },
+    /// One side's turn of an exchange.
+    Frames {
+        session: u64,
+        by_first: bool,
+        frames: Vec<Vec<u8>>,
+    },
+}
+
+/// An exchange under way.
+struct Session {
+    first: Side,
+    second: Side,
+}
+
+struct Side {
+    at: usize,
+    life: u32,
+    exchange: Exchange,
 }
 
 /// Bytes and datagrams that a node has sent.
@@ -88,6 +106,8 @@ pub(crate) struct World {
     pub(crate) traffic: Vec<Traffic>,
     /// Events since they were last taken: when, where, what.
     pub(crate) events: Vec<(Duration, usize, Event)>,
+    /// What node 0 hears, where that is wanted.
+    pub(crate) overheard: Option<Vec<Vec<u8>>>,
     /// Nodes that the managers know.
     members: BTreeMap<NodeId, SocketAddr>,
     /// Side of the split on which each node is.
@@ -95,6 +115,7 @@ pub(crate) struct World {
     lives: u32,
     queue: BinaryHeap<Reverse<(Duration, u64)>>,
     happenings: BTreeMap<u64, Happening>,
+    sessions: BTreeMap<u64, Session>,
     serial: u64,
 }
 
@@ -111,11 +132,13 @@ impl World {
             runs: Vec::new(),
             traffic: Vec::new(),
             events: Vec::new(),
+            overheard: None,
             members: BTreeMap::new(),
             sides: BTreeMap::new(),
             lives: 0,
             queue: BinaryHeap::new(),
             happenings: BTreeMap::new(),
+            sessions: BTreeMap::new(),
             serial: 0,
         }
     }
@@ -283,6 +306,11 @@ impl World {
         }
     }
 
+    /// How long ago that was.
+    pub(crate) fn since(&self, then: Duration) -> Duration {
+        self.now.saturating_sub(then)
+    }
+
     /// Lets time pass.
     pub(crate) fn run_for(&mut self, span: Duration) {
         let end = self.now + span;
@@ -325,6 +353,7 @@ impl World {
         match happening {
             Happening::Datagram { from, to, bytes } => {
                 if self.runs[to].is_some() && self.reaches(from, to) {
+                    self.overhear(to, std::slice::from_ref(&bytes));
                     self.at(to, |gossip, now, effects| {
                         match gossip.handle_datagram(node(from), &bytes, now, effects) {
                             Ok(()) | Err(super::super::Refused::Stranger { .. }) => {}
@@ -345,6 +374,11 @@ impl World {
                     self.exchange(from, to);
                 }
             }
+            Happening::Frames {
+                session,
+                by_first,
+                frames,
+            } => self.read(session, by_first, &frames),
             Happening::View { at, life } => {
                 if self.is_life(at, life) {
                     let members = self.members.clone();
@@ -356,52 +390,111 @@ impl World {
         }
     }
 
+    fn overhear(&mut self, at: usize, messages: &[Vec<u8>]) {
+        if let Some(overheard) = &mut self.overheard
+            && at == 0
+        {
+            overheard.extend_from_slice(messages);
+        }
+    }
+
     fn is_life(&self, at: usize, life: u32) -> bool {
         self.runs[at].as_ref().is_some_and(|run| run.life == life)
     }
 
-    /// A whole exchange in one moment: its delay has passed before.
     fn exchange(&mut self, from: usize, to: usize) {
-        let mut first = self.gossip_mut(from).begin_exchange(node(to));
+        let exchange = self.gossip_mut(from).begin_exchange(node(to));
         let is_possible = self.runs[to].is_some() && self.reaches(from, to);
-        let second = is_possible
+        let accepted = is_possible
             .then(|| self.gossip_mut(to).accept_exchange(node(from)).ok())
             .flatten();
-        let Some(mut second) = second else {
-            self.at(from, |gossip, now, effects| {
-                gossip.end_exchange(first, now, effects)
-            });
+        let Some(accepted) = accepted else {
+            self.end(self.side(from, exchange));
             return;
         };
         self.traffic[from].exchanges += 1;
-        while !(first.is_over() && second.is_over()) {
-            let mut is_idle = true;
-            while let Some(frame) = self.gossip(from).next_frame(&mut first) {
-                is_idle = false;
-                self.traffic[from].stream_bytes += frame.len() as u64;
-                self.at(to, |gossip, now, effects| {
-                    gossip
-                        .handle_frame(&mut second, &frame, now, effects)
-                        .unwrap();
-                });
-            }
-            while let Some(frame) = self.gossip(to).next_frame(&mut second) {
-                is_idle = false;
-                self.traffic[to].stream_bytes += frame.len() as u64;
-                self.at(from, |gossip, now, effects| {
-                    gossip
-                        .handle_frame(&mut first, &frame, now, effects)
-                        .unwrap();
-                });
-            }
-            assert!(!is_idle, "an exchange stands still");
+        self.serial += 1;
+        let session = Session {
+            first: self.side(from, exchange),
+            second: self.side(to, accepted),
+        };
+        self.sessions.insert(self.serial, session);
+        self.write(self.serial, true);
+    }
+
+    fn side(&self, at: usize, exchange: Exchange) -> Side {
+        let life = self.runs[at].as_ref().expect("runs").life;
+        Side { at, life, exchange }
+    }
+
+    fn write(&mut self, id: u64, by_first: bool) {
+        let Some(mut session) = self.sessions.remove(&id) else {
+            return;
+        };
+        let side = if by_first {
+            &mut session.first
+        } else {
+            &mut session.second
+        };
+        let mut frames = Vec::new();
+        while let Some(frame) = self.gossip(side.at).next_frame(&mut side.exchange) {
+            assert!(frame.len() <= FRAME + 2, "{}", frame.len());
+            frames.push(frame);
         }
-        self.at(from, |gossip, now, effects| {
-            gossip.end_exchange(first, now, effects)
-        });
-        self.at(to, |gossip, now, effects| {
-            gossip.end_exchange(second, now, effects)
-        });
+        let bytes: usize = frames.iter().map(Vec::len).sum();
+        self.traffic[side.at].stream_bytes += bytes as u64;
+        assert!(!frames.is_empty(), "an exchange stands still");
+        self.sessions.insert(id, session);
+        // 100 megabytes per second.
+        let delay = self.delay() + Duration::from_nanos(10 * bytes as u64);
+        let session = id;
+        self.schedule(
+            delay,
+            Happening::Frames {
+                session,
+                by_first,
+                frames,
+            },
+        );
+    }
+
+    fn read(&mut self, id: u64, by_first: bool, frames: &[Vec<u8>]) {
+        let Some(mut session) = self.sessions.remove(&id) else {
+            return;
+        };
+        let Session { first, second } = &mut session;
+        let is_alive = self.is_life(first.at, first.life) && self.is_life(second.at, second.life);
+        if !is_alive || !self.reaches(first.at, second.at) {
+            self.end(session.first);
+            self.end(session.second);
+            return;
+        }
+        let side = if by_first { second } else { first };
+        self.overhear(side.at, frames);
+        for frame in frames {
+            let is_taken = self.at(side.at, |gossip, now, effects| {
+                gossip.handle_frame(&mut side.exchange, frame, now, effects)
+            });
+            match is_taken {
+                Ok(()) | Err(super::super::Refused::Stranger { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+        if side.exchange.is_over() {
+            self.end(session.first);
+            self.end(session.second);
+        } else {
+            self.sessions.insert(id, session);
+            self.write(id, !by_first);
+        }
+    }
+
+    fn end(&mut self, side: Side) {
+        if self.is_life(side.at, side.life) {
+            self.at(side.at, |gossip, now, effects| {
+                gossip.end_exchange(side.exchange, now, effects);
+            });
+        }
     }
 
     /// Bytes that all nodes have sent.
@@ -414,6 +507,18 @@ impl World {
                 stream_bytes: sum.stream_bytes + one.stream_bytes,
                 exchanges: sum.exchanges + one.exchanges,
             })
+    }
+
+    /// Whether all nodes that take part in a topic know its streams equally far.
+    pub(crate) fn all_tables_are_equal(&self) -> bool {
+        let mut sums = BTreeMap::new();
+        self.alive().into_iter().all(|at| {
+            let table = &self.gossip(at).table;
+            table.attended().all(|topic| {
+                let sum = table.ledger(topic).expect("attended").sum;
+                *sums.entry(topic).or_insert(sum) == sum
+            })
+        })
     }
 
     /// Whether every running node holds every other running node, and no other, to be up.

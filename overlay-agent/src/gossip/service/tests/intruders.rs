@@ -167,3 +167,35 @@ async fn a_capture_that_is_played_again_brings_nothing_back() {
     .await;
     assert_eq!(nodes[0].owner(1).await, None);
 }
+
+#[tokio::test]
+async fn a_removed_node_is_not_heard_on_a_stream_that_it_had_opened() {
+    let one = run(1, known()).await;
+    let sockets = Sockets::bind("127.0.0.1:0".parse().unwrap(), 1 << 20)
+        .await
+        .unwrap();
+    let local = sockets.address().unwrap();
+    let seal = Seal::new("c", node(3), Epoch::starting(1, 1), &ring(1, &[1]));
+    let mut tasks = JoinSet::new();
+    let (removed, _inbound) = Transport::start(sockets, local, seal, Limits::default(), &mut tasks);
+    let all = BTreeMap::from([(node(1), one.handle.address()), (node(3), local)]);
+    removed.set_members(&all);
+    one.handle.set_members(all).await.unwrap();
+    let mut link = removed
+        .connect(node(1), one.handle.address())
+        .await
+        .unwrap();
+    eventually(
+        || one.handle.counters().streams.accepted == 1,
+        || format!("{:?}", one.handle.counters()),
+    )
+    .await;
+
+    one.handle.set_members(BTreeMap::new()).await.unwrap();
+    link.write(b"still there").await.unwrap();
+
+    assert!(matches!(link.read().await, Ok(None) | Err(_)));
+    let counters = one.handle.counters();
+    assert_eq!(counters.streams.timed_out, 0, "{counters:?}");
+    assert_eq!(counters.core.malformed, 0, "{counters:?}");
+}

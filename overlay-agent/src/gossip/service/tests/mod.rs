@@ -1,7 +1,9 @@
 //! Whole nodes that gossip over the loopback device.
 
 mod agreement;
+mod failures;
 mod intruders;
+mod messages;
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +21,7 @@ use crate::{
 };
 
 /// Longer than anything here takes, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn node(number: u128) -> NodeId {
     NodeId::from_random(number)
@@ -74,31 +76,40 @@ struct Running {
 }
 
 async fn run(number: u128, known: Known) -> Running {
-    run_at(
-        number,
-        "127.0.0.1:0".parse().unwrap(),
-        next_epoch(None),
-        known,
-    )
-    .await
+    run_as(settings(number), known).await
 }
 
 async fn run_at(number: u128, listen: SocketAddr, epoch: u64, known: Known) -> Running {
     let settings = GossipSettings {
+        listen,
+        advertise: listen,
+        epoch,
+        ..settings(number)
+    };
+    run_as(settings, known).await
+}
+
+fn settings(number: u128) -> GossipSettings {
+    let listen = "127.0.0.1:0".parse().unwrap();
+    GossipSettings {
         cluster: "c".to_owned(),
         node: node(number),
         listen,
         advertise: listen,
-        epoch,
+        epoch: next_epoch(None),
         pace: Pace::default(),
         limits: Limits::default(),
-    };
+    }
+}
+
+async fn run_as(settings: GossipSettings, known: Known) -> Running {
+    let id = settings.node;
     let (service, handle, updates) = GossipService::bind(settings, known).await.unwrap();
     let cancel = CancellationToken::new();
     let mut tasks = JoinSet::new();
     tasks.spawn(service.run(cancel.clone()));
     Running {
-        id: node(number),
+        id,
         handle,
         updates,
         cancel,
@@ -121,6 +132,17 @@ fn members(nodes: &[Running]) -> BTreeMap<NodeId, SocketAddr> {
         .iter()
         .map(|node| (node.id, node.handle.address()))
         .collect()
+}
+
+/// What a node knows when it starts again where it was.
+fn remembered(nodes: &[Running], number: u128, at: SocketAddr, claims: Vec<Claim>) -> Known {
+    let mut members = members(nodes);
+    members.insert(node(number), at);
+    Known {
+        members,
+        claims,
+        ..known()
+    }
 }
 
 async fn acquaint(nodes: &[Running]) {

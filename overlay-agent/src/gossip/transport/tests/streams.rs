@@ -217,8 +217,8 @@ async fn a_stream_that_brings_too_much_is_cut() {
 
     let mut link = a.connect(&b).await.unwrap();
     let mut accepted = b.accepted().await;
-    link.write(&[0; CHUNK]).await.unwrap();
-    link.write(&[0; CHUNK]).await.unwrap();
+    link.write(&vec![0; CHUNK]).await.unwrap();
+    link.write(&vec![0; CHUNK]).await.unwrap();
 
     assert!(accepted.read().await.unwrap().is_some());
     assert!(matches!(
@@ -237,4 +237,26 @@ async fn nobody_at_the_other_end_is_an_error_that_names_the_address() {
 
     assert!(refused.unwrap_err().to_string().contains("127.0.0.1:1"));
     assert_eq!(a.streams().broken, 1);
+}
+
+#[tokio::test]
+async fn a_node_whose_clock_went_back_is_heard_again_after_a_stream() {
+    let (a, mut b) = (peer(1).await, peer(2).await);
+    acquaint(&[&a, &b]);
+    let mut ahead = Seal::new("c", node(1), Epoch::starting(2000, 5), &ring(7));
+    let earlier = ahead.seal(node(2), b"from the future").unwrap();
+    let anybody = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    anybody.send_to(&earlier, b.address()).await.unwrap();
+    b.received().await;
+    a.send(&b, b"unheard");
+    b.has_refused(Refusals {
+        old_epoch: 1,
+        ..Refusals::default()
+    })
+    .await;
+
+    a.connect(&b).await.unwrap();
+    a.send(&b, b"heard");
+
+    assert_eq!(b.received().await, (node(1), b"heard".to_vec()));
 }

@@ -12,7 +12,7 @@ use crate::model::NodeId;
 
 /// See the module. Other nodes' streams are kept only while this node takes part.
 #[derive(Debug, Default)]
-pub(super) struct Shelf {
+pub(super) struct Ledger {
     /// Whether this node takes part.
     pub(super) is_attended: bool,
     /// Fingerprint of how far all streams are known.
@@ -27,7 +27,7 @@ pub(super) struct Shelf {
 #[derive(Debug)]
 enum Holders {
     One(NodeId),
-    Several(Box<Vec<NodeId>>),
+    Several(Vec<NodeId>),
 }
 
 impl Holders {
@@ -39,7 +39,7 @@ impl Holders {
     }
 }
 
-impl Shelf {
+impl Ledger {
     /// The stream of a node.
     pub(super) fn stream(&self, owner: NodeId) -> Option<&Stream> {
         self.streams.get(&owner)
@@ -177,9 +177,7 @@ impl Shelf {
             match nodes[..] {
                 [] => self.holders.remove(&address),
                 [node] => self.holders.insert(address, Holders::One(node)),
-                _ => self
-                    .holders
-                    .insert(address, Holders::Several(Box::new(nodes))),
+                _ => self.holders.insert(address, Holders::Several(nodes)),
             };
         }
     }
