@@ -34,10 +34,6 @@ pub(in super::super) fn address(number: u64) -> SocketAddr {
     ([10, 0, 0, number as u8], 2377).into()
 }
 
-pub(in super::super) fn number(id: NodeId) -> u64 {
-    id.bits() as u64
-}
-
 impl Cluster {
     /// A swarm of manager 1.
     pub(in super::super) async fn of_one() -> Self {
