@@ -172,8 +172,8 @@ async fn a_minority_refuses_writes_in_time_and_says_why() {
             .to_string()
             .starts_with("The swarm does not have a leader.")
     );
-    let stale = timeout(patience, minority.read(|_| ())).await.unwrap();
-    assert!(stale.is_err());
+    let looked = timeout(patience, minority.read(|_| ())).await.unwrap();
+    assert!(looked.is_err());
     assert_eq!(*minority.leader().borrow(), None);
     assert!(!minority.with_state(|table| table.rows.contains_key("lost")));
 

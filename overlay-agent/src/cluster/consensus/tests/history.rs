@@ -105,7 +105,7 @@ fn in_order(seen: &[Seen]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-async fn run(faults: Vec<(Fault, u64)>, seed: u64) -> Vec<Seen> {
+async fn run(faults: Vec<(Fault, u64)>, random: u64) -> Vec<Seen> {
     let cluster = Cluster::of_three().await;
     let notes = Notes::default();
     let mut clients = JoinSet::new();
@@ -126,12 +126,12 @@ async fn run(faults: Vec<(Fault, u64)>, seed: u64) -> Vec<Seen> {
             Fault::Heal => cluster.switch.heal(),
             Fault::Slow(loss) => cluster
                 .switch
-                .disturb(Duration::from_millis(40), loss, seed),
+                .disturb(Duration::from_millis(40), loss, random),
         }
         sleep(Duration::from_millis(milliseconds)).await;
     }
     cluster.switch.heal();
-    cluster.switch.disturb(Duration::ZERO, 0, seed);
+    cluster.switch.disturb(Duration::ZERO, 0, random);
     let before = notes.seen.lock().unwrap().len();
     let recovered = async {
         while notes.seen.lock().unwrap().len() < before + 20 {
