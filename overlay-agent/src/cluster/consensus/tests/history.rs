@@ -151,7 +151,7 @@ async fn run(faults: Vec<(Fault, u64)>, random: u64) -> Vec<Seen> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn what_clients_see_has_one_order(

