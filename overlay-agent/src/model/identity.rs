@@ -24,7 +24,7 @@ macro_rules! identifier {
 
         impl $name {
             /// The identifier of 128 random bits.
-            pub fn from_random(bits: u128) -> Self {
+            pub const fn from_random(bits: u128) -> Self {
                 Self(bits)
             }
 

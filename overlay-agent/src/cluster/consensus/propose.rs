@@ -46,7 +46,9 @@ impl<S: StateMachine> Consensus<S> {
             let raft = running(&mut engine)?;
             let mut metrics = raft.metrics();
             let seen = metrics.borrow_and_update().clone();
+            let mut pause = None;
             if leads(&seen, lease) {
+                pause = Some(self.inner.options.timing.heartbeat);
                 match timeout_at(deadline, attempt(raft)).await {
                     Ok(Attempt::Done(result)) => return Ok(result),
                     Ok(Attempt::Again) => {}
@@ -64,7 +66,15 @@ impl<S: StateMachine> Consensus<S> {
                     leader: Some((id, address)),
                 });
             }
+            if let Some(pause) = pause {
+                // A peer that refuses at once must not be asked again at once.
+                sleep_until(deadline.min(Instant::now() + pause)).await;
+                if Instant::now() < deadline {
+                    continue;
+                }
+            }
             tokio::select! {
+                biased;
                 () = sleep_until(deadline) => return Err(ProposeError::NoQuorum { unknown: false }),
                 _ended = engine.changed() => {}
                 changed = metrics.changed() => if changed.is_err() {

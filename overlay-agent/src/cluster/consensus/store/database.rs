@@ -252,7 +252,7 @@ impl Store {
 }
 
 /// A store from which everything that refers to it was read, ready to be written.
-fn fill(database: &Database, id: NodeId, epoch: u64) -> Result<(), redb::Error> {
+pub(super) fn fill(database: &Database, id: NodeId, epoch: u64) -> Result<(), redb::Error> {
     commit(database, Durability::Immediate, |transaction| {
         transaction.open_table(LOG)?;
         transaction.open_table(SNAPSHOT)?;
@@ -277,7 +277,7 @@ fn commit<R>(
     Ok(result)
 }
 
-fn builder() -> Builder {
+pub(super) fn builder() -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE);
     builder.set_check_integrity_on_open(true);

@@ -34,11 +34,11 @@ impl FileMedium {
         }
     }
 
-    /// Makes the file, complete with what `fill` puts in, or leaves none. Only its owner may read it.
+    /// Makes the file, complete with what `content` puts in, or leaves none. Only its owner may read it.
     pub(crate) fn create(
         &self,
         builder: &Builder,
-        fill: impl FnOnce(&Database) -> Result<(), StoreError>,
+        content: impl FnOnce(&Database) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         if self.path.exists() {
             return Err(StoreError::Exists {
@@ -60,7 +60,7 @@ impl FileMedium {
         let database = builder
             .create_with_backend(backend)
             .map_err(|error| super::database::fault("make", &self.path, error))?;
-        fill(&database)?;
+        content(&database)?;
         drop(database);
         fs::rename(&unfinished, &self.path)
             .and_then(|()| sync_directory(&self.path))

@@ -16,6 +16,8 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(super) use self::testing::Disk;
 pub(super) use self::{
     database::Store,
     epoch::Epoch,
