@@ -33,6 +33,15 @@ pub struct ClusterNetwork {
     pub created: u64,
 }
 
+impl ClusterNetwork {
+    /// The part of a subnet from which endpoints without a wish get their addresses.
+    pub fn range_of(&self, subnet: IpNet) -> IpNet {
+        let mut ranges = self.ranges.iter().copied();
+        let range = ranges.find(|range| subnet.contains(range));
+        range.unwrap_or(subnet)
+    }
+}
+
 /// A block of a network's addresses that one node gives to its endpoints.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Serialize, Deserialize)]
 pub struct Lease {
@@ -61,6 +70,18 @@ pub struct ClusterView {
     pub data_path_port: u16,
     /// What protects the gossip.
     pub keys: KeyRing,
+    /// Who vouches for nodes.
+    #[serde(default)]
+    pub roots: Roots,
+}
+
+/// Certificate authorities of the cluster.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Roots {
+    /// The name of the one that signs: a node whose certificate is another's asks for a new one.
+    pub signer: String,
+    /// The certificates that are trusted, PEM.
+    pub bundle: String,
 }
 
 impl ClusterView {
