@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
 };
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
 use super::{KeyRing, MacAddress, Member, Network, NetworkId, NodeId, Vni};
@@ -92,11 +92,22 @@ impl ClusterView {
             .find(|network| network.network.name == name)
     }
 
+    /// The leases of a network, in the order of blocks.
+    pub fn leases_of(&self, vni: Vni) -> impl Iterator<Item = &Lease> {
+        let first = Lease {
+            vni,
+            block: IpNet::V4(Ipv4Net::default()),
+            node: NodeId::from_random(0),
+            index: 0,
+        };
+        let from_there = self.leases.range(first..);
+        from_there.take_while(move |lease| lease.vni == vni)
+    }
+
     /// The blocks of a node in a network.
     pub fn blocks(&self, node: NodeId, vni: Vni) -> impl Iterator<Item = IpNet> + '_ {
-        self.leases
-            .iter()
-            .filter(move |lease| lease.node == node && lease.vni == vni)
+        self.leases_of(vni)
+            .filter(move |lease| lease.node == node)
             .map(|lease| lease.block)
     }
 }
@@ -126,4 +137,36 @@ pub struct Observed {
     pub failed: BTreeSet<NodeId>,
     /// The winning claims of the nodes that do, by network and address, without this node's own.
     pub claims: BTreeMap<(Vni, IpAddr), (NodeId, Claim)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_leases_of_a_network_and_of_no_other() {
+        let lease = |vni: u32, block: &str, node: u128| Lease {
+            vni: Vni::try_from(vni).unwrap(),
+            block: block.parse().unwrap(),
+            node: NodeId::from_random(node),
+            index: 7,
+        };
+        let view = ClusterView {
+            leases: [
+                lease(4095, "10.0.0.0/30", 1),
+                lease(4096, "0.0.0.0/0", 0),
+                lease(4096, "10.0.0.4/30", 1),
+                lease(4096, "10.0.0.8/30", 2),
+                lease(4096, "fd00::/122", 1),
+                lease(4097, "10.0.0.4/30", 1),
+            ]
+            .into(),
+            ..ClusterView::default()
+        };
+        let vni = Vni::try_from(4096).unwrap();
+
+        assert_eq!(view.leases_of(vni).count(), 4);
+        let blocks: Vec<IpNet> = view.blocks(NodeId::from_random(1), vni).collect();
+        assert_eq!(format!("{blocks:?}"), "[10.0.0.4/30, fd00::/122]");
+    }
 }

@@ -166,6 +166,11 @@ impl State {
         }
     }
 
+    /// When the gossip's keys moved on last, seconds since 1970; `None` before the cluster began.
+    pub fn keys_rotated(&self) -> Option<u64> {
+        self.cluster.as_ref().map(|cluster| cluster.ring.rotated())
+    }
+
     /// Every network, by VNI.
     pub fn networks(&self) -> impl Iterator<Item = &ClusterNetwork> {
         let records = self

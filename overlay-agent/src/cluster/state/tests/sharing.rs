@@ -67,7 +67,8 @@ impl Sharing {
     fn is_scarce(&self) -> bool {
         let view = self.world.state.view();
         let network = view.network("shared").unwrap();
-        let leased = view.leases.iter().map(|lease| lease.block);
+        let all = view.leases_of(network.network.vni);
+        let leased = all.map(|lease| lease.block);
         policy::is_scarce(network, Family::Ipv4, leased)
     }
 
@@ -114,7 +115,7 @@ fn scarcity_shows_in_the_view() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     /// However endpoints are spread over nodes: as long as one address is nobody's, a node that asks
     /// gets one, at the latest when the others have given back what they do not use.
