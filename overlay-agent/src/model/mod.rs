@@ -14,7 +14,7 @@ pub mod subnet;
 mod tables;
 mod underlay;
 
-pub use cluster::{Claim, ClusterNetwork, ClusterView, Lease, Observed};
+pub use cluster::{Claim, ClusterNetwork, ClusterView, Lease, Observed, Roots};
 pub use desired::{Desired, Exact};
 pub use endpoint::{Attachment, NamespaceId};
 pub use identity::{ClusterId, IdError, NetworkId, NodeId, RequestId};

@@ -237,10 +237,8 @@ pub struct CreateNetwork {
     pub gateways: Vec<IpAddr>,
     /// Addresses that are never given away (`--aux-address`).
     pub kept: Vec<IpAddr>,
-    /// Whether it has IPv4, also without `--subnet`.
-    pub ipv4: bool,
-    /// `--ipv6`.
-    pub ipv6: bool,
+    /// Families that it has also without `--subnet`: IPv4, and IPv6 with `--ipv6`.
+    pub families: BTreeSet<Family>,
     /// `--internal`.
     pub internal: bool,
     /// `--attachable`.

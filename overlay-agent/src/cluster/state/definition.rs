@@ -95,8 +95,8 @@ fn check_given(wish: &CreateNetwork, cluster: &Cluster) -> Result<(), Refusal> {
 /// The subnets that were asked for, and one of the pools for each family that is wanted without.
 fn with_pools(wish: &CreateNetwork, cluster: &Cluster) -> Result<Vec<IpNet>, Refusal> {
     let mut subnets = wish.subnets.clone();
-    for (is_wanted, family) in [(wish.ipv4, Family::Ipv4), (wish.ipv6, Family::Ipv6)] {
-        if !is_wanted || subnets.iter().any(|net| Family::of(*net) == family) {
+    for family in wish.families.iter().copied() {
+        if subnets.iter().any(|net| Family::of(*net) == family) {
             continue;
         }
         let taken = cluster.networks.subnets().map(|(net, _)| net);

@@ -16,6 +16,7 @@ const KEPT: usize = 1 << 14;
 pub(super) enum Touch {
     DataPathPort,
     Keys,
+    Roots,
     Member(NodeId),
     Network(Vni),
     Lease(Vni, IpNet),

@@ -12,6 +12,7 @@ mod entry;
 mod family;
 mod help;
 mod history;
+mod kind;
 mod leases;
 mod members;
 mod networks;
@@ -41,10 +42,11 @@ pub use self::{
     chores::{Chore, Schedule},
     command::{Authority, Change, Command, CreateNetwork, Init, Join, Request},
     family::Family,
+    kind::RefusalKind,
     leases::policy,
     members::NodeRecord,
     pool::Pool,
-    refusal::{Refusal, RefusalKind},
+    refusal::Refusal,
     reply::Reply,
     secret::Secret,
     trust::Trust,
@@ -213,7 +215,7 @@ impl Cluster {
         if !DATA_PATH_PORTS.contains(&port) {
             return Err(Refusal::DataPathPort { port });
         }
-        entry.touch([Touch::DataPathPort, Touch::Keys]);
+        entry.touch([Touch::DataPathPort, Touch::Keys, Touch::Roots]);
         Ok(Self {
             id: init.cluster,
             data_path_port: port,
@@ -245,12 +247,16 @@ impl Cluster {
             } => self.remove_node(entry, node, force || is_down, &secret),
             Change::RotateToken { role, secret } => self.trust.rotate_token(role, secret),
             Change::StartAuthorityRotation { next, bundle } => {
+                entry.touch([Touch::Roots]);
                 self.trust.start_rotation(next, bundle)
             }
             Change::ReportCertificate { node, authority } => {
                 self.report_certificate(node, authority)
             }
-            Change::FinishAuthorityRotation { force } => self.finish_authority_rotation(force),
+            Change::FinishAuthorityRotation { force } => {
+                entry.touch([Touch::Roots]);
+                self.finish_authority_rotation(force)
+            }
             Change::RotateKeys { secret } => {
                 self.ring.rotate(&secret, entry.at);
                 entry.touch([Touch::Keys]);

@@ -7,19 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{NodeId, Vni};
 
-/// What kind of refusal it is; decides how the API answers.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum RefusalKind {
-    /// The request makes no sense.
-    BadRequest,
-    /// Whoever asks may not have it.
-    Forbidden,
-    /// It names something that is not there.
-    NotFound,
-    /// It wants what is taken, or what the moment forbids.
-    Conflict,
-}
-
 /// A change that was refused: what is wrong with which object. [`Refusal::help`] has the way out.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error, Serialize, Deserialize)]
 pub enum Refusal {
@@ -148,7 +135,7 @@ pub enum Refusal {
         label: String,
     },
     /// A label or option without a name.
-    #[error("a {what} needs a name before its `=`")]
+    #[error("{what} without a name before its `=`")]
     NoKey {
         /// `label` or `option`.
         what: String,
@@ -417,65 +404,4 @@ pub enum Refusal {
         /// The one before it.
         other: IpNet,
     },
-}
-
-impl Refusal {
-    /// What kind of refusal it is.
-    pub fn kind(&self) -> RefusalKind {
-        use RefusalKind::{BadRequest, Conflict, Forbidden, NotFound};
-        match self {
-            Self::DataPathPort { .. }
-            | Self::MaskLength { .. }
-            | Self::PoolsOverlap { .. }
-            | Self::AmbiguousNode { .. }
-            | Self::Hostname { .. }
-            | Self::NotForUnderlay { .. }
-            | Self::MixedFamilies { .. }
-            | Self::NoKey { .. }
-            | Self::WeakToken { .. }
-            | Self::SameAuthority
-            | Self::AmbiguousNetwork { .. }
-            | Self::NetworkName { .. }
-            | Self::NetworkOption { .. }
-            | Self::NoFamily
-            | Self::HostBits { .. }
-            | Self::SubnetTooSmall { .. }
-            | Self::NotForContainers { .. }
-            | Self::SubnetsOverlap { .. }
-            | Self::NoMatchingSubnet { .. }
-            | Self::RangesInOneSubnet { .. }
-            | Self::GatewaysInOneSubnet { .. }
-            | Self::NotAHost { .. }
-            | Self::NothingAsked { .. }
-            | Self::NoSubnetOfFamily { .. }
-            | Self::OutsideSubnets { .. }
-            | Self::GivenBackTwice { .. } => BadRequest,
-            Self::NodeRemoved { .. } | Self::PredefinedName { .. } => Forbidden,
-            Self::NoNode { .. }
-            | Self::NoLabel { .. }
-            | Self::NoNetwork { .. }
-            | Self::NotLeased { .. } => NotFound,
-            Self::NoCluster
-            | Self::ClusterExists
-            | Self::AddressTaken { .. }
-            | Self::LastManager { .. }
-            | Self::QuorumLoss { .. }
-            | Self::IsManager { .. }
-            | Self::NotDown { .. }
-            | Self::NoAuthorityRotation
-            | Self::AuthorityRotationUnfinished { .. }
-            | Self::KeyInUse { .. }
-            | Self::NetworkExists { .. }
-            | Self::NetworkIdTaken { .. }
-            | Self::VniTaken { .. }
-            | Self::NoVni
-            | Self::SubnetTaken { .. }
-            | Self::HostRoute { .. }
-            | Self::PoolsExhausted { .. }
-            | Self::NetworkInUse { .. }
-            | Self::AddressesExhausted { .. }
-            | Self::Reserved { .. }
-            | Self::AddressInUse { .. } => Conflict,
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Authority, Cluster, Init, Refusal, Secret};
-use crate::model::{NodeId, Role};
+use crate::model::{NodeId, Role, Roots};
 
 /// What the managers know about certificates and tokens.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ impl Trust {
         Ok(trust)
     }
 
-    /// Who was the only authority before a rotation began. Join tokens carry its digest.
+    /// Who signed before a rotation began.
     pub fn authority(&self) -> &Authority {
         &self.authority
     }
@@ -53,6 +53,14 @@ impl Trust {
         match role {
             Role::Worker => &self.worker_token,
             Role::Manager => &self.manager_token,
+        }
+    }
+
+    /// What all nodes know of it.
+    pub(super) fn roots(&self) -> Roots {
+        Roots {
+            signer: self.signer().name.clone(),
+            bundle: self.bundle.clone(),
         }
     }
 

