@@ -58,7 +58,7 @@ fn wrong_usage_is_clap_s_to_tell() {
         ),
         (
             "overlay swarm init --listen-addr eth0:0",
-            "`eth0:0` is neither",
+            "`0` is no port; choose one from 1 to 65535",
         ),
         (
             "overlay swarm init --data-path-addr eth0:1",
@@ -182,7 +182,7 @@ fn every_command_has_help_and_is_completed() {
                 );
             }
             if noun.get_name() != "help" && verb.get_name() != "help" {
-                let function = name.replace('-', "__").replace(' ', "__subcmd__");
+                let function = name.replace(['-', ' '], "__subcmd__");
                 assert!(script.contains(&function), "{name}");
                 names.push(name);
             }
