@@ -1,6 +1,7 @@
 //! An agent without a kernel: remembers endpoints and its cluster, tells fixed numbers.
 
 mod cluster;
+pub(crate) mod refusals;
 mod swarm;
 
 use std::{
@@ -19,7 +20,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ApiError, Backend, Client, Listener, refusals, server,
+    ApiError, Backend, Client, Listener,
+    refusals::{no_network, not_attachable},
+    server,
     types::{
         AttachKind, AttachRequest, AuditReport, AuditSummary, Breadth, Check, CheckVerdict,
         ClusterStatus, DropCount, EndpointInfo, EndpointState, Event, Explanation, GossipStatus,
@@ -168,7 +171,7 @@ impl FakeBackend {
             network.name == name || id.is_some_and(|id| id.starts_with(name))
         };
         let found = self.outlines().into_iter().find(is_named);
-        found.ok_or_else(|| refusals::no_network(name))
+        found.ok_or_else(|| no_network(name))
     }
 
     fn mode(&self) -> (Mode, Option<ClusterStatus>) {
@@ -207,11 +210,6 @@ fn cluster_status(node_id: NodeId, role: Role) -> ClusterStatus {
             ..GossipStatus::default()
         },
     }
-}
-
-pub(super) fn no_endpoint(name: &str) -> ApiError {
-    ApiError::not_found(format!("there is no endpoint `{name}`"))
-        .with_help("`overlay endpoint ls` shows them")
 }
 
 impl Backend for FakeBackend {
@@ -263,7 +261,7 @@ impl Backend for FakeBackend {
     async fn attach(&self, request: AttachRequest) -> Result<EndpointInfo, ApiError> {
         let network = self.outline(&request.network)?;
         if !network.attachable {
-            return Err(refusals::not_attachable(&network.name));
+            return Err(not_attachable(&network.name));
         }
         let mut endpoints = self.lock();
         let is_same = |other: &&EndpointInfo| other.name == request.name;
@@ -310,7 +308,7 @@ impl Backend for FakeBackend {
         });
         *endpoints = kept;
         if gone.is_empty() {
-            return Err(no_endpoint(&name));
+            return Err(refusals::no_endpoint(&name));
         }
         Ok(gone)
     }

@@ -78,13 +78,11 @@ async fn leave_minds_the_managers() {
 
     assert_eq!(
         refused(&one.client(), "swarm leave").await,
-        "This node is the last manager. Removing it erases all current state of the swarm\n  → use \
-         --force to do so"
+        "this node is the last manager\n  → use --force"
     );
     assert_eq!(
         refused(&two.client(), "swarm leave").await,
-        "This node is one of 2 managers, of which 0 may fail; 1 would be left\n  → demote it first \
-         with `overlay node demote`, or use --force"
+        "without this node the managers lose their majority\n  → demote it first, or use --force"
     );
     assert_eq!(
         text(&two.client(), "swarm leave --force").await,
