@@ -68,6 +68,8 @@ async fn join_says_as_what() {
     let agent = FakeAgent::start(FakeBackend::alone());
     let joined = json(&agent.client(), "swarm join --token x-worker0 a").await;
     assert_eq!(joined["role"], "worker");
+    let left = json(&agent.client(), "swarm leave").await;
+    assert_eq!(left, serde_json::Value::Null);
 }
 
 #[tokio::test]
