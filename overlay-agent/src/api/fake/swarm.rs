@@ -58,8 +58,12 @@ impl FakeBackend {
 }
 
 impl ClusterBackend for FakeBackend {
-    async fn swarm_init(&self, _request: SwarmInit) -> Result<SwarmInitialized, ApiError> {
-        self.check_outside()?;
+    async fn swarm_init(&self, request: SwarmInit) -> Result<SwarmInitialized, ApiError> {
+        if request.force_new_cluster {
+            self.managing(|_lost| Ok(()))?;
+        } else {
+            self.check_outside()?;
+        }
         let cluster = Cluster::new();
         let way = cluster.way(Role::Worker);
         *self.membership() = Membership::Manager(Box::new(cluster));

@@ -42,6 +42,23 @@ async fn init_in_json_and_by_template() {
 }
 
 #[tokio::test]
+async fn a_manager_can_go_on_alone() {
+    let agent = FakeAgent::start(FakeBackend::manager());
+    let outside = FakeAgent::start(FakeBackend::alone());
+    let client = agent.client();
+
+    let told = text(&client, "swarm init --force-new-cluster").await;
+
+    assert!(told.starts_with("Swarm initialized: current node (a3d5"));
+    assert_eq!(text(&client, "node ls --format {{.Hostname}}").await, "a\n");
+    assert!(
+        refused(&outside.client(), "swarm init --force-new-cluster")
+            .await
+            .starts_with("This node is not part of a swarm")
+    );
+}
+
+#[tokio::test]
 async fn join_says_as_what() {
     for (token, told) in [
         ("x-worker0", "This node joined a swarm as a worker.\n"),
