@@ -10,8 +10,8 @@ use crate::{
     api::{
         ApiError,
         types::{
-            GossipKeys, JoinToken, JoinWay, ManagerStatus, NetworkCreate, NetworkInfo, NodeInfo,
-            NodeState, Reachability, RootCa,
+            ClusterStatus, GossipKeys, GossipStatus, JoinToken, JoinWay, ManagerInfo,
+            ManagerStatus, NetworkCreate, NetworkInfo, NodeInfo, NodeState, Reachability, RootCa,
         },
     },
     model::{Availability, ClusterNetwork, Member, Network, NetworkId, NodeId, Role, Vni},
@@ -191,4 +191,30 @@ impl Cluster {
 
 pub(super) fn is_manager(node: &NodeInfo) -> bool {
     node.spec.role == Role::Manager
+}
+
+/// What a node tells about itself in this cluster.
+pub(super) fn status(node_id: NodeId, role: Role) -> ClusterStatus {
+    ClusterStatus {
+        node_id,
+        role,
+        availability: Availability::Active,
+        state: NodeState::Ready,
+        managers: vec![ManagerInfo {
+            node_id: self::node_id('a'),
+            hostname: "a".to_owned(),
+            addr: "192.0.2.1:2377".parse().unwrap(),
+            leader: true,
+            reachability: Reachability::Reachable,
+        }],
+        index: 42,
+        heard_unix_s: Some(1_763_823_600),
+        gossip: GossipStatus {
+            alive: 1,
+            failed: 1,
+            claims: 7,
+            exchanges: 3,
+            ..GossipStatus::default()
+        },
+    }
 }
