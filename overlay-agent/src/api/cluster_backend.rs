@@ -1,9 +1,9 @@
 //! What the agent does about the cluster when it is asked.
 //!
-//! Every method refuses with `refusals::not_in_swarm` outside a cluster, except `init` and `join`,
-//! which refuse inside one, and those of this node's own endpoints. Methods that change the cluster, or read what only managers know, are
-//! forwarded to a manager or refuse on a worker with `refusals::not_a_manager`; while too few managers
-//! are there they refuse with `refusals::no_leader`.
+//! Every method refuses with `refusals::not_in_swarm` outside a cluster, except `swarm_init` and
+//! `swarm_join`, which refuse inside one, and `network_connect`. Those for managers only refuse on a
+//! worker with `refusals::not_a_manager`, and with `refusals::no_leader` while too few managers are
+//! there. Nothing of tokens, keys and certificates is ever logged.
 
 use super::{
     ApiError,
@@ -20,7 +20,8 @@ use crate::model::Role;
 /// A node is named by `self`, its identifier, its host name, or a unique beginning of its identifier, in
 /// this order; a network by its name, its identifier or a unique beginning of that.
 pub trait ClusterBackend: Send + Sync + 'static {
-    /// Makes a cluster with this node as its manager.
+    /// Makes a cluster with this node as its manager; with `force_new_cluster` it is a manager of a
+    /// cluster already, and goes on alone.
     fn swarm_init(
         &self,
         request: SwarmInit,

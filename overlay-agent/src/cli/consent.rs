@@ -9,11 +9,26 @@ use anyhow::{Context as _, bail};
 /// # Errors
 /// The answer is not yes, or nobody is there to answer.
 pub(super) fn ask(warning: &str) -> anyhow::Result<()> {
-    if !io::stdin().is_terminal() {
+    let stdin = io::stdin();
+    let is_terminal = stdin.is_terminal();
+    ask_at(
+        is_terminal,
+        warning,
+        &mut stdin.lock(),
+        &mut io::stderr().lock(),
+    )
+}
+
+fn ask_at(
+    is_terminal: bool,
+    warning: &str,
+    input: &mut impl BufRead,
+    output: &mut impl Write,
+) -> anyhow::Result<()> {
+    if !is_terminal {
         bail!("nobody is there to be asked: standard input is no terminal; use --force to go on");
     }
-    let asked = is_given(warning, &mut io::stdin().lock(), &mut io::stderr().lock());
-    if asked.context("ask on the terminal")? {
+    if is_given(warning, input, output).context("ask on the terminal")? {
         Ok(())
     } else {
         bail!("cancelled; nothing was changed")
@@ -36,6 +51,20 @@ fn is_given(warning: &str, input: &mut impl BufRead, output: &mut impl Write) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_a_terminal_nobody_is_asked() {
+        let mut shown = Vec::new();
+
+        let refused = ask_at(false, "This ends.", &mut &b"y\n"[..], &mut shown).unwrap_err();
+        let cancelled = ask_at(true, "This ends.", &mut &b"n\n"[..], &mut Vec::new()).unwrap_err();
+        let given = ask_at(true, "This ends.", &mut &b"y\n"[..], &mut Vec::new());
+
+        assert!(shown.is_empty());
+        assert!(refused.to_string().contains("use --force"));
+        assert_eq!(cancelled.to_string(), "cancelled; nothing was changed");
+        assert!(given.is_ok());
+    }
 
     #[test]
     fn only_yes_is_yes() {

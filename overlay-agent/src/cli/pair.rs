@@ -1,6 +1,6 @@
 //! `name=value`, as labels and options are typed.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::{collections::BTreeMap, net::IpAddr, str::FromStr};
 
 /// A name with a value, which may be empty.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -24,6 +24,25 @@ impl FromStr for Pair {
     }
 }
 
+/// An address with a name.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct NamedAddress {
+    pub(super) name: String,
+    pub(super) address: IpAddr,
+}
+
+impl FromStr for NamedAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Pair { name, value } = text.parse()?;
+        let address = value.parse();
+        let address = address
+            .map_err(|_no_address| format!("`{value}` is no address; write name=10.0.0.5"))?;
+        Ok(Self { name, address })
+    }
+}
+
 /// By name; of several with one name the last counts.
 pub(super) fn by_name(pairs: Vec<Pair>) -> BTreeMap<String, String> {
     let pairs = pairs.into_iter();
@@ -41,6 +60,9 @@ mod tests {
             assert_eq!((pair.name.as_str(), pair.value.as_str()), (name, value));
         }
         assert!("=b".parse::<Pair>().is_err());
+        assert!("router=10.0.0.5".parse::<NamedAddress>().is_ok());
+        assert!("router=ten".parse::<NamedAddress>().is_err());
+        assert!("10.0.0.5".parse::<NamedAddress>().is_err());
         assert!("".parse::<Pair>().is_err());
     }
 }

@@ -5,13 +5,13 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use super::blue;
+use super::{blue, refusals};
 use crate::{
     api::{
-        ApiError, refusals,
+        ApiError,
         types::{
-            DriverOptions, GossipKeys, JoinToken, JoinWay, ManagerStatus, NetworkCreate,
-            NetworkInfo, NodeInfo, NodeState, Reachability, RootCa,
+            ClusterStatus, GossipKeys, GossipStatus, JoinToken, JoinWay, ManagerInfo,
+            ManagerStatus, NetworkCreate, NetworkInfo, NodeInfo, NodeState, Reachability, RootCa,
         },
     },
     model::{Availability, ClusterNetwork, Member, Network, NetworkId, NodeId, Role, Vni},
@@ -65,7 +65,7 @@ fn node(name: char, role: Role, state: NodeState) -> NodeInfo {
         control: SocketAddr::new(address, 2377),
         joined: CREATED + u64::from(number),
     };
-    let manager = (role == Role::Manager).then(|| ManagerStatus {
+    let manager = (role == Role::Manager).then_some(ManagerStatus {
         leader: name == 'a',
         reachability: Reachability::Reachable,
         addr: member.control,
@@ -156,38 +156,29 @@ impl Cluster {
                 wish.name
             )));
         }
-        let options = wish.driver_options();
-        let DriverOptions { encrypted, mtu } =
-            options.map_err(|error| ApiError::bad_request(error.to_string()))?;
         let made = self.networks.len();
         let id = network_id(made);
         let number = u32::from(blue()) + made as u32;
-        let subnet = format!("10.0.{made}.0/24").parse().unwrap();
-        let gateway = IpAddr::from([10, 0, made as u8, 1]);
-        let given = !wish.subnets.is_empty();
-        let subnets = wish.subnets.iter();
+        let subnets = if wish.subnets.is_empty() {
+            vec![format!("10.0.{made}.0/24").parse().unwrap()]
+        } else {
+            wish.subnets
+        };
+        let mtu = wish.options.get("com.docker.network.driver.mtu");
+        let mtu = mtu.map(|text| text.parse().unwrap());
         let network = ClusterNetwork {
             id,
             network: Network {
                 name: wish.name,
                 vni: Vni::try_from(number).unwrap(),
-                subnets: match given {
-                    true => subnets.clone().map(|wish| wish.subnet).collect(),
-                    false => vec![subnet],
-                },
-                gateways: match given {
-                    true => subnets
-                        .clone()
-                        .map(|wish| wish.gateway.unwrap_or(wish.subnet.network()))
-                        .collect(),
-                    false => vec![gateway],
-                },
+                subnets,
+                gateways: wish.gateways,
                 mtu,
             },
-            ranges: subnets.filter_map(|wish| wish.range).collect(),
+            ranges: wish.ranges,
             attachable: wish.attachable,
             internal: wish.internal,
-            encrypted,
+            encrypted: wish.options.contains_key("encrypted"),
             labels: wish.labels,
             options: wish.options,
             created: CREATED,
@@ -200,4 +191,30 @@ impl Cluster {
 
 pub(super) fn is_manager(node: &NodeInfo) -> bool {
     node.spec.role == Role::Manager
+}
+
+/// What a node tells about itself in this cluster.
+pub(super) fn status(node_id: NodeId, role: Role) -> ClusterStatus {
+    ClusterStatus {
+        node_id,
+        role,
+        availability: Availability::Active,
+        state: NodeState::Ready,
+        managers: vec![ManagerInfo {
+            node_id: self::node_id('a'),
+            hostname: "a".to_owned(),
+            addr: "192.0.2.1:2377".parse().unwrap(),
+            leader: true,
+            reachability: Reachability::Reachable,
+        }],
+        index: 42,
+        heard_unix_s: Some(1_763_823_600),
+        gossip: GossipStatus {
+            alive: 1,
+            failed: 1,
+            claims: 7,
+            exchanges: 3,
+            ..GossipStatus::default()
+        },
+    }
 }

@@ -1,33 +1,33 @@
 //! An agent without a kernel: remembers endpoints and its cluster, tells fixed numbers.
 
+mod agent;
 mod cluster;
+pub(crate) mod refusals;
 mod swarm;
 
 use std::{
     net::{IpAddr, Ipv4Addr},
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
+pub(crate) use agent::FakeAgent;
 use cluster::{Cluster, Membership};
 pub(crate) use cluster::{network_id, node_id};
 use futures_util::{Stream, stream};
 use ipnet::Ipv4Net;
-use tempfile::TempDir;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use super::{
-    ApiError, Backend, Client, Listener, refusals, server,
+    ApiError, Backend,
+    refusals::{no_network, not_attachable},
     types::{
         AttachKind, AttachRequest, AuditReport, AuditSummary, Breadth, Check, CheckVerdict,
-        ClusterStatus, DropCount, EndpointInfo, EndpointState, Event, Explanation, GossipStatus,
-        ManagerInfo, MapUse, MissingFeature, Mode, NetworkInfo, NetworkPeer, NodeInfo, NodeState,
-        Reachability, Repair, Stats, Status, Step, StepVerdict, WalkCount,
+        ClusterStatus, DropCount, EndpointInfo, EndpointState, Event, Explanation, MapUse,
+        MissingFeature, Mode, NetworkInfo, NetworkPeer, NodeInfo, Repair, Stats, Status, Step,
+        StepVerdict, WalkCount,
     },
 };
-use crate::model::{Availability, Encap, MacAddress, NamespaceId, Network, NodeId, Role, Vni};
+use crate::model::{Encap, MacAddress, NamespaceId, Network, Role, Vni};
 
 /// By default one that has its networks from a file: `blue`, 10.1.0.0/24, number 4096.
 #[derive(Debug, Default)]
@@ -169,50 +169,20 @@ impl FakeBackend {
             network.name == name || id.is_some_and(|id| id.starts_with(name))
         };
         let found = self.outlines().into_iter().find(is_named);
-        found.ok_or_else(|| refusals::no_network(name))
+        found.ok_or_else(|| no_network(name))
     }
 
     fn mode(&self) -> (Mode, Option<ClusterStatus>) {
         match &*self.membership() {
             Membership::Static => (Mode::Static, None),
             Membership::Alone => (Mode::None, None),
-            Membership::Worker(id) => (Mode::Swarm, Some(cluster_status(*id, Role::Worker))),
+            Membership::Worker(id) => (Mode::Swarm, Some(cluster::status(*id, Role::Worker))),
             Membership::Manager(_) => {
-                let status = cluster_status(node_id('a'), Role::Manager);
+                let status = cluster::status(node_id('a'), Role::Manager);
                 (Mode::Swarm, Some(status))
             }
         }
     }
-}
-
-fn cluster_status(node_id: NodeId, role: Role) -> ClusterStatus {
-    ClusterStatus {
-        node_id,
-        role,
-        availability: Availability::Active,
-        state: NodeState::Ready,
-        managers: vec![ManagerInfo {
-            node_id: cluster::node_id('a'),
-            hostname: "a".to_owned(),
-            addr: "192.0.2.1:2377".parse().unwrap(),
-            leader: true,
-            reachability: Reachability::Reachable,
-        }],
-        index: 42,
-        heard_unix_s: Some(1_763_823_600),
-        gossip: GossipStatus {
-            alive: 1,
-            failed: 1,
-            claims: 7,
-            exchanges: 3,
-            ..GossipStatus::default()
-        },
-    }
-}
-
-pub(super) fn no_endpoint(name: &str) -> ApiError {
-    ApiError::not_found(format!("there is no endpoint `{name}`"))
-        .with_help("`overlay endpoint ls` shows them")
 }
 
 impl Backend for FakeBackend {
@@ -264,7 +234,7 @@ impl Backend for FakeBackend {
     async fn attach(&self, request: AttachRequest) -> Result<EndpointInfo, ApiError> {
         let network = self.outline(&request.network)?;
         if !network.attachable {
-            return Err(refusals::not_attachable(&network.name));
+            return Err(not_attachable(&network.name));
         }
         let mut endpoints = self.lock();
         let is_same = |other: &&EndpointInfo| other.name == request.name;
@@ -311,7 +281,7 @@ impl Backend for FakeBackend {
         });
         *endpoints = kept;
         if gone.is_empty() {
-            return Err(no_endpoint(&name));
+            return Err(refusals::no_endpoint(&name));
         }
         Ok(gone)
     }
@@ -440,48 +410,5 @@ impl Backend for FakeBackend {
             }],
             duration_ms: 3,
         })
-    }
-}
-
-/// A fake agent that listens; it stops when this is dropped.
-pub(crate) struct FakeAgent {
-    directory: TempDir,
-    pub(crate) cancel: CancellationToken,
-    serving: JoinSet<()>,
-}
-
-impl FakeAgent {
-    pub(crate) fn start(backend: FakeBackend) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let cancel = CancellationToken::new();
-        let listener = Listener::bind(directory.path()).unwrap();
-        let mut serving = JoinSet::new();
-        let until = cancel.clone();
-        serving.spawn(async move {
-            let grace = Duration::from_millis(300);
-            server::serve_with(listener, Arc::new(backend), until, grace)
-                .await
-                .unwrap();
-        });
-        Self {
-            directory,
-            cancel,
-            serving,
-        }
-    }
-
-    pub(crate) fn run_dir(&self) -> &Path {
-        self.directory.path()
-    }
-
-    pub(crate) fn client(&self) -> Client {
-        Client::new(self.run_dir())
-    }
-
-    pub(crate) async fn stopped(mut self) -> Duration {
-        let start = tokio::time::Instant::now();
-        self.cancel.cancel();
-        self.serving.join_next().await.unwrap().unwrap();
-        start.elapsed()
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{MutexGuard, PoisonError};
 use super::{
     FakeBackend,
     cluster::{Cluster, Membership, is_manager, node_id},
+    refusals as managers,
 };
 use crate::{
     api::{
@@ -47,20 +48,22 @@ impl FakeBackend {
         }
     }
 
-    fn users(&self, network: &str) -> Vec<String> {
+    /// An endpoint in this network.
+    fn user(&self, network: &str) -> Option<String> {
         let endpoints = self.lock();
-        let users = endpoints
-            .iter()
-            .filter(|endpoint| endpoint.network == network);
-        users
-            .map(|endpoint| format!("endpoint {}", endpoint.name))
-            .collect()
+        let mut names = endpoints.iter();
+        let user = names.find(|endpoint| endpoint.network == network)?;
+        Some(format!("endpoint {}", user.name))
     }
 }
 
 impl ClusterBackend for FakeBackend {
-    async fn swarm_init(&self, _request: SwarmInit) -> Result<SwarmInitialized, ApiError> {
-        self.check_outside()?;
+    async fn swarm_init(&self, request: SwarmInit) -> Result<SwarmInitialized, ApiError> {
+        if request.force_new_cluster {
+            self.managing(|_lost| Ok(()))?;
+        } else {
+            self.check_outside()?;
+        }
         let cluster = Cluster::new();
         let way = cluster.way(Role::Worker);
         *self.membership() = Membership::Manager(Box::new(cluster));
@@ -91,9 +94,9 @@ impl ClusterBackend for FakeBackend {
         match &*membership {
             Membership::Static | Membership::Alone => return Err(refusals::not_in_swarm()),
             Membership::Manager(cluster) if !request.force => {
-                return Err(match cluster.managers() as u64 {
-                    1 => refusals::last_manager(),
-                    managers => refusals::leaves_as_manager(managers, (managers - 1) / 2),
+                return Err(match cluster.managers() {
+                    1 => managers::last_manager(),
+                    _ => managers::loses_quorum(),
                 });
             }
             Membership::Worker(_) | Membership::Manager(_) => {}
@@ -179,7 +182,7 @@ impl ClusterBackend for FakeBackend {
             let at = cluster.position(&name)?;
             let is_last = cluster.managers() == 1 && is_manager(&cluster.nodes[at]);
             if is_last && request.role == Some(Role::Worker) {
-                return Err(refusals::last_manager());
+                return Err(managers::last_manager());
             }
             let node = &mut cluster.nodes[at];
             let before = node.clone();
@@ -208,10 +211,10 @@ impl ClusterBackend for FakeBackend {
             let at = cluster.position(&name)?;
             let node = &cluster.nodes[at];
             if is_manager(node) {
-                return Err(refusals::node_is_manager(&name));
+                return Err(managers::node_is_manager(&name));
             }
             if node.status.state == NodeState::Ready && !request.force {
-                return Err(refusals::node_not_down(&name));
+                return Err(managers::node_not_down(&name));
             }
             Ok(cluster.nodes.remove(at))
         })
@@ -232,11 +235,9 @@ impl ClusterBackend for FakeBackend {
             let mut networks = cluster.networks.iter();
             let found = networks.position(|network| network.name == name);
             let at = found.ok_or_else(|| refusals::no_network(&name))?;
-            let users = self.users(&name);
-            if users.is_empty() {
-                Ok(cluster.networks.remove(at))
-            } else {
-                Err(refusals::network_in_use(&name, &users))
+            match self.user(&name) {
+                None => Ok(cluster.networks.remove(at)),
+                Some(user) => Err(managers::network_in_use(&name, &user)),
             }
         })
     }
@@ -244,7 +245,7 @@ impl ClusterBackend for FakeBackend {
     async fn networks_prune(&self) -> Result<Vec<NetworkInfo>, ApiError> {
         self.managing(|cluster| {
             let networks = cluster.networks.drain(..);
-            let (gone, kept) = networks.partition(|network| self.users(&network.name).is_empty());
+            let (gone, kept) = networks.partition(|network| self.user(&network.name).is_none());
             cluster.networks = kept;
             Ok(gone)
         })
@@ -260,7 +261,7 @@ impl ClusterBackend for FakeBackend {
             .iter()
             .find(|e| e.name == request.endpoint)
             .cloned();
-        let known = known.ok_or_else(|| super::no_endpoint(&request.endpoint))?;
+        let known = known.ok_or_else(|| managers::no_endpoint(&request.endpoint))?;
         self.attach(AttachRequest {
             netns: known.netns,
             network,

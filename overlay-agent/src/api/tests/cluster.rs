@@ -6,11 +6,11 @@ use super::refusal;
 use crate::{
     api::{
         Client, ErrorKind,
-        fake::{FakeAgent, FakeBackend, network_id, node_id},
+        fake::{FakeAgent, FakeBackend, network_id, node_id, refusals as managers},
         refusals,
         types::{
-            Breadth, JoinToken, Mode, NetworkConnect, NetworkCreate, NodeRemove, NodeState,
-            NodeUpdate, SwarmInit, SwarmJoin, SwarmLeave, SwarmUpdate,
+            Addresses, Breadth, JoinToken, Mode, NetworkConnect, NetworkCreate, NodeRemove,
+            NodeState, NodeUpdate, SwarmInit, SwarmJoin, SwarmLeave, SwarmUpdate,
         },
     },
     model::{Availability, Role},
@@ -20,16 +20,15 @@ fn join(token: &str) -> SwarmJoin {
     SwarmJoin {
         token: JoinToken::new(token.to_owned()),
         remote: "192.0.2.1:2377".to_owned(),
-        addresses: Default::default(),
+        addresses: Addresses::default(),
         availability: Availability::Active,
     }
 }
 
 fn blue() -> NetworkCreate {
     NetworkCreate {
-        name: "blue".to_owned(),
         attachable: true,
-        ..NetworkCreate::default()
+        ..NetworkCreate::new("blue".to_owned())
     }
 }
 
@@ -60,7 +59,7 @@ async fn a_cluster_is_made_and_left() {
     assert_eq!(twice, refusals::already_in_swarm());
     assert_eq!(status.mode, Mode::Swarm);
     assert_eq!(status.cluster.unwrap().role, Role::Manager);
-    assert_eq!(last, refusals::last_manager());
+    assert_eq!(last, managers::last_manager());
     assert_eq!(outside, refusals::not_in_swarm());
 }
 
@@ -142,11 +141,11 @@ async fn nodes_are_changed_and_forgotten() {
     let gone = client.node_remove("b", NodeRemove { force: true }).await;
     let missing = refusal(client.node("b").await.unwrap_err());
 
-    assert_eq!(manager, refusals::node_is_manager("b"));
-    assert_eq!(last, refusals::last_manager());
-    assert_eq!(answering, refusals::node_not_down("b"));
+    assert_eq!(manager, managers::node_is_manager("b"));
+    assert_eq!(last, managers::last_manager());
+    assert_eq!(answering, managers::node_not_down("b"));
     assert_eq!(gone.unwrap().id, node_id('b'));
-    assert_eq!(missing, refusals::no_node("b"));
+    assert_eq!(missing, managers::no_node("b"));
 }
 
 #[tokio::test]
@@ -165,10 +164,7 @@ async fn networks_come_and_go() {
     let gone = client.network_remove("blue").await.unwrap();
 
     assert_eq!(made.id, network_id(0));
-    assert_eq!(
-        used,
-        refusals::network_in_use("blue", &["endpoint web".to_owned()])
-    );
+    assert_eq!(used, managers::network_in_use("blue", "endpoint web"));
     assert_eq!(here.containers[0].node, None);
     assert_eq!(everywhere.containers[0].node.as_deref(), Some("a"));
     assert_eq!(on_node[0].network, "blue");
@@ -181,10 +177,7 @@ async fn only_attachable_networks_take_containers() {
     let agent = FakeAgent::start(FakeBackend::manager());
     let client = agent.client();
     client.network_create(&blue()).await.unwrap();
-    let tasks = NetworkCreate {
-        name: "tasks".to_owned(),
-        ..NetworkCreate::default()
-    };
+    let tasks = NetworkCreate::new("tasks".to_owned());
     client.network_create(&tasks).await.unwrap();
     attach(&client, "web", "blue").await;
     let connect = NetworkConnect {

@@ -24,10 +24,7 @@ pub use endpoint::{AttachRequest, EndpointInfo, EndpointState};
 pub use event::Event;
 pub use explanation::{Explanation, Step, StepVerdict};
 pub use network::{Breadth, DRIVER, NetworkContainer, NetworkInfo, NetworkPeer, NetworkScope};
-pub use network_create::{
-    DriverOptions, NetworkConnect, NetworkCreate, NetworkCreated, OptionError, SubnetError,
-    SubnetWish,
-};
+pub use network_create::{NetworkConnect, NetworkCreate, NetworkCreated};
 pub use node::{
     ManagerStatus, NodeDescription, NodeEndpoint, NodeInfo, NodeRemove, NodeSpec, NodeState,
     NodeStatus, NodeUpdate, NodeUpdated, Reachability,

@@ -13,6 +13,7 @@ pub const DRIVER: &str = "overlay";
 
 /// A network.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "they are Docker's keys")]
 pub struct NetworkInfo {
     /// Its identifier in the cluster; `None` for one of a configuration file.
     pub id: Option<NetworkId>,

@@ -31,12 +31,13 @@ pub struct SwarmInit {
     pub data_path_port: Option<u16>,
     /// UDP and TCP port of the gossip. `None`: 7946.
     pub gossip_port: Option<u16>,
-    /// Where networks without a subnet get theirs from; empty: 10.0.0.0/8.
+    /// Where networks without a subnet get theirs from; a family without one: 10.0.0.0/8, or a
+    /// unique local /48.
     pub address_pools: Vec<IpNet>,
-    /// Prefix length of those subnets. `None`: 24.
+    /// Prefix length of those subnets. `None`: 24, and 64 of IPv6.
     pub pool_mask_length: Option<u8>,
-    /// Make a cluster of this manager alone out of the state that it has, when the other managers are
-    /// lost for ever.
+    /// Go on with this manager alone and the state that it has, when the other managers are lost for
+    /// ever.
     pub force_new_cluster: bool,
     /// What this node is wanted for.
     pub availability: Availability,

@@ -3,7 +3,11 @@
 use super::Answer;
 use crate::{
     api::{Client, types::RootCa},
-    cli::{format::Format, output, plan::SwarmQuestion},
+    cli::{
+        format::Format,
+        output::{self, OutputError},
+        plan::SwarmQuestion,
+    },
 };
 
 pub(super) async fn swarm(
@@ -22,7 +26,7 @@ pub(super) async fn swarm(
         }
         SwarmQuestion::Leave(request) => {
             client.swarm_leave(request).await?;
-            "Node left the swarm.\n".to_owned()
+            done("Node left the swarm.", format)?
         }
         SwarmQuestion::JoinToken {
             role,
@@ -52,10 +56,15 @@ pub(super) async fn swarm(
         }
         SwarmQuestion::Update(request) => {
             client.swarm_update(request).await?;
-            "Swarm updated.\n".to_owned()
+            done("Swarm updated.", format)?
         }
     };
     Ok(text.into())
+}
+
+/// There is nothing to tell but that it is done: `null` as JSON.
+fn done(text: &str, format: &Format) -> Result<String, OutputError> {
+    output::document(&(), format, |()| format!("{text}\n"))
 }
 
 /// The certificate alone on standard output, so that it can be piped.

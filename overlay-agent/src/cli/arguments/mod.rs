@@ -13,6 +13,9 @@ use swarm::SwarmVerb;
 
 use crate::model::MacAddress;
 
+/// Options of every command stand apart from its own.
+const GLOBAL: &str = "Options of every command";
+
 /// Connects containers on many hosts; the data plane is eBPF.
 #[derive(Debug, Parser)]
 #[command(name = "overlay", version, arg_required_else_help = true)]
@@ -22,11 +25,12 @@ pub(super) struct Arguments {
         long,
         global = true,
         value_name = "DIR",
-        default_value = "/run/overlay"
+        default_value = "/run/overlay",
+        help_heading = GLOBAL
     )]
     pub(super) run_dir: PathBuf,
     /// `table`, `json`, a template like '{{.Name}}', or 'table {{.Name}}\t{{.IPv4}}'
-    #[arg(long, global = true, value_name = "FORMAT")]
+    #[arg(long, global = true, value_name = "FORMAT", help_heading = GLOBAL)]
     pub(super) format: Option<String>,
     #[command(subcommand)]
     pub(super) verb: Verb,
@@ -47,16 +51,16 @@ pub(super) enum Verb {
         #[arg(long, value_name = "NETWORK")]
         network: Option<String>,
     },
-    /// Endpoints of this node
+    /// See the endpoints of this node
     #[command(subcommand)]
     Endpoint(ListOrInspect),
-    /// Networks
+    /// See, make and take away networks
     #[command(subcommand)]
     Network(NetworkVerb),
-    /// Nodes of the swarm
+    /// See and change the nodes of the swarm
     #[command(subcommand)]
     Node(NodeVerb),
-    /// The swarm that this node is in
+    /// Make, join and leave a swarm, and see to its secrets
     #[command(subcommand)]
     Swarm(SwarmVerb),
     /// Show the agent and its data plane at a glance

@@ -2,11 +2,14 @@
 
 use std::net::IpAddr;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
 use super::AddressArguments;
-use crate::cli::{filter::NetworkTerm, pair::Pair};
+use crate::cli::{
+    filter::NetworkTerm,
+    pair::{NamedAddress, Pair},
+};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum NetworkVerb {
@@ -73,6 +76,10 @@ pub(in crate::cli) enum NetworkVerb {
 }
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of the command line"
+)]
 pub(in crate::cli) struct CreateArguments {
     /// The driver; there is one
     #[arg(short, long, value_name = "DRIVER", default_value = "overlay")]
@@ -83,8 +90,27 @@ pub(in crate::cli) struct CreateArguments {
     /// No way out of the network
     #[arg(long)]
     pub(in crate::cli) internal: bool,
-    /// Give it an IPv6 subnet
-    #[arg(long)]
+    /// Whether it has IPv4
+    #[arg(
+        long,
+        value_name = "true|false",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = true,
+        default_missing_value = "true",
+        action = ArgAction::Set
+    )]
+    pub(in crate::cli) ipv4: bool,
+    /// Whether it has IPv6
+    #[arg(
+        long,
+        value_name = "true|false",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        action = ArgAction::Set
+    )]
     pub(in crate::cli) ipv6: bool,
     /// Its subnet; once more for the other family [default: one of the swarm's pools]
     #[arg(long, value_name = "SUBNET")]
@@ -95,10 +121,13 @@ pub(in crate::cli) struct CreateArguments {
     /// Gateway of a subnet [default: its first address]
     #[arg(long, value_name = "ADDRESS")]
     pub(in crate::cli) gateway: Vec<IpAddr>,
+    /// An address that is never given to a container; again for more
+    #[arg(long, value_name = "NAME=ADDRESS")]
+    pub(in crate::cli) aux_address: Vec<NamedAddress>,
     /// A label; again for more
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub(in crate::cli) label: Vec<Pair>,
-    /// `encrypted`, or `com.docker.network.driver.mtu=N`; again for more
+    /// A driver option like `encrypted` or `com.docker.network.driver.mtu=1400`; again for more
     #[arg(short, long, value_name = "NAME[=VALUE]")]
     pub(in crate::cli) opt: Vec<Pair>,
     /// Its name

@@ -90,10 +90,11 @@ pub(in crate::cli) struct InitArguments {
     /// UDP and TCP port of the nodes' gossip [default: 7946]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub(in crate::cli) gossip_port: Option<u16>,
-    /// Where networks get their subnets from; again for more [default: 10.0.0.0/8]
+    /// Where networks get their subnets from; again for more [default: 10.0.0.0/8 and a
+    /// unique local /48]
     #[arg(long, value_name = "SUBNET")]
     pub(in crate::cli) default_addr_pool: Vec<IpNet>,
-    /// Prefix length of those subnets [default: 24]
+    /// Prefix length of those subnets [default: 24, and 64 of IPv6]
     #[arg(long, value_name = "LENGTH", value_parser = clap::value_parser!(u8).range(1..=126))]
     pub(in crate::cli) default_addr_pool_mask_length: Option<u8>,
     /// Go on with this manager alone, when the others are lost for ever

@@ -99,7 +99,7 @@ pub(super) fn rows<R: Row>(
 
 /// Names alone, one on a line.
 pub(super) fn names(names: &[String]) -> String {
-    names.iter().map(|name| format!("{name}\n")).collect()
+    names.iter().map(|name| name.clone() + "\n").collect()
 }
 
 /// Rows under their headers.

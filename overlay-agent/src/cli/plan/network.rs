@@ -2,7 +2,7 @@
 
 use super::{List, invalid};
 use crate::{
-    api::types::{Breadth, NetworkConnect, NetworkCreate, SubnetWish},
+    api::types::{Breadth, NetworkConnect, NetworkCreate},
     cli::{
         arguments::{
             AddressArguments,
@@ -12,7 +12,6 @@ use crate::{
         filter::{Filter, NetworkTerm},
         pair,
     },
-    settings::check_name,
 };
 
 #[derive(Debug)]
@@ -56,7 +55,7 @@ pub(super) fn network(verb: NetworkVerb) -> Result<NetworkQuestion, clap::Error>
                 Breadth::Node
             },
         },
-        NetworkVerb::Create(typed) => create(typed)?,
+        NetworkVerb::Create(typed) => create(typed),
         NetworkVerb::Rm { force, networks } => NetworkQuestion::Remove {
             networks,
             may_miss: force,
@@ -73,23 +72,22 @@ pub(super) fn network(verb: NetworkVerb) -> Result<NetworkQuestion, clap::Error>
     })
 }
 
-fn create(typed: CreateArguments) -> Result<NetworkQuestion, clap::Error> {
-    let wrong = |message| invalid(&["network", "create"], message);
+fn create(typed: CreateArguments) -> NetworkQuestion {
     let Driver::Overlay = typed.driver;
-    check_name(&typed.name).map_err(|error| wrong(error.to_string()))?;
-    let subnets = SubnetWish::several(&typed.subnet, &typed.ip_range, &typed.gateway);
-    let request = NetworkCreate {
+    let reserved = typed.aux_address.into_iter();
+    NetworkQuestion::Create(NetworkCreate {
         name: typed.name,
-        subnets: subnets.map_err(|error| wrong(error.to_string()))?,
+        subnets: typed.subnet,
+        ranges: typed.ip_range,
+        gateways: typed.gateway,
+        reserved: reserved.map(|one| (one.name, one.address)).collect(),
+        ipv4: typed.ipv4,
         ipv6: typed.ipv6,
         attachable: typed.attachable,
         internal: typed.internal,
         labels: pair::by_name(typed.label),
         options: pair::by_name(typed.opt),
-    };
-    let options = request.driver_options();
-    options.map_err(|error| wrong(format!("--opt: {error}")))?;
-    Ok(NetworkQuestion::Create(request))
+    })
 }
 
 fn connect(

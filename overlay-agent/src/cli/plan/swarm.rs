@@ -30,7 +30,7 @@ pub(in crate::cli) enum SwarmQuestion {
 
 pub(super) fn swarm(verb: SwarmVerb) -> Result<SwarmQuestion, clap::Error> {
     Ok(match verb {
-        SwarmVerb::Init(typed) => init(typed)?,
+        SwarmVerb::Init(typed) => init(typed),
         SwarmVerb::Join(typed) => join(typed),
         SwarmVerb::Leave { force } => SwarmQuestion::Leave(SwarmLeave { force }),
         SwarmVerb::JoinToken {
@@ -62,25 +62,9 @@ pub(super) fn swarm(verb: SwarmVerb) -> Result<SwarmQuestion, clap::Error> {
     })
 }
 
-fn init(typed: InitArguments) -> Result<SwarmQuestion, clap::Error> {
-    let wrong = |message| invalid(&["swarm", "init"], message);
-    for (index, pool) in typed.default_addr_pool.iter().enumerate() {
-        if *pool != pool.trunc() {
-            let right = pool.trunc();
-            return Err(wrong(format!(
-                "--default-addr-pool {pool} has bits set behind its prefix; write {right}"
-            )));
-        }
-        let others = &typed.default_addr_pool[..index];
-        let overlaps = |other: &&ipnet::IpNet| other.contains(pool) || pool.contains(*other);
-        if let Some(other) = others.iter().find(overlaps) {
-            return Err(wrong(format!(
-                "--default-addr-pool {pool} and {other} overlap; give pools that do not"
-            )));
-        }
-    }
+fn init(typed: InitArguments) -> SwarmQuestion {
     let (addresses, availability) = addresses(typed.addresses);
-    Ok(SwarmQuestion::Init(SwarmInit {
+    SwarmQuestion::Init(SwarmInit {
         addresses,
         data_path_port: typed.data_path_port,
         gossip_port: typed.gossip_port,
@@ -88,7 +72,7 @@ fn init(typed: InitArguments) -> Result<SwarmQuestion, clap::Error> {
         pool_mask_length: typed.default_addr_pool_mask_length,
         force_new_cluster: typed.force_new_cluster,
         availability,
-    }))
+    })
 }
 
 fn join(typed: JoinArguments) -> SwarmQuestion {

@@ -1,5 +1,6 @@
 //! What each verb prints, against an agent without a kernel.
 
+mod cluster_usage;
 mod diagnosis;
 mod endpoints;
 mod networks;
@@ -25,6 +26,13 @@ use crate::api::{
 fn plan(line: &str) -> Result<Plan, clap::Error> {
     let words = line.split_whitespace().map(|word| word.replace('~', " "));
     Arguments::try_parse_from(words).and_then(Plan::try_from)
+}
+
+/// A line is wrong usage, which is told with `part`.
+fn assert_wrong(line: &str, part: &str) {
+    let error = plan(line).unwrap_err();
+    assert_eq!(error.exit_code(), 2, "{line}");
+    assert!(error.to_string().contains(part), "{line}: {error}");
 }
 
 /// Performs a line; `~` stands for a space inside a word.

@@ -101,7 +101,7 @@ async fn network_create_passes_everything_on() {
         &client,
         "network create --driver overlay --subnet 10.7.0.0/16 --ip-range 10.7.8.0/24 --gateway \
          10.7.0.254 --subnet fd07::/64 --ipv6 --internal --attachable --label a=1 --label b -o \
-         encrypted --opt com.docker.network.driver.mtu=1400 red",
+         encrypted --opt com.docker.network.driver.mtu=1400 --aux-address router=10.7.0.9 red",
     )
     .await;
     let inspected = text(&client, "network inspect red").await;
@@ -190,8 +190,7 @@ async fn network_rm_reports_each() {
     assert_eq!(
         told.problems,
         [
-            "network blue is in use by endpoint web\n  → `overlay network inspect --verbose blue` \
-             lists all; detach them first",
+            "network blue is in use by endpoint web\n  → detach it first",
             "there is no network `nothing`\n  → `overlay network ls` shows them",
         ]
     );

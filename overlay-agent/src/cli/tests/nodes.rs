@@ -81,7 +81,7 @@ async fn node_inspect_shows_all() {
     assert_eq!(nodes[1]["manager_status"], Value::Null);
     assert_eq!(
         told.problems,
-        ["there is no node `nobody`\n  → `overlay node ls` shows them"]
+        ["node nobody not found\n  → `overlay node ls` shows them"]
     );
     assert_eq!(
         text(
@@ -182,8 +182,8 @@ async fn roles_change() {
     );
     let last = ask(&client, "node demote a nobody").await.unwrap();
     assert_eq!(last.text, "");
-    assert!(last.problems[0].starts_with("This node is the last manager."));
-    assert!(last.problems[1].starts_with("there is no node `nobody`"));
+    assert!(last.problems[0].starts_with("this node is the last manager"));
+    assert!(last.problems[1].starts_with("node nobody not found"));
     let promoted = json(&client, "node promote c").await;
     assert_eq!(promoted[0]["node"]["spec"]["role"], "manager");
 }
@@ -198,9 +198,8 @@ async fn nodes_are_forgotten() {
     assert_eq!(
         told.problems,
         [
-            "node b is a cluster manager and is a member of the raft cluster\n  → demote it to a \
-             worker first: `overlay node demote b`",
-            "there is no node `nobody`\n  → `overlay node ls` shows them",
+            "node b is a cluster manager\n  → run `overlay node demote b` first",
+            "node nobody not found\n  → `overlay node ls` shows them",
         ]
     );
     text(&client, "node demote b").await;

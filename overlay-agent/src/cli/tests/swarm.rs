@@ -42,6 +42,23 @@ async fn init_in_json_and_by_template() {
 }
 
 #[tokio::test]
+async fn a_manager_can_go_on_alone() {
+    let agent = FakeAgent::start(FakeBackend::manager());
+    let outside = FakeAgent::start(FakeBackend::alone());
+    let client = agent.client();
+
+    let told = text(&client, "swarm init --force-new-cluster").await;
+
+    assert!(told.starts_with("Swarm initialized: current node (a3d5"));
+    assert_eq!(text(&client, "node ls --format {{.Hostname}}").await, "a\n");
+    assert!(
+        refused(&outside.client(), "swarm init --force-new-cluster")
+            .await
+            .starts_with("This node is not part of a swarm")
+    );
+}
+
+#[tokio::test]
 async fn join_says_as_what() {
     for (token, told) in [
         ("x-worker0", "This node joined a swarm as a worker.\n"),
@@ -68,6 +85,8 @@ async fn join_says_as_what() {
     let agent = FakeAgent::start(FakeBackend::alone());
     let joined = json(&agent.client(), "swarm join --token x-worker0 a").await;
     assert_eq!(joined["role"], "worker");
+    let left = json(&agent.client(), "swarm leave").await;
+    assert_eq!(left, serde_json::Value::Null);
 }
 
 #[tokio::test]
@@ -78,13 +97,11 @@ async fn leave_minds_the_managers() {
 
     assert_eq!(
         refused(&one.client(), "swarm leave").await,
-        "This node is the last manager. Removing it erases all current state of the swarm\n  → use \
-         --force to do so"
+        "this node is the last manager\n  → use --force"
     );
     assert_eq!(
         refused(&two.client(), "swarm leave").await,
-        "This node is one of 2 managers, of which 0 may fail; 1 would be left\n  → demote it first \
-         with `overlay node demote`, or use --force"
+        "without this node the managers lose their majority\n  → demote it first, or use --force"
     );
     assert_eq!(
         text(&two.client(), "swarm leave --force").await,
