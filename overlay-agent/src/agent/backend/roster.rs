@@ -1,6 +1,9 @@
 //! The swarm in the words of the API: nodes, networks and endpoints of all of it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use tokio::time::sleep;
 use tracing::trace;
@@ -143,17 +146,12 @@ pub(super) fn find_network(access: &Access, name: &str) -> Result<ClusterNetwork
     }
 }
 
-/// Some of those that use a network.
-pub(super) async fn users(access: &Access, shared: &Shared, vni: Vni) -> Vec<String> {
-    const SHOWN: usize = 5;
+/// How many endpoints a network has, on all nodes.
+pub(super) async fn users(access: &Access, shared: &Shared, vni: Vni) -> u64 {
     let claims = claims_in(access, shared, vni).await.into_iter();
-    let mut users: Vec<String> = claims
-        .map(|(node, claim)| format!("{} on {}", claim.name, hostname(access, node)))
-        .collect();
-    users.sort();
-    users.dedup();
-    users.truncate(SHOWN);
-    users
+    let endpoints: BTreeSet<(NodeId, String)> =
+        claims.map(|(node, claim)| (node, claim.endpoint)).collect();
+    endpoints.len() as u64
 }
 
 /// What all nodes claim in a network. One that does not exist here is attended for a moment, because

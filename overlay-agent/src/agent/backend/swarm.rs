@@ -10,7 +10,7 @@ use crate::{
         audit::ask,
         directory::Ambiguous,
         owner::Command,
-        swarm::{Access, Life},
+        swarm::{Access, Life, refused},
     },
     api::{
         ApiError, Backend as _, ClusterBackend, refusals,
@@ -24,7 +24,7 @@ use crate::{
     cluster::{
         consensus::ReplicatedLog as _,
         manager::rotated_token,
-        state::{Change, CreateNetwork, Reply, Secret},
+        state::{Change, CreateNetwork, Family, Refusal, Reply, Secret},
     },
     model::{Attachment, ClusterNetwork, NetworkId, NodeId, Role},
     netlink::Socket,
@@ -69,15 +69,24 @@ impl AgentBackend {
         }
         match found.as_slice() {
             [node] => Ok(*node),
-            [] => Err(refusals::no_node(name)),
-            several => Err(refusals::ambiguous_node(name, several.len())),
+            [] => Err(refused(&Refusal::NoNode {
+                node: name.to_owned(),
+            })),
+            several => Err(refused(&Refusal::AmbiguousNode {
+                node: name.to_owned(),
+                count: several.len(),
+            })),
         }
     }
 
     fn node_info(access: &Access, node: NodeId) -> Result<NodeInfo, ApiError> {
         let all = roster::nodes(access);
         let found = all.into_iter().find(|info| info.id == node);
-        found.ok_or_else(|| refusals::no_node(&node.to_string()))
+        found.ok_or_else(|| {
+            refused(&Refusal::NoNode {
+                node: node.to_string(),
+            })
+        })
     }
 
     async fn remove_network(
@@ -86,13 +95,10 @@ impl AgentBackend {
         network: &ClusterNetwork,
     ) -> Result<NetworkInfo, ApiError> {
         let plane = self.plane()?;
-        let users = roster::users(access, &plane.shared, network.network.vni).await;
-        if !users.is_empty() {
-            return Err(refusals::network_in_use(&network.network.name, &users));
-        }
+        let endpoints = roster::users(access, &plane.shared, network.network.vni).await;
         let change = Change::RemoveNetwork {
             network: network.id,
-            endpoints: 0,
+            endpoints,
         };
         access.managers.change(change).await?;
         let mtu = network.network.mtu.unwrap_or_default();
@@ -260,25 +266,17 @@ impl ClusterBackend for AgentBackend {
 
     async fn network_create(&self, request: NetworkCreate) -> Result<NetworkCreated, ApiError> {
         let access = self.manager()?;
-        let options = request.driver_options();
-        options.map_err(|error| ApiError::bad_request(error.to_string()))?;
+        let families = [(Family::Ipv4, request.ipv4), (Family::Ipv6, request.ipv6)];
+        let families = families.into_iter().filter(|(_, is_wanted)| *is_wanted);
+        let families = families.map(|(family, _)| family).collect();
         let wish = CreateNetwork {
             id: NetworkId::from_random(rand::random()),
             name: request.name,
-            subnets: request.subnets.iter().map(|wish| wish.subnet).collect(),
-            ranges: request
-                .subnets
-                .iter()
-                .filter_map(|wish| wish.range)
-                .collect(),
-            gateways: request
-                .subnets
-                .iter()
-                .filter_map(|wish| wish.gateway)
-                .collect(),
-            kept: Vec::new(),
-            ipv4: true,
-            ipv6: request.ipv6,
+            subnets: request.subnets,
+            ranges: request.ranges,
+            gateways: request.gateways,
+            kept: request.reserved.into_values().collect(),
+            families,
             internal: request.internal,
             attachable: request.attachable,
             labels: request.labels,

@@ -312,18 +312,6 @@ impl Life {
         let Some(access) = access else {
             return self.leave_remains(request);
         };
-        if access.role() == Role::Manager && !request.force {
-            let view = access.view.borrow().clone();
-            let managers = view.members.values();
-            let managers = managers
-                .filter(|member| member.role == Role::Manager)
-                .count() as u64;
-            return Err(if managers > 1 {
-                refusals::leaves_as_manager(managers, managers.saturating_sub(1) / 2)
-            } else {
-                refusals::last_manager()
-            });
-        }
         let force = request.force;
         if let Err(error) = access.managers.ask(Ask::Leave { force }).await
             && !force

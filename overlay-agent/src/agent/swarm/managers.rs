@@ -11,7 +11,7 @@ use crate::{
         client::{Client, ClientError},
         manager::{Answer, Ask},
         service,
-        state::{Change, Family, Reply},
+        state::{Change, Family, Refusal, RefusalKind, Reply},
     },
     model::{ClusterView, Lease, NetworkId, RequestId, Vni},
 };
@@ -82,6 +82,21 @@ impl Leases for ManagersClient {
         let blocks = BTreeSet::from([lease.block]);
         self.ask(Ask::GiveBack { network, blocks }).await?;
         Ok(())
+    }
+}
+
+/// A refusal of the managers' state, as the API tells it.
+pub(in crate::agent) fn refused(refusal: &Refusal) -> ApiError {
+    let kind = match refusal.kind() {
+        RefusalKind::BadRequest => ErrorKind::BadRequest,
+        RefusalKind::Forbidden => ErrorKind::Forbidden,
+        RefusalKind::NotFound => ErrorKind::NotFound,
+        RefusalKind::Conflict => ErrorKind::Conflict,
+    };
+    ApiError {
+        kind,
+        error: refusal.to_string(),
+        help: Some(refusal.help().into_owned()),
     }
 }
 

@@ -23,6 +23,7 @@ pub use disk::DiskError;
 pub(super) use follower::{Follower, News};
 pub(super) use handle::Handle;
 pub(super) use life::Life;
+pub(super) use managers::refused;
 pub(super) use member::Access;
 pub use member::MemberError;
 pub(super) use ports::{Announce, Leases};
