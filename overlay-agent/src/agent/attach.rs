@@ -12,15 +12,17 @@ use std::{
 use tracing::{info, warn};
 
 use super::{
-    addresses::{Addresses, Chosen},
+    addresses::{Addresses, Chosen, NoAddress, Origin},
     owner::Owner,
     plumbing::host_interface,
+    swarm::News,
 };
 use crate::{
     api::{ApiError, types::AttachRequest},
     control::{InterfaceWish, MadeInterface, Plumbing as _, PortError, PortErrorKind},
     model::{Attachment, MacAddress, NamespaceId, Network, Place},
     netlink::{self, Namespace},
+    settings::Cluster,
 };
 
 const LONGEST_NAME: usize = 128;
@@ -35,7 +37,7 @@ struct Plan {
 
 impl Owner {
     /// Makes an endpoint. Nothing is left half-made when it fails.
-    pub(super) fn attach(&mut self, request: &AttachRequest) -> Result<Arc<Attachment>, ApiError> {
+    pub(super) fn attach(&mut self, request: &AttachRequest) -> Result<Arc<Attachment>, NoAddress> {
         let namespace = open_namespace(&request.netns)?;
         let plan = self.plan(request, namespace.id())?;
         let id = new_id().map_err(|error| ApiError::internal(&error))?;
@@ -49,7 +51,7 @@ impl Owner {
 
         if let Err(error) = self.connect(&attachment) {
             self.unmake(&attachment);
-            return Err(error);
+            return Err(error.into());
         }
         info!(
             endpoint = attachment.name,
@@ -59,6 +61,7 @@ impl Owner {
         );
         let attachment = Arc::new(attachment);
         self.shared.directory_mut().insert(Arc::clone(&attachment));
+        self.tell(News::Attached(Arc::clone(&attachment)));
         Ok(attachment)
     }
 
@@ -91,7 +94,7 @@ impl Owner {
         }
     }
 
-    fn plan(&self, request: &AttachRequest, namespace: NamespaceId) -> Result<Plan, ApiError> {
+    fn plan(&self, request: &AttachRequest, namespace: NamespaceId) -> Result<Plan, NoAddress> {
         check_name(&request.name)?;
         let desired = self.shared.desired();
         let network = desired
@@ -103,7 +106,8 @@ impl Owner {
                 "endpoint {} exists already in network {}",
                 request.name, network.name
             ))
-            .with_help("choose another name, or detach that one first"));
+            .with_help("choose another name, or detach that one first")
+            .into());
         }
         if let Some(other) = directory.of_namespace(namespace, network.vni) {
             return Err(ApiError::conflict(format!(
@@ -112,7 +116,8 @@ impl Owner {
                 network.name,
                 other.name
             ))
-            .with_help("a namespace has one endpoint in a network; detach that one first"));
+            .with_help("a namespace has one endpoint in a network; detach that one first")
+            .into());
         }
         check_namespace(request, namespace)?;
 
@@ -120,10 +125,7 @@ impl Owner {
         let listed_at = |place: Place| {
             let route = tables?.routes.get(&place)?;
             let peer = tables?.peers.get(&route.peer)?;
-            desired
-                .nodes
-                .iter()
-                .find(|node| node.address == peer.remote)
+            desired.node_at(peer.remote)
         };
         let own = |place: Place| {
             let this = desired.this_node()?;
@@ -134,10 +136,14 @@ impl Owner {
             is_listed.then_some(this)
         };
         let addresses = Addresses {
-            desired,
+            desired: &desired,
             network,
             directory: &directory,
             listed_at: &|place| listed_at(place).or_else(|| own(place)),
+            origin: match self.shared.settings.cluster {
+                Cluster::Static(_) => Origin::File,
+                Cluster::Swarm(_) => Origin::Managers,
+            },
         };
         let chosen = addresses.choose(&request.addresses)?;
         self.check_room(&directory, &chosen)?;
@@ -176,7 +182,8 @@ impl Owner {
     }
 
     fn no_network(&self, request: &AttachRequest) -> ApiError {
-        let networks = self.shared.desired().networks.iter();
+        let desired = self.shared.desired();
+        let networks = desired.networks.iter();
         let names: Vec<&str> = networks.map(|network| network.name.as_str()).collect();
         let help = if names.is_empty() {
             "there is none; add one under cluster.networks".to_owned()
@@ -292,6 +299,7 @@ fn attachment(
         host_ifindex: made.host_ifindex,
         interface: made.interface.clone(),
         created: now.as_secs(),
+        conflict: None,
     }
 }
 

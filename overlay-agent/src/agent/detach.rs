@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tracing::info;
 
-use super::{directory::Ambiguous, owner::Owner, store::StoreError};
+use super::{directory::Ambiguous, owner::Owner, store::StoreError, swarm::News};
 use crate::{
     api::ApiError,
     control::{Plumbing as _, PortError},
@@ -76,7 +76,9 @@ impl Owner {
             .plumbing()
             .remove(interface, attachment.host_ifindex);
         let file = self.store.remove(&attachment.id);
-        self.shared.directory_mut().remove(&attachment.id);
+        if let Some(gone) = self.shared.directory_mut().remove(&attachment.id) {
+            self.tell(News::Detached(gone));
+        }
         connection.and(device)?;
         Ok(file?)
     }

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::model::{Attachment, NamespaceId, Place, Vni};
+use crate::model::{Attachment, Lease, NamespaceId, Place, Vni};
 
 /// Endpoints by identifier, and identifiers by everything else. What the indexes say always agrees.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +60,11 @@ impl Directory {
         self.endpoints.values().map(|attachment| &**attachment)
     }
 
+    /// A copy of them all, by identifier.
+    pub(super) fn all(&self) -> BTreeMap<String, Arc<Attachment>> {
+        self.endpoints.clone()
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.endpoints.len()
@@ -107,6 +112,12 @@ impl Directory {
             address: first,
         }..=Place { vni, address: last };
         self.places.range(range).map(|(place, _)| place.address)
+    }
+
+    /// Whether an endpoint has an address of a lease.
+    pub(super) fn uses(&self, lease: &Lease) -> bool {
+        let (first, last) = (lease.block.network(), lease.block.broadcast());
+        self.taken(lease.vni, first, last).next().is_some()
     }
 
     /// Those called `reference`, in one network or in all; else the one whose identifier is or begins

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use super::{plumbing::TunnelError, store::StoreError};
+use super::{plumbing::TunnelError, store::StoreError, swarm::MemberError};
 use crate::{api::ListenError, control::PortError, datapath, netlink};
 
 /// A failure of the whole agent.
@@ -79,6 +79,13 @@ pub enum Error {
         /// Why.
         #[from]
         source: PortError,
+    },
+    /// This node could not take its part in its swarm.
+    #[error("could not take part in the swarm")]
+    Member {
+        /// Why.
+        #[from]
+        source: MemberError,
     },
     /// The socket stopped working.
     #[error("the agent's socket failed")]

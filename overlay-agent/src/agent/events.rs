@@ -44,8 +44,8 @@ fn told(drop: &DropEvent, shared: &Shared) -> Event {
     let network = drop.vni.map(|vni| {
         let network = Vni::try_from(vni)
             .ok()
-            .and_then(|vni| shared.desired().network_by_vni(vni));
-        network.map_or_else(|| vni.to_string(), |network| network.name.clone())
+            .and_then(|vni| Some(shared.desired().network_by_vni(vni)?.name.clone()));
+        network.unwrap_or_else(|| vni.to_string())
     });
     Event {
         unix_ns: drop.unix_ns,

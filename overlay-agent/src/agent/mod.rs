@@ -3,10 +3,14 @@
 //! | task | takes | gives | ends |
 //! |---|---|---|---|
 //! | `owner` (a thread) | commands | answers, `shared::Shared` | when nobody can send commands any more |
-//! | `watch` | the kernel's news | commands | with the agent |
-//! | `audit` | time | commands | with the agent |
-//! | `events` | the ring buffer | a broadcast channel | with the agent |
+//! | `watch` | the kernel's news | commands | with the data plane |
+//! | `audit` | time | commands | with the data plane |
+//! | `events` | the ring buffer | a broadcast channel | with the data plane |
+//! | `swarm::follower` | news of managers, gossip and endpoints | commands, claims, leases | with the data plane |
 //! | `api::server` | requests | commands, answers | with the agent, after running requests |
+//!
+//! In a static cluster the data plane runs as long as the agent; in a swarm from the moment at which
+//! this node becomes part of one.
 //!
 //! Whatever ends, everything in the kernel stays and goes on working: programs, maps and links are
 //! pinned, and the next agent takes them over.
@@ -26,10 +30,12 @@ mod events;
 mod explain;
 mod neighbour_limit;
 mod owner;
+mod plane;
 mod plumbing;
 mod shared;
 mod start;
 mod store;
+mod swarm;
 #[cfg(test)]
 mod testing;
 mod traffic;
@@ -37,30 +43,28 @@ mod underlay;
 mod uninstall;
 mod watch;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
-use backend::AgentBackend;
+use backend::{AgentBackend, Outline};
 use claim::{Claim, DATA_LOCK, NamespaceClaim};
 pub use error::Error;
+use plane::{Plane, Planes, Tasks, finish, spawn_until};
 pub use plumbing::{PortHolder, TunnelError};
 pub use store::StoreError;
-use tokio::{
-    sync::{broadcast, mpsc},
-    task::{self, JoinSet},
-};
+use swarm::Life;
+pub use swarm::{DiskError, MemberError, RenewError};
+use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 pub use uninstall::uninstall;
 
 use crate::{
-    api::{Listener, server},
-    datapath::DropEvents,
-    netlink::Watcher,
-    settings::Settings,
+    api::{Listener, server, types::Event},
+    control::planner::Plan,
+    datapath::Features,
+    model::Desired,
+    settings::{Cluster, Settings},
 };
-
-/// Commands that may wait for the owner before senders do.
-const QUEUE: usize = 256;
 
 /// Runs the agent until `cancel`. Everything stays in the kernel then, and traffic goes on.
 ///
@@ -73,47 +77,30 @@ pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<(), Er
         Claim::take(&settings.data_dir, DATA_LOCK)?,
         NamespaceClaim::take()?,
     );
-    // Before the present state is read, so that no later change is missed.
-    let watcher = Watcher::open()?;
-    let interval = settings.audit_interval;
-    let started = task::spawn_blocking(move || start::start(settings)).await;
-    let owner = started.unwrap_or(Err(Error::TaskEnded { task: "start" }))?;
-    let shared = Arc::clone(&owner.shared);
-    let drops = DropEvents::open(&shared.pins)?;
-
-    let (commands, queue) = mpsc::channel(QUEUE);
+    start::require_root()?;
+    let outline = Outline {
+        features: Features::probe(settings.attach)?,
+        settings: settings.clone(),
+        started: Instant::now(),
+    };
     let (events, _) = broadcast::channel(events::BACKLOG);
-    let backend = AgentBackend {
-        commands: commands.clone(),
+    let planes = Planes::default();
+    let mut backend = AgentBackend {
+        planes: planes.subscribe(),
         events: events.clone(),
-        shared: Arc::clone(&shared),
+        outline: Arc::new(outline),
+        life: None,
         cancel: cancel.clone(),
     };
-    let mut tasks: JoinSet<Result<&'static str, Error>> = JoinSet::new();
-    tasks.spawn_blocking(move || {
-        owner.run(queue);
-        Ok("owner")
-    });
-    spawn_until(&mut tasks, cancel.clone(), {
-        let (commands, shared) = (commands.clone(), Arc::clone(&shared));
-        async move {
-            watch::watch(watcher, commands, shared).await?;
-            Ok("watch")
+    let mut tasks = match settings.cluster.clone() {
+        Cluster::Static(desired) => run_static(settings, desired, events, planes, &cancel).await?,
+        Cluster::Swarm(swarm) => {
+            let (life, failures) = Life::new(settings, swarm, planes, events);
+            let life = Arc::new(life);
+            backend.life = Some(Arc::clone(&life));
+            run_swarm(life, failures, &cancel)
         }
-    });
-    spawn_until(&mut tasks, cancel.clone(), {
-        let shared = Arc::clone(&shared);
-        async move {
-            audit::audit_regularly(interval, commands, shared).await;
-            Ok("audit")
-        }
-    });
-    spawn_until(&mut tasks, cancel.clone(), async move {
-        events::report(drops, events, shared)
-            .await
-            .map_err(|source| Error::Serve { source })?;
-        Ok("events")
-    });
+    };
     let serving = cancel.clone();
     tasks.spawn(async move {
         let served = server::serve(listener, Arc::new(backend), serving).await;
@@ -121,41 +108,61 @@ pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<(), Er
         Ok("server")
     });
     info!("ready");
-    finish(tasks, cancel).await
-}
-
-/// Runs a task that never ends by itself, until the agent is told to stop.
-fn spawn_until(
-    tasks: &mut JoinSet<Result<&'static str, Error>>,
-    cancel: CancellationToken,
-    task: impl Future<Output = Result<&'static str, Error>> + Send + 'static,
-) {
-    tasks.spawn(async move {
-        tokio::select! {
-            ended = task => ended,
-            () = cancel.cancelled() => Ok("cancelled"),
-        }
-    });
-}
-
-/// Waits for the end. A task that ends before it was told to takes the agent with it.
-async fn finish(
-    mut tasks: JoinSet<Result<&'static str, Error>>,
-    cancel: CancellationToken,
-) -> Result<(), Error> {
-    let mut outcome = Ok(());
-    while let Some(ended) = tasks.join_next().await {
-        let was_told = cancel.is_cancelled();
-        let ended = ended.unwrap_or(Err(Error::TaskEnded {
-            task: "task that panicked",
-        }));
-        match ended {
-            Ok(task) if !was_told => outcome = outcome.and(Err(Error::TaskEnded { task })),
-            Ok(_) => {}
-            Err(error) => outcome = outcome.and(Err(error)),
-        }
-        cancel.cancel();
-    }
+    let outcome = finish(tasks, cancel.clone(), cancel).await;
     info!("stopped; traffic goes on");
     outcome
+}
+
+/// Takes part in a swarm whenever this node has a part in one.
+fn run_swarm(
+    life: Arc<Life>,
+    mut failures: mpsc::UnboundedReceiver<Error>,
+    cancel: &CancellationToken,
+) -> Tasks {
+    let mut tasks = Tasks::new();
+    let living = Arc::clone(&life);
+    spawn_until(&mut tasks, cancel.clone(), async move {
+        living.run().await;
+        Ok("swarm")
+    });
+    spawn_until(&mut tasks, cancel.clone(), async move {
+        let failed = failures.recv().await;
+        Err(failed.unwrap_or(Error::TaskEnded { task: "swarm" }))
+    });
+    let cancel = cancel.clone();
+    tasks.spawn(async move {
+        cancel.cancelled().await;
+        life.end().await;
+        Ok("end of the swarm")
+    });
+    tasks
+}
+
+/// Starts the data plane that a configuration describes.
+async fn run_static(
+    settings: Settings,
+    desired: Desired,
+    events: broadcast::Sender<Event>,
+    planes: Planes,
+    cancel: &CancellationToken,
+) -> Result<Tasks, Error> {
+    let exact = BTreeMap::new();
+    // Nobody follows the endpoints.
+    let (changes, _) = mpsc::unbounded_channel();
+    let plan = Plan { desired, exact };
+    let (shared, commands, mut tasks) =
+        plane::start(settings, plan, changes, events, cancel).await?;
+    let swarm = None;
+    planes.send_replace(Some(Arc::new(Plane {
+        shared,
+        commands,
+        swarm,
+    })));
+    let cancel = cancel.clone();
+    tasks.spawn(async move {
+        cancel.cancelled().await;
+        planes.send_replace(None);
+        Ok("plane")
+    });
+    Ok(tasks)
 }

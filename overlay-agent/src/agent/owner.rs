@@ -9,17 +9,20 @@ use std::{
 };
 
 use tokio::sync::{mpsc, oneshot};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info, trace, warn};
 
-use super::{plumbing::KernelPlumbing, shared::Shared, store::Store, underlay::KernelUnderlay};
+use super::{
+    addresses::NoAddress, plumbing::KernelPlumbing, shared::Shared, store::Store, swarm::News,
+    underlay::KernelUnderlay,
+};
 use crate::{
     api::{ApiError, types::AttachRequest},
     control::{
         Action, DriftKind, Expected, Plumbing as _, PortError, PortErrorKind, Reconciler, Repair,
-        Survey,
+        Survey, Table, planner::Plan,
     },
     datapath::KernelDatapath,
-    model::Attachment,
+    model::{Attachment, Exact, Place},
 };
 
 /// The reconciler over the kernel.
@@ -29,13 +32,19 @@ pub(super) type KernelReconciler = Reconciler<KernelDatapath, KernelUnderlay, Ke
 #[derive(Debug)]
 pub(super) enum Command {
     /// Make an endpoint.
-    Attach(AttachRequest, Answer<Result<Arc<Attachment>, ApiError>>),
+    Attach(AttachRequest, Answer<Result<Arc<Attachment>, NoAddress>>),
     /// Take endpoints away: by name or identifier, in one network or in all.
     Detach(
         String,
         Option<String>,
         Answer<Result<Vec<Arc<Attachment>>, ApiError>>,
     ),
+    /// Want something else, and make it so. What fails now, the next audit does.
+    Follow(Plan, Answer<()>),
+    /// Follow single addresses that moved.
+    Reroute(Vec<(Place, Option<Exact>)>),
+    /// Cut the endpoint with this address off, for a reason.
+    Isolate(Place, String, Answer<Option<Arc<Attachment>>>),
     /// Tell what the kernel should hold.
     Expect(Answer<Option<Expected>>),
     /// Repair what a survey found suspect.
@@ -57,6 +66,8 @@ pub(super) struct Owner {
     pub(super) reconciler: KernelReconciler,
     pub(super) store: Store,
     pub(super) shared: Arc<Shared>,
+    /// Hears which endpoints come and go.
+    pub(super) changes: mpsc::UnboundedSender<News>,
 }
 
 impl Owner {
@@ -75,6 +86,17 @@ impl Owner {
             Command::Detach(reference, network, answer) => answer
                 .send(self.detach(&reference, network.as_deref()))
                 .is_ok(),
+            Command::Follow(plan, answer) => {
+                self.follow(plan);
+                answer.send(()).is_ok()
+            }
+            Command::Reroute(moved) => {
+                self.reroute(&moved);
+                true
+            }
+            Command::Isolate(place, reason, answer) => {
+                answer.send(self.isolate(place, reason)).is_ok()
+            }
             Command::Expect(answer) => answer.send(self.reconciler.expected()).is_ok(),
             Command::Repair(survey, answer) => answer.send(self.repair(&survey)).is_ok(),
             Command::LinkGone(ifindex) => {
@@ -93,6 +115,80 @@ impl Owner {
         if !is_awaited {
             debug!("nobody waited for the answer");
         }
+    }
+
+    /// Passes on that an endpoint came or went; without a swarm nobody wants to know.
+    pub(super) fn tell(&self, change: News) {
+        if self.changes.send(change).is_err() {
+            trace!("nobody follows the endpoints");
+        }
+    }
+
+    fn follow(&mut self, plan: Plan) {
+        let desired = Arc::new(plan.desired);
+        self.shared.set_desired(Arc::clone(&desired));
+        let directory = self.shared.directory();
+        let followed = self
+            .reconciler
+            .follow(desired, plan.exact, directory.iter());
+        drop(directory);
+        match followed {
+            Ok(changes) => debug!(changes, "followed the cluster"),
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                error!(
+                    error,
+                    "could not follow the cluster; the next audit tries again"
+                );
+            }
+        }
+        self.publish();
+    }
+
+    fn reroute(&mut self, moved: &[(Place, Option<Exact>)]) {
+        match self.reconciler.reroute(moved) {
+            Ok(changes) => trace!(changes, "followed single addresses"),
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                error!(
+                    error,
+                    "could not follow addresses of other nodes; the next audit tries again"
+                );
+            }
+        }
+        let tables = self.reconciler.tables();
+        let routes = tables.map_or(0, |tables| tables.len(Table::Route));
+        self.shared
+            .summary_mut()
+            .entries
+            .insert(Table::Route, routes);
+    }
+
+    /// Cuts an endpoint off and keeps the reason; none if there is no such endpoint.
+    fn isolate(&mut self, place: Place, reason: String) -> Option<Arc<Attachment>> {
+        let present = self.shared.directory().at(place).cloned()?;
+        let attachment = Arc::new(Attachment {
+            conflict: Some(reason),
+            ..(*present).clone()
+        });
+        if let Err(error) = self.reconciler.isolate(&attachment) {
+            let error: &dyn std::error::Error = &error;
+            warn!(
+                error,
+                endpoint = attachment.name,
+                "not cut off wholly; the next audit does it"
+            );
+        }
+        if let Err(error) = self.store.save(&attachment) {
+            let error: &dyn std::error::Error = &error;
+            warn!(
+                error,
+                endpoint = attachment.name,
+                "that it is cut off could not be kept"
+            );
+        }
+        self.shared.directory_mut().insert(Arc::clone(&attachment));
+        Some(attachment)
     }
 
     /// Tells the others what the tables hold now.

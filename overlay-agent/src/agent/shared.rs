@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     net::IpAddr,
-    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::{Duration, Instant},
 };
 
@@ -28,6 +28,7 @@ pub(super) struct Shared {
     pub(super) pins: Pins,
     /// When the agent started.
     pub(super) started: Instant,
+    desired: RwLock<Arc<Desired>>,
     directory: RwLock<Directory>,
     summary: RwLock<Summary>,
 }
@@ -53,20 +54,33 @@ pub(super) struct Summary {
 
 impl Shared {
     /// Nothing known yet but how the agent starts.
-    pub(super) fn new(settings: Settings, features: Features, pins: Pins) -> Self {
+    pub(super) fn new(
+        settings: Settings,
+        desired: Arc<Desired>,
+        features: Features,
+        pins: Pins,
+    ) -> Self {
         Self {
             settings,
             features,
             pins,
             started: Instant::now(),
+            desired: RwLock::new(desired),
             directory: RwLock::default(),
             summary: RwLock::default(),
         }
     }
 
-    /// What the cluster wants.
-    pub(super) fn desired(&self) -> &Desired {
-        &self.settings.desired
+    /// What the cluster wants at this moment.
+    pub(super) fn desired(&self) -> Arc<Desired> {
+        let desired = self.desired.read();
+        Arc::clone(&desired.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// For the owner.
+    pub(super) fn set_desired(&self, desired: Arc<Desired>) {
+        let mut present = self.desired.write().unwrap_or_else(PoisonError::into_inner);
+        *present = desired;
     }
 
     /// How many entries the maps have room for.

@@ -1,8 +1,9 @@
 //! From a configuration to a data plane that works: everything that has to be done before the first
 //! request. Blocking.
 
-use std::{fs, path::Path, sync::Arc, time::Instant};
+use std::{fs, net::IpAddr, path::Path, sync::Arc, time::Instant};
 
+use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use super::{
@@ -13,11 +14,12 @@ use super::{
     plumbing::KernelPlumbing,
     shared::{Shared, capacity},
     store::Store,
+    swarm::News,
     traffic::KernelTraffic,
     underlay::KernelUnderlay,
 };
 use crate::{
-    control::{HostEnd, Plumbing as _, PortError, Ports, Reconciler},
+    control::{HostEnd, Plumbing as _, PortError, Ports, Reconciler, planner::Plan},
     datapath::{
         DatapathConfig, Features, KernelDatapath, Pins, is_mounted, remove_filters, remove_pins,
     },
@@ -33,15 +35,17 @@ const USUAL_LOCAL_PORTS: (u16, u16) = (32_768, 60_999);
 /// Takes over what an earlier agent left, or begins from nothing. Traffic that flows goes on: tables
 /// are compared, not emptied, and programs are replaced in place. A first start that fails takes away
 /// what it made.
-pub(super) fn start(settings: Settings) -> Result<Owner, Error> {
-    if !nix::unistd::geteuid().is_root() {
-        return Err(Error::NotRoot);
-    }
+pub(super) fn start(
+    settings: Settings,
+    plan: Plan,
+    changes: mpsc::UnboundedSender<News>,
+) -> Result<Owner, Error> {
+    require_root()?;
     neighbour_limit::raise();
     let mut plumbing = KernelPlumbing::open(settings.port, &settings.run_dir)?;
     let is_first = !plumbing.has_tunnel()? && !is_mounted(&settings.run_dir);
     let run_dir = settings.run_dir.clone();
-    take_over(settings, plumbing).inspect_err(|_| {
+    take_over(settings, plan, plumbing, changes).inspect_err(|_| {
         if is_first && let Err(error) = undo(&run_dir) {
             let error: &dyn std::error::Error = &error;
             warn!(
@@ -52,7 +56,21 @@ pub(super) fn start(settings: Settings) -> Result<Owner, Error> {
     })
 }
 
-fn take_over(settings: Settings, mut plumbing: KernelPlumbing) -> Result<Owner, Error> {
+/// What an agent does takes root.
+pub(super) fn require_root() -> Result<(), Error> {
+    if nix::unistd::geteuid().is_root() {
+        Ok(())
+    } else {
+        Err(Error::NotRoot)
+    }
+}
+
+fn take_over(
+    settings: Settings,
+    plan: Plan,
+    mut plumbing: KernelPlumbing,
+    changes: mpsc::UnboundedSender<News>,
+) -> Result<Owner, Error> {
     let features = Features::probe(settings.attach)?;
     for missing in &features.missing {
         warn!(
@@ -65,7 +83,8 @@ fn take_over(settings: Settings, mut plumbing: KernelPlumbing) -> Result<Owner, 
     let (tunnel, _) = plumbing.tunnel()?;
     let pins = Pins::prepare(&settings.run_dir, &capacity(&settings))?;
 
-    let config = datapath_config(&settings, &features, tunnel);
+    let desired = Arc::new(plan.desired);
+    let config = datapath_config(&settings, desired.this, &features, tunnel);
     let traffic = KernelTraffic::open()?;
     let mode = features.attach;
     let datapath = KernelDatapath::load(pins.clone(), config, mode, traffic, &settings.run_dir)?;
@@ -78,11 +97,11 @@ fn take_over(settings: Settings, mut plumbing: KernelPlumbing) -> Result<Owner, 
         plumbing,
     };
     let mut reconciler: KernelReconciler =
-        Reconciler::new(ports, settings.desired.clone(), settings.encap, tunnel);
+        Reconciler::new(ports, Arc::clone(&desired), settings.encap, tunnel);
     let started = Instant::now();
-    let changes = reconciler.sync(directory.iter())?;
+    let written = reconciler.follow(Arc::clone(&desired), plan.exact, directory.iter())?;
     let programmed = started.elapsed();
-    info!(changes, took = ?programmed, endpoints = directory.len(), "the data plane is in line");
+    info!(changes = written, took = ?programmed, endpoints = directory.len(), "the data plane is in line");
 
     remove_strangers(&mut reconciler, &directory)?;
     let leftovers = reconciler.datapath().drop_other_mode();
@@ -91,20 +110,21 @@ fn take_over(settings: Settings, mut plumbing: KernelPlumbing) -> Result<Owner, 
         warn!(error, "something of an earlier agent is left");
     }
 
-    let shared = Arc::new(Shared::new(settings, features, pins));
+    let shared = Arc::new(Shared::new(settings, desired, features, pins));
     *shared.directory_mut() = directory;
     shared.summary_mut().programmed = programmed;
     let owner = Owner {
         reconciler,
         store,
         shared,
+        changes,
     };
     owner.publish();
     Ok(owner)
 }
 
-/// Takes away all that a first start made.
-fn undo(run_dir: &Path) -> Result<(), Error> {
+/// Takes programs, maps and the vxlan device away; endpoints are gone before.
+pub(super) fn undo(run_dir: &Path) -> Result<(), Error> {
     remove_filters(run_dir, &mut *KernelTraffic::open()?)?;
     remove_pins(run_dir)?;
     // The port does not matter: nothing is made.
@@ -112,12 +132,12 @@ fn undo(run_dir: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn datapath_config(settings: &Settings, features: &Features, tunnel: u32) -> DatapathConfig {
-    let unspecified = std::net::Ipv4Addr::UNSPECIFIED.into();
-    let address = settings
-        .desired
-        .this_node()
-        .map_or(unspecified, |node| node.address);
+fn datapath_config(
+    settings: &Settings,
+    address: IpAddr,
+    features: &Features,
+    tunnel: u32,
+) -> DatapathConfig {
     DatapathConfig {
         address,
         tunnel_ifindex: tunnel,

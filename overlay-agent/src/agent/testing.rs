@@ -30,6 +30,7 @@ pub(super) fn attachment(number: u8) -> Attachment {
         host_ifindex: 100 + u32::from(number),
         interface: "eth0".to_owned(),
         created: 0,
+        conflict: None,
     }
 }
 
@@ -45,7 +46,7 @@ pub(super) fn desired() -> Desired {
         endpoints: Vec::new(),
     };
     Desired {
-        this: "a".to_owned(),
+        this: [192, 0, 2, 1].into(),
         nodes: vec![
             node("a", 1, ["10.1.0.0/29", "fd00:1::/120"]),
             node("b", 2, ["10.1.0.64/26", "fd00:1::100/120"]),

@@ -11,6 +11,7 @@ use super::{
     claim::{Claim, DATA_LOCK, RUN_LOCK},
     plumbing::{KernelPlumbing, TUNNEL_NAME, TunnelError},
     store::Store,
+    swarm::Disk,
     traffic::KernelTraffic,
 };
 use crate::{api::socket_path, control::Plumbing as _, datapath};
@@ -45,6 +46,9 @@ pub fn uninstall(data_dir: &Path, run_dir: &Path) -> Result<Vec<String>, Error> 
     if is_ours {
         gone.extend(remove_devices(&mut plumbing)?);
     }
+    Disk::new(data_dir)
+        .destroy()
+        .map_err(super::MemberError::from)?;
     let endpoints = Store::destroy(data_dir)?;
     gone.extend(endpoints.into_iter().map(|name| format!("endpoint {name}")));
 

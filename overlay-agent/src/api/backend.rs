@@ -3,22 +3,23 @@
 use futures_util::Stream;
 
 use super::{
-    ApiError,
+    ApiError, ClusterBackend,
     types::{
-        AttachRequest, AuditReport, Check, EndpointInfo, Event, Explanation, NetworkInfo, Stats,
-        Status,
+        AttachRequest, AuditReport, Breadth, Check, EndpointInfo, Event, Explanation, NetworkInfo,
+        Stats, Status,
     },
 };
 
 /// One method for each verb of the API; the server calls them concurrently.
-pub trait Backend: Send + Sync + 'static {
+pub trait Backend: ClusterBackend {
     /// The agent and its data plane at a glance.
     fn status(&self) -> impl Future<Output = Result<Status, ApiError>> + Send;
 
     /// The endpoints of this node, sorted by network and name.
     fn endpoints(&self) -> impl Future<Output = Result<Vec<EndpointInfo>, ApiError>> + Send;
 
-    /// Makes an endpoint. Nothing is left half-made when it fails.
+    /// Makes an endpoint. Nothing is left half-made when it fails. A network of the cluster that is not
+    /// attachable refuses it (`refusals::not_attachable`).
     fn attach(
         &self,
         request: AttachRequest,
@@ -35,8 +36,13 @@ pub trait Backend: Send + Sync + 'static {
     /// Every network, sorted by name, without containers and peers.
     fn networks(&self) -> impl Future<Output = Result<Vec<NetworkInfo>, ApiError>> + Send;
 
-    /// One network by name, with its containers on this node and its peers.
-    fn network(&self, name: String) -> impl Future<Output = Result<NetworkInfo, ApiError>> + Send;
+    /// One network by name, identifier or a unique beginning of that, with its peers and its
+    /// containers on this node or on all.
+    fn network(
+        &self,
+        name: String,
+        breadth: Breadth,
+    ) -> impl Future<Output = Result<NetworkInfo, ApiError>> + Send;
 
     /// Packets by walk and drops by reason since the maps were made.
     fn stats(&self) -> impl Future<Output = Result<Stats, ApiError>> + Send;

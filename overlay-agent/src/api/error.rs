@@ -9,8 +9,12 @@ pub enum ErrorKind {
     BadRequest,
     /// It names something that is not there: 404.
     NotFound,
-    /// It wants something that another has: 409.
+    /// It is not allowed here: 403.
+    Forbidden,
+    /// It wants something that another has, or does not fit what is: 409.
     Conflict,
+    /// Nobody can decide it now; later may help: 503.
+    Unavailable,
     /// The agent or the kernel failed: 500.
     Internal,
 }
@@ -20,17 +24,21 @@ impl ErrorKind {
     pub const fn status(self) -> u16 {
         match self {
             Self::BadRequest => 400,
+            Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::Conflict => 409,
             Self::Internal => 500,
+            Self::Unavailable => 503,
         }
     }
 
     /// What a status of the agent means.
     pub const fn from_status(status: u16) -> Self {
         match status {
+            403 => Self::Forbidden,
             404 => Self::NotFound,
             409 => Self::Conflict,
+            503 => Self::Unavailable,
             400..=499 => Self::BadRequest,
             _ => Self::Internal,
         }
@@ -63,6 +71,16 @@ impl ApiError {
     /// A request for something that another has.
     pub fn conflict(error: impl Into<String>) -> Self {
         Self::new(ErrorKind::Conflict, error)
+    }
+
+    /// A request for something that is not allowed here.
+    pub fn forbidden(error: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Forbidden, error)
+    }
+
+    /// A request that nobody can decide now.
+    pub fn unavailable(error: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Unavailable, error)
     }
 
     /// A failure of the agent, told with all its causes.
@@ -105,7 +123,9 @@ mod tests {
         for kind in [
             ErrorKind::BadRequest,
             ErrorKind::NotFound,
+            ErrorKind::Forbidden,
             ErrorKind::Conflict,
+            ErrorKind::Unavailable,
             ErrorKind::Internal,
         ] {
             assert_eq!(ErrorKind::from_status(kind.status()), kind);

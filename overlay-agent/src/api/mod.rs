@@ -6,12 +6,14 @@
 mod backend;
 pub mod client;
 mod client_error;
+mod cluster_backend;
 mod connection;
 mod error;
 mod event_lines;
 #[cfg(test)]
 pub(crate) mod fake;
 mod listener;
+pub mod refusals;
 pub mod server;
 #[cfg(test)]
 mod tests;
@@ -22,6 +24,7 @@ use std::path::{Path, PathBuf};
 pub use backend::Backend;
 pub use client::Client;
 pub use client_error::ClientError;
+pub use cluster_backend::ClusterBackend;
 pub use error::{ApiError, ErrorKind};
 pub use listener::{ListenError, Listener};
 

@@ -46,7 +46,12 @@ struct Arguments {
     )]
     run_dir: PathBuf,
     /// What to log: error, warn, info, debug, trace, or a filter like info,aya=debug
-    #[arg(long, global = true, value_name = "FILTER", default_value = "info")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        default_value = "info,openraft=error"
+    )]
     log: String,
     #[command(subcommand)]
     command: Option<Command>,

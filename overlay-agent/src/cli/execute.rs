@@ -10,6 +10,7 @@ use tokio::runtime;
 use super::{
     answer::{Answer, answer},
     arguments::Arguments,
+    consent,
     failure::warn,
     format::Format,
     output,
@@ -29,7 +30,12 @@ pub(super) fn execute(plan: Plan) -> anyhow::Result<ExitCode> {
 async fn perform(plan: Plan) -> anyhow::Result<ExitCode> {
     let client = Client::new(&plan.run_dir);
     match plan.action {
-        Action::Ask(question) => tell(&answer(&client, question, plan.format).await?),
+        Action::Ask(question) => {
+            if let Some(warning) = question.warning() {
+                consent::ask(warning)?;
+            }
+            tell(&answer(&client, question, plan.format).await?)
+        }
         Action::Monitor => monitor(&client, &plan.format.unwrap_or(Format::Table)).await,
         Action::Run(wish) => run(&client, &plan.run_dir, wish).await,
         Action::Completions(shell) => completions(shell),
@@ -38,6 +44,9 @@ async fn perform(plan: Plan) -> anyhow::Result<ExitCode> {
 
 fn tell(answer: &Answer) -> anyhow::Result<ExitCode> {
     put(&answer.text)?;
+    for warning in &answer.warnings {
+        warn(&format!("warning: {warning}"));
+    }
     for problem in &answer.problems {
         warn(problem);
     }

@@ -4,10 +4,13 @@
 mod answer;
 mod arguments;
 mod attach_options;
+mod consent;
 mod execute;
 mod failure;
+mod filter;
 mod format;
 mod output;
+mod pair;
 mod plan;
 mod run;
 mod stdout;

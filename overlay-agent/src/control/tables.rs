@@ -44,6 +44,20 @@ impl Tables {
         }
     }
 
+    /// The same local tables with other remote ones.
+    #[must_use]
+    pub fn with_remote(&self, remote: RemoteTables) -> Self {
+        Self {
+            peer_addresses: addresses_of(&remote.peers),
+            peers: remote.peers,
+            networks: remote.networks,
+            routes: Arc::new(remote.routes),
+            blocks: Arc::new(remote.blocks),
+            interfaces: self.interfaces.clone(),
+            endpoints: self.endpoints.clone(),
+        }
+    }
+
     /// The same tables with other peers and networks.
     #[must_use]
     pub fn with_ways(

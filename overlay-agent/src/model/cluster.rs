@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
 };
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
 use super::{KeyRing, MacAddress, Member, Network, NetworkId, NodeId, Vni};
@@ -31,6 +31,15 @@ pub struct ClusterNetwork {
     pub options: BTreeMap<String, String>,
     /// When it was made, seconds since 1970.
     pub created: u64,
+}
+
+impl ClusterNetwork {
+    /// The part of a subnet from which endpoints without a wish get their addresses.
+    pub fn range_of(&self, subnet: IpNet) -> IpNet {
+        let mut ranges = self.ranges.iter().copied();
+        let range = ranges.find(|range| subnet.contains(range));
+        range.unwrap_or(subnet)
+    }
 }
 
 /// A block of a network's addresses that one node gives to its endpoints.
@@ -61,6 +70,18 @@ pub struct ClusterView {
     pub data_path_port: u16,
     /// What protects the gossip.
     pub keys: KeyRing,
+    /// Who vouches for nodes.
+    #[serde(default)]
+    pub roots: Roots,
+}
+
+/// Certificate authorities of the cluster.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Roots {
+    /// The name of the one that signs: a node whose certificate is another's asks for a new one.
+    pub signer: String,
+    /// The certificates that are trusted, PEM.
+    pub bundle: String,
 }
 
 impl ClusterView {
@@ -71,11 +92,22 @@ impl ClusterView {
             .find(|network| network.network.name == name)
     }
 
+    /// The leases of a network, in the order of blocks.
+    pub fn leases_of(&self, vni: Vni) -> impl Iterator<Item = &Lease> {
+        let first = Lease {
+            vni,
+            block: IpNet::V4(Ipv4Net::default()),
+            node: NodeId::from_random(0),
+            index: 0,
+        };
+        let from_there = self.leases.range(first..);
+        from_there.take_while(move |lease| lease.vni == vni)
+    }
+
     /// The blocks of a node in a network.
     pub fn blocks(&self, node: NodeId, vni: Vni) -> impl Iterator<Item = IpNet> + '_ {
-        self.leases
-            .iter()
-            .filter(move |lease| lease.node == node && lease.vni == vni)
+        self.leases_of(vni)
+            .filter(move |lease| lease.node == node)
             .map(|lease| lease.block)
     }
 }
@@ -105,4 +137,36 @@ pub struct Observed {
     pub failed: BTreeSet<NodeId>,
     /// The winning claims of the nodes that do, by network and address, without this node's own.
     pub claims: BTreeMap<(Vni, IpAddr), (NodeId, Claim)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_leases_of_a_network_and_of_no_other() {
+        let lease = |vni: u32, block: &str, node: u128| Lease {
+            vni: Vni::try_from(vni).unwrap(),
+            block: block.parse().unwrap(),
+            node: NodeId::from_random(node),
+            index: 7,
+        };
+        let view = ClusterView {
+            leases: [
+                lease(4095, "10.0.0.0/30", 1),
+                lease(4096, "0.0.0.0/0", 0),
+                lease(4096, "10.0.0.4/30", 1),
+                lease(4096, "10.0.0.8/30", 2),
+                lease(4096, "fd00::/122", 1),
+                lease(4097, "10.0.0.4/30", 1),
+            ]
+            .into(),
+            ..ClusterView::default()
+        };
+        let vni = Vni::try_from(4096).unwrap();
+
+        assert_eq!(view.leases_of(vni).count(), 4);
+        let blocks: Vec<IpNet> = view.blocks(NodeId::from_random(1), vni).collect();
+        assert_eq!(format!("{blocks:?}"), "[10.0.0.4/30, fd00::/122]");
+    }
 }

@@ -1,22 +1,48 @@
 //! What the cluster wants, whoever says so.
 
-use super::{Network, Node, Vni};
+use std::net::IpAddr;
+
+use super::{MacAddress, Network, Node, Vni};
 
 /// The cluster as configuration or managers describe it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Desired {
-    /// The name of this node among `nodes`.
-    pub this: String,
+    /// The underlay address of this node among `nodes`. Names need not be unique, addresses are.
+    pub this: IpAddr,
     /// Every node, this one included, sorted by name.
     pub nodes: Vec<Node>,
-    /// Every network, sorted by name.
+    /// Every network that this node takes part in, sorted by name.
     pub networks: Vec<Network>,
 }
 
+/// The node that has a single address which its blocks do not tell.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Exact {
+    /// The node's underlay address.
+    pub node: IpAddr,
+    /// The Ethernet address where it is not the derived one.
+    pub mac: Option<MacAddress>,
+}
+
 impl Desired {
+    /// Whether a node is this one.
+    pub fn is_this(&self, node: &Node) -> bool {
+        node.address == self.this
+    }
+
     /// This node's own entry.
     pub fn this_node(&self) -> Option<&Node> {
-        self.nodes.iter().find(|node| node.name == self.this)
+        self.node_at(self.this)
+    }
+
+    /// Every node but this one.
+    pub fn others(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter().filter(|node| !self.is_this(node))
+    }
+
+    /// The node with this underlay address.
+    pub fn node_at(&self, address: IpAddr) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.address == address)
     }
 
     /// The network of this name.

@@ -51,6 +51,10 @@ pub struct Attachment {
     pub interface: String,
     /// When it was attached, seconds since 1970.
     pub created: u64,
+    /// Why it is cut off: another node has won its address, or its network is gone. It keeps its
+    /// interface, and nothing gets in or out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<String>,
 }
 
 impl Attachment {

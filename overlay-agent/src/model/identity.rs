@@ -24,7 +24,7 @@ macro_rules! identifier {
 
         impl $name {
             /// The identifier of 128 random bits.
-            pub fn from_random(bits: u128) -> Self {
+            pub const fn from_random(bits: u128) -> Self {
                 Self(bits)
             }
 
@@ -71,6 +71,11 @@ macro_rules! identifier {
 }
 
 identifier! {
+    /// A cluster: one `swarm init` and all that joined.
+    ClusterId
+}
+
+identifier! {
     /// A node, for as long as it is in the cluster.
     NodeId
 }
@@ -78,6 +83,11 @@ identifier! {
 identifier! {
     /// A network of the cluster.
     NetworkId
+}
+
+identifier! {
+    /// A request to the managers. The same one again is the same request, whoever answers it.
+    RequestId
 }
 
 fn digits(mut bits: u128) -> String {

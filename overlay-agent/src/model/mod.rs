@@ -7,18 +7,21 @@ mod identity;
 mod key_ring;
 mod mac;
 mod member;
+mod name;
 mod network;
 mod node;
+pub mod subnet;
 mod tables;
 mod underlay;
 
-pub use cluster::{Claim, ClusterNetwork, ClusterView, Lease, Observed};
-pub use desired::Desired;
+pub use cluster::{Claim, ClusterNetwork, ClusterView, Lease, Observed, Roots};
+pub use desired::{Desired, Exact};
 pub use endpoint::{Attachment, NamespaceId};
-pub use identity::{IdError, NetworkId, NodeId};
+pub use identity::{ClusterId, IdError, NetworkId, NodeId, RequestId};
 pub use key_ring::{KeyRing, RingKey};
 pub use mac::{MacAddress, ParseMacError};
 pub use member::{Availability, Member, Role};
+pub use name::is_name;
 pub use network::{Network, Vni, VniError};
 pub use node::{Attach, Encap, Node, RemoteEndpoint};
 pub use tables::{

@@ -36,9 +36,9 @@ pub enum Attach {
 /// A host that takes part.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Node {
-    /// Its name, unique in the cluster.
+    /// Its name; unique in a configuration file, not in a cluster with managers.
     pub name: String,
-    /// Its data-path address on the underlay: the outer source of what it sends.
+    /// Its data-path address on the underlay, unique: the outer source of what it sends.
     pub address: IpAddr,
     /// Address blocks from which it gives addresses to its endpoints, by network.
     pub blocks: BTreeMap<Vni, Vec<IpNet>>,

@@ -26,7 +26,11 @@ const DEFAULT_LIMITS: Limits = Limits {
 };
 
 pub(super) fn port(typed: Option<u64>) -> Result<u16, Refusal> {
-    let number = typed.unwrap_or(DEFAULT_PORT);
+    port_at("datapath.port", typed.unwrap_or(DEFAULT_PORT))
+}
+
+/// A port at any key.
+pub(super) fn port_at(key: &str, number: u64) -> Result<u16, Refusal> {
     match u16::try_from(number) {
         Ok(port) if port > 0 => Ok(port),
         Ok(_) | Err(_) => Err(Problem::OutOfRange {
@@ -34,7 +38,7 @@ pub(super) fn port(typed: Option<u64>) -> Result<u16, Refusal> {
             least: 1,
             most: u16::MAX.into(),
         }
-        .at_key("datapath.port")),
+        .at_key(key)),
     }
 }
 
@@ -62,28 +66,44 @@ pub(super) fn audit_interval(typed: Option<typed::Scalar>) -> Result<Duration, R
     Err(problem.at_key("audit_interval"))
 }
 
-pub(super) fn limits(typed: &typed::Limits, desired: &Desired) -> Result<Limits, Refusal> {
-    let others = || {
-        desired
-            .nodes
-            .iter()
-            .filter(|node| node.name != desired.this)
-    };
-    let routes = others().map(|node| node.endpoints.len()).sum();
-    let blocks = others()
-        .flat_map(|node| node.blocks.values())
-        .map(Vec::len)
-        .sum();
+/// How many entries the file itself asks for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Needed {
+    routes: usize,
+    blocks: usize,
+    peers: usize,
+    networks: usize,
+}
+
+impl Needed {
+    pub(super) fn by(desired: &Desired) -> Self {
+        let blocks = desired.others().flat_map(|node| node.blocks.values());
+        Self {
+            routes: desired.others().map(|node| node.endpoints.len()).sum(),
+            blocks: blocks.map(Vec::len).sum(),
+            peers: desired.others().count(),
+            networks: desired.networks.len(),
+        }
+    }
+}
+
+pub(super) fn limits(typed: &typed::Limits, needed: Needed) -> Result<Limits, Refusal> {
+    let Needed {
+        routes,
+        blocks,
+        peers,
+        networks,
+    } = needed;
     Ok(Limits {
         endpoints: limit("endpoints", typed.endpoints, DEFAULT_LIMITS.endpoints)?,
         routes: enough("routes", typed.routes, DEFAULT_LIMITS.routes, routes)?,
         blocks: enough("blocks", typed.blocks, DEFAULT_LIMITS.blocks, blocks)?,
-        peers: enough("peers", typed.peers, DEFAULT_LIMITS.peers, others().count())?,
+        peers: enough("peers", typed.peers, DEFAULT_LIMITS.peers, peers)?,
         networks: enough(
             "networks",
             typed.networks,
             DEFAULT_LIMITS.networks,
-            desired.networks.len(),
+            networks,
         )?,
     })
 }

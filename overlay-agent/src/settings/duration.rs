@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Reads numbers with units `ms`, `s`, `m`, `h`, one after the other. `None`: not such a text, or
 /// longer than 584 million years.
-pub(super) fn parse(text: &str) -> Option<Duration> {
+pub(crate) fn parse(text: &str) -> Option<Duration> {
     let mut total = Duration::ZERO;
     let mut rest = text;
     while !rest.is_empty() {

@@ -7,15 +7,6 @@ use super::Problem;
 /// No settings; nothing was changed anywhere.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// No file was named, and there is none at the usual place.
-    #[error(
-        "there is no configuration: {} does not exist; write it (docs/configuration.md) or name \
-         another file with --config", path.display()
-    )]
-    NoFile {
-        /// The usual place.
-        path: PathBuf,
-    },
     /// The file cannot be read.
     #[error("read the configuration {}", path.display())]
     Read {
@@ -24,15 +15,6 @@ pub enum SettingsError {
         /// Why.
         #[source]
         source: io::Error,
-    },
-    /// The file holds nothing.
-    #[error(
-        "{} is empty; it needs at least `cluster:` with `mode`, `nodes` and `networks` \
-         (docs/configuration.md)", path.display()
-    )]
-    Empty {
-        /// The file.
-        path: PathBuf,
     },
     /// The file is no YAML, or has keys that do not exist or values of the wrong kind.
     #[error("{} is not understood (docs/configuration.md has every key)", path.display())]

@@ -7,16 +7,17 @@ use std::{
 };
 
 use super::{
-    DEFAULT_FILE, Settings, SettingsError, datapath,
+    Cluster, DEFAULT_FILE, Settings, SettingsError, datapath,
     endpoint::{self, EndpointFile},
     network, node,
     problem::{Place, Problem, Refusal, names},
-    typed,
+    swarm, typed,
 };
 use crate::model::{Desired, Node};
 
 impl Settings {
-    /// Reads and checks a configuration: `config`, or [`DEFAULT_FILE`].
+    /// Reads and checks a configuration: `config`, or [`DEFAULT_FILE`]. Without either the agent waits
+    /// to become part of a swarm.
     ///
     /// # Errors
     /// The first thing that is wrong, with its key or line and the way out.
@@ -26,14 +27,16 @@ impl Settings {
         run_dir: impl Into<PathBuf>,
     ) -> Result<Self, SettingsError> {
         let path = config.unwrap_or(Path::new(DEFAULT_FILE));
-        let text = fs::read_to_string(path).map_err(|source| {
-            let path = path.to_owned();
-            if config.is_none() && source.kind() == io::ErrorKind::NotFound {
-                SettingsError::NoFile { path }
-            } else {
-                SettingsError::Read { path, source }
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(source) if config.is_none() && source.kind() == io::ErrorKind::NotFound => {
+                String::new()
             }
-        })?;
+            Err(source) => {
+                let path = path.to_owned();
+                return Err(SettingsError::Read { path, source });
+            }
+        };
         Self::parse(&text, path, data_dir, run_dir)
     }
 
@@ -52,14 +55,13 @@ impl Settings {
             let path = path.to_owned();
             SettingsError::Syntax { path, source }
         })?;
-        let typed = typed.ok_or_else(|| SettingsError::Empty {
-            path: path.to_owned(),
-        })?;
+        let typed = typed.unwrap_or_default();
         let node = match &typed.node {
             Some(node) => node.clone(),
             None => host_name()?,
         };
-        let files = read_endpoint_files(&typed.cluster.nodes, path)?;
+        let nodes = typed.cluster.nodes.as_deref().unwrap_or_default();
+        let files = read_endpoint_files(nodes, path)?;
         let directories = [
             make_absolute(data_dir.into())?,
             make_absolute(run_dir.into())?,
@@ -125,13 +127,20 @@ fn check(
     let port = datapath::port(typed.datapath.port)?;
     let event_sample = datapath::event_sample(typed.events.sample)?;
     let audit_interval = datapath::audit_interval(typed.audit_interval)?;
-    let desired = desired(typed.cluster, node.clone(), files)?;
+    let cluster = match typed.cluster.mode {
+        typed::Mode::Static => Cluster::Static(desired(typed.cluster, &node, files)?),
+        typed::Mode::Swarm => Cluster::Swarm(swarm::check(&typed.cluster, &node)?),
+    };
+    let needed = match &cluster {
+        Cluster::Static(desired) => datapath::Needed::by(desired),
+        Cluster::Swarm(_) => datapath::Needed::default(),
+    };
     Ok(Settings {
-        limits: datapath::limits(&typed.datapath.limits, &desired)?,
+        limits: datapath::limits(&typed.datapath.limits, needed)?,
         encap: typed.datapath.encap,
         attach: typed.datapath.attach,
         node,
-        desired,
+        cluster,
         port,
         event_sample,
         audit_interval,
@@ -142,27 +151,33 @@ fn check(
 
 fn desired(
     cluster: typed::Cluster,
-    this: String,
+    this: &str,
     files: &[EndpointFile],
 ) -> Result<Desired, Refusal> {
+    swarm::refuse_keys(&cluster)?;
+    let Some(typed_nodes) = cluster.nodes else {
+        return Err(Problem::NoNodes.at_key("cluster.nodes"));
+    };
     let node::Addresses {
         addresses,
         overhead,
-    } = node::addresses(&cluster.nodes)?;
-    if !cluster.nodes.iter().any(|node| node.name == this) {
-        let known = names(cluster.nodes.iter().map(|node| node.name.as_str()));
-        return Err(Problem::NotANode { name: this, known }.at_key("node"));
-    }
-    let networks = network::check_all(&cluster.networks, overhead)?;
+    } = node::addresses(&typed_nodes)?;
+    let this_at = typed_nodes.iter().position(|node| node.name == this);
+    let Some(this_at) = this_at else {
+        let known = names(typed_nodes.iter().map(|node| node.name.as_str()));
+        let name = this.to_owned();
+        return Err(Problem::NotANode { name, known }.at_key("node"));
+    };
+    let this = addresses[this_at];
+    let networks = network::check_all(&cluster.networks.unwrap_or_default(), overhead)?;
     let by_name: BTreeMap<_, _> = networks
         .iter()
         .map(|network| (network.name.as_str(), network))
         .collect();
-    let blocks = node::blocks(&cluster.nodes, &by_name)?;
-    let endpoints = endpoint::check_all(&cluster.nodes, files, &by_name)?;
+    let blocks = node::blocks(&typed_nodes, &by_name)?;
+    let endpoints = endpoint::check_all(&typed_nodes, files, &by_name)?;
     let parts = addresses.into_iter().zip(blocks).zip(endpoints);
-    let mut nodes: Vec<Node> = cluster
-        .nodes
+    let mut nodes: Vec<Node> = typed_nodes
         .into_iter()
         .zip(parts)
         .map(|(typed, ((address, blocks), endpoints))| Node {

@@ -11,15 +11,18 @@ mod name;
 mod network;
 mod node;
 mod problem;
+mod swarm;
 #[cfg(test)]
 mod tests;
 mod typed;
 
 use std::{path::PathBuf, time::Duration};
 
+pub(crate) use duration::parse as parse_duration;
 pub use error::SettingsError;
 pub use name::check_name;
 pub use problem::Problem;
+pub use swarm::SwarmSettings;
 
 use crate::model::{Attach, Desired, Encap};
 
@@ -29,15 +32,15 @@ pub const DEFAULT_FILE: &str = "/etc/overlay/agent.yaml";
 /// A configuration that was checked: whatever can be refused from the file alone has been.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Settings {
-    /// This node's name; it is one of `desired.nodes`.
+    /// This node's name.
     pub node: String,
-    /// Nodes and networks.
-    pub desired: Desired,
+    /// Where nodes and networks come from.
+    pub cluster: Cluster,
     /// How packets are encapsulated, as wished.
     pub encap: Encap,
     /// How programs are attached, as wished.
     pub attach: Attach,
-    /// UDP port of VXLAN.
+    /// UDP port of VXLAN. In a swarm the managers' word counts instead.
     pub port: u16,
     /// How many entries each map has room for.
     pub limits: Limits,
@@ -49,6 +52,15 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Socket and pins; absolute.
     pub run_dir: PathBuf,
+}
+
+/// Where nodes and networks come from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Cluster {
+    /// The file has them all.
+    Static(Desired),
+    /// Managers tell, once this node is part of a swarm.
+    Swarm(SwarmSettings),
 }
 
 /// How many entries each map has room for.

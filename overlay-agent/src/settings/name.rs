@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::problem::{Problem, Refusal};
-
-const LONGEST: usize = 64;
+use crate::model::is_name;
 
 /// Refuses a name of a node, network or endpoint that would not survive a URL, a file name or a line
 /// of /etc/hosts.
@@ -12,10 +11,7 @@ const LONGEST: usize = 64;
 /// # Errors
 /// What a name is.
 pub fn check_name(name: &str) -> Result<(), Problem> {
-    let first = name.chars().next();
-    let starts_well = first.is_some_and(|c| c.is_ascii_alphanumeric());
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if starts_well && name.chars().all(is_plain) && name.len() <= LONGEST {
+    if is_name(name) {
         Ok(())
     } else {
         Err(Problem::Name {

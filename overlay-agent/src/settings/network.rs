@@ -1,25 +1,18 @@
 //! Networks: numbers, subnets, gateways and MTU.
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-};
+use std::{collections::BTreeMap, net::IpAddr};
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::IpNet;
 
 use super::{
     name,
     problem::{Problem, Refusal, names},
     typed,
 };
-use crate::model::{Network, Vni};
-
-/// Least MTU of a network with IPv6 (RFC 8200, 5) and of one without (RFC 1122, 3.3.3).
-const LEAST_MTU: [(&str, u32); 2] = [("IPv6", 1280), ("IPv4", 576)];
-
-/// Longest prefixes that leave a gateway and a container.
-const LONGEST_IPV4: u8 = 30;
-const LONGEST_IPV6: u8 = 126;
+use crate::model::{
+    Network, Vni,
+    subnet::{first_host, least_mtu, longest_prefix, not_a_host, overlap, unfit_for_containers},
+};
 
 /// Checks every network; `overhead` is how many bytes of outer headers the underlay's family takes.
 /// Sorted by name.
@@ -85,14 +78,11 @@ fn subnets(texts: &[String]) -> Result<Vec<IpNet>, Problem> {
     let mut subnets: Vec<IpNet> = Vec::with_capacity(texts.len());
     for text in texts {
         let net = parse_net(text)?;
-        let longest = match net {
-            IpNet::V4(_) => LONGEST_IPV4,
-            IpNet::V6(_) => LONGEST_IPV6,
-        };
+        let longest = longest_prefix(net);
         if net.prefix_len() > longest {
             return Err(Problem::SubnetTooSmall { net, longest });
         }
-        if let Some(what) = holds(net) {
+        if let Some(what) = unfit_for_containers(net) {
             return Err(Problem::NotForContainers { net, what });
         }
         if let Some(&other) = subnets.iter().find(|other| overlap(net, **other)) {
@@ -101,36 +91,6 @@ fn subnets(texts: &[String]) -> Result<Vec<IpNet>, Problem> {
         subnets.push(net);
     }
     Ok(subnets)
-}
-
-/// Subnets overlap only by one holding the other.
-pub(super) fn overlap(one: IpNet, other: IpNet) -> bool {
-    one.contains(&other) || other.contains(&one)
-}
-
-/// Addresses that containers cannot have, or that tables could not tell from IPv4 ones.
-fn holds(net: IpNet) -> Option<&'static str> {
-    let v4 = |a, b, c, d, length| Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), length).into();
-    let v6 = |first, length| {
-        Ipv6Net::new_assert(Ipv6Addr::new(first, 0, 0, 0, 0, 0, 0, 0), length).into()
-    };
-    let mapped = Ipv6Net::new_assert(Ipv4Addr::UNSPECIFIED.to_ipv6_mapped(), 96).into();
-    let loopback = Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128).into();
-    let reserved: [(IpNet, &'static str); 8] = [
-        (
-            v4(0, 0, 0, 0, 8),
-            "addresses that mean `this host` (0.0.0.0/8)",
-        ),
-        (v4(127, 0, 0, 0, 8), "loopback addresses (127.0.0.0/8)"),
-        (v4(224, 0, 0, 0, 4), "multicast addresses (224.0.0.0/4)"),
-        (v4(240, 0, 0, 0, 4), "reserved addresses (240.0.0.0/4)"),
-        (mapped, "IPv4-mapped addresses (::ffff:0:0/96)"),
-        (loopback, "the loopback address (::1)"),
-        (v6(0xfe80, 10), "link-local addresses (fe80::/10)"),
-        (v6(0xff00, 8), "multicast addresses (ff00::/8)"),
-    ];
-    let hit = reserved.into_iter().find(|(range, _)| overlap(net, *range));
-    hit.map(|(_, what)| what)
 }
 
 /// One gateway for each subnet, in the order of the subnets; the first host address where none is
@@ -177,27 +137,14 @@ pub(super) fn list(subnets: &[IpNet]) -> String {
 
 /// Refuses the two addresses of a subnet that no host can have; IPv6 has only the first.
 pub(super) fn check_host(address: IpAddr, net: IpNet) -> Result<(), Problem> {
-    let what = if address == net.network() {
-        "network"
-    } else if address == net.broadcast() && address.is_ipv4() {
-        "broadcast"
-    } else {
+    let Some(what) = not_a_host(address, net) else {
         return Ok(());
     };
     Err(Problem::NotAHost { address, what, net })
 }
 
-fn first_host(net: IpNet) -> IpAddr {
-    match net {
-        IpNet::V4(net) => Ipv4Addr::from_bits(net.network().to_bits() + 1).into(),
-        IpNet::V6(net) => Ipv6Addr::from_bits(net.network().to_bits() + 1).into(),
-    }
-}
-
 fn mtu(mtu: u64, subnets: &[IpNet], overhead: u32) -> Result<u32, Problem> {
-    let has_ipv6 = subnets.iter().any(|net| net.addr().is_ipv6());
-    let [ipv6, ipv4] = LEAST_MTU;
-    let (family, least) = if has_ipv6 { ipv6 } else { ipv4 };
+    let (family, least) = least_mtu(subnets);
     if mtu < u64::from(least) {
         return Err(Problem::MtuTooSmall { mtu, family, least });
     }

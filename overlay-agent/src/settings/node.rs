@@ -62,7 +62,8 @@ fn family(address: IpAddr) -> &'static str {
     }
 }
 
-fn underlay(text: &str) -> Result<IpAddr, Problem> {
+/// An address at which other hosts can reach this one.
+pub(super) fn underlay(text: &str) -> Result<IpAddr, Problem> {
     let address: IpAddr = text.parse().map_err(|_unparsable| Problem::NotAnAddress {
         text: text.to_owned(),
         example: "192.0.2.1 or \"2001:db8::1\"",

@@ -51,6 +51,25 @@ pub enum Problem {
         /// What was given.
         net: IpNet,
     },
+    /// A static cluster without nodes.
+    #[error(
+        "there is none; list the hosts, or set cluster.mode to swarm to get them from managers"
+    )]
+    NoNodes,
+    /// A key that belongs to the other mode.
+    #[error("this key is for cluster.mode: {mode}; remove it, or change the mode")]
+    OtherMode {
+        /// The mode that it is for.
+        mode: &'static str,
+    },
+    /// Text that is no address, with or without a port.
+    #[error("`{text}` is no IP address with or without a port; write one like {example}")]
+    NotASocketAddress {
+        /// What was given.
+        text: String,
+        /// What one looks like here.
+        example: &'static str,
+    },
     /// An address that no other node can send to.
     #[error("{address} is {what}; use the address at which the other nodes reach this one")]
     NotForUnderlay {

@@ -12,7 +12,7 @@ use serde::{
 use crate::model::{Attach, Encap};
 
 /// The whole file.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     pub(super) node: Option<String>,
@@ -21,6 +21,7 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) events: Events,
     pub(super) audit_interval: Option<Scalar>,
+    #[serde(default)]
     pub(super) cluster: Cluster,
 }
 
@@ -49,23 +50,25 @@ pub(super) struct Events {
     pub(super) sample: Option<u64>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Cluster {
-    #[expect(
-        dead_code,
-        reason = "there is one mode so far; naming it keeps files valid later"
-    )]
     pub(super) mode: Mode,
-    pub(super) nodes: Vec<Node>,
-    #[serde(default)]
-    pub(super) networks: Vec<Network>,
+    pub(super) nodes: Option<Vec<Node>>,
+    pub(super) networks: Option<Vec<Network>>,
+    pub(super) listen: Option<String>,
+    pub(super) advertise: Option<String>,
+    pub(super) data_path: Option<String>,
+    pub(super) gossip_port: Option<u64>,
+    pub(super) control_port: Option<u64>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Mode {
     Static,
+    #[default]
+    Swarm,
 }
 
 #[derive(Debug, Deserialize)]

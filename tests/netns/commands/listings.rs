@@ -1,6 +1,6 @@
 //! Making and showing endpoints and networks.
 
-use overlay_tests::{Container, Pair, cluster::BLUE, link};
+use overlay_tests::{Container, Pair, cluster::BLUE, link, process};
 
 use super::{answer, names};
 
@@ -96,14 +96,48 @@ fn networks_are_shown_with_containers_and_peers() {
         .lines()
         .map(|line| line.split_whitespace().collect())
         .collect();
-    assert_eq!(rows[0], ["VNI", "NAME", "SUBNETS", "GATEWAYS", "MTU"]);
-    assert_eq!(rows[1][..3], ["4096", BLUE, "10.1.0.0/23,fd00:1::/64"]);
-    assert_eq!(rows[2], ["4097", "red", "10.2.0.0/24", "10.2.0.1", "1450"]);
+    let headers = [
+        "NETWORK", "ID", "NAME", "DRIVER", "SCOPE", "VNI", "SUBNETS", "MTU",
+    ];
+    assert_eq!(rows[0], headers);
+    let both = "10.1.0.0/23,fd00:1::/64";
+    assert_eq!(rows[1][..6], ["-", BLUE, "overlay", "local", "4096", both]);
+    let red = [
+        "-",
+        "red",
+        "overlay",
+        "local",
+        "4097",
+        "10.2.0.0/24",
+        "1450",
+    ];
+    assert_eq!(rows[2], red);
+    assert_eq!(blue[0]["gateways"][0], "10.1.0.1");
     assert_eq!(blue[0]["mtu"], 1450);
     assert_eq!(blue[0]["containers"][0]["name"], "one");
     assert_eq!(blue[0]["containers"].as_array().map(Vec::len), Some(1));
     assert_eq!(blue[0]["peers"][0]["name"], "b");
     assert_eq!(blue[0]["peers"][0]["blocks"][0], "10.1.0.64/26");
+}
+
+#[test]
+fn a_container_is_connected_to_and_disconnected_from_one_more_network() {
+    let pair = Pair::start().expect("a pair");
+
+    let (_, made) = answer(&pair.a, &["network", "connect", "red", "one"]);
+    let silent = pair.a.overlay(&["network", "disconnect", "red", "one"]);
+    let (_, left) = answer(&pair.a, &["endpoint", "inspect", "one"]);
+    let mut gone = pair.a.cli(&["network", "connect", "red", "nobody"]);
+    let gone = process::capture(&mut gone).expect("it runs");
+
+    assert_eq!(made["name"], "one");
+    assert_eq!(made["network"], "red");
+    assert_eq!(made["interface"], "eth1");
+    assert_eq!(silent.expect("disconnected"), "");
+    assert_eq!(left.as_array().map(Vec::len), Some(1));
+    assert_eq!(left[0]["network"], BLUE);
+    assert_eq!(gone.status.code(), Some(1));
+    assert!(gone.stderr.contains("no endpoint nobody"), "{gone:?}");
 }
 
 #[test]
@@ -155,6 +189,5 @@ fn completions_are_scripts_of_their_shells() {
     }
     let script = pair.a.overlay(&["completions", "bash"]).expect("a script");
     let mut check = std::process::Command::new("bash");
-    overlay_tests::process::feed(check.args(["-n", "/dev/stdin"]), &script)
-        .expect("no syntax error");
+    process::feed(check.args(["-n", "/dev/stdin"]), &script).expect("no syntax error");
 }

@@ -24,6 +24,44 @@ pub(super) struct Addresses<'a> {
     pub(super) directory: &'a Directory,
     /// Which node has an address that is listed by itself.
     pub(super) listed_at: &'a dyn Fn(Place) -> Option<&'a Node>,
+    /// Where blocks come from.
+    pub(super) origin: Origin,
+}
+
+/// Where a node's blocks come from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Origin {
+    /// The configuration: there are no others.
+    File,
+    /// Managers, who may give more.
+    Managers,
+}
+
+/// Why no addresses were chosen.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum NoAddress {
+    /// They might be, with another lease.
+    Lacks(Need),
+    /// They cannot be.
+    Refused(ApiError),
+}
+
+/// What a node asks the managers for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Need {
+    /// Any address of a family.
+    Any {
+        /// Which.
+        is_ipv4: bool,
+    },
+    /// This one.
+    Exact(IpAddr),
+}
+
+impl From<ApiError> for NoAddress {
+    fn from(error: ApiError) -> Self {
+        Self::Refused(error)
+    }
 }
 
 /// The addresses of an endpoint, with the prefix lengths of their subnets.
@@ -50,8 +88,8 @@ impl Chosen {
 
 impl<'a> Addresses<'a> {
     /// Takes the addresses that were asked for, and for every other family the lowest free one of this
-    /// node's blocks. A family in which this node has no block is left out.
-    pub(super) fn choose(&self, wishes: &[IpAddr]) -> Result<Chosen, ApiError> {
+    /// node's blocks. A family in which this node has no block and gets none is left out.
+    pub(super) fn choose(&self, wishes: &[IpAddr]) -> Result<Chosen, NoAddress> {
         let mut chosen = Chosen::default();
         for wish in wishes {
             let has_family = wishes
@@ -62,7 +100,8 @@ impl<'a> Addresses<'a> {
                     "more than one address of a family was asked for: {}",
                     list(wishes)
                 ))
-                .with_help("an endpoint has at most one IPv4 and one IPv6 address in a network"));
+                .with_help("an endpoint has at most one IPv4 and one IPv6 address in a network")
+                .into());
             }
             let subnet = self.check(*wish)?;
             chosen.set(*wish, subnet.prefix_len());
@@ -77,24 +116,26 @@ impl<'a> Addresses<'a> {
             }
         }
         if chosen.first().is_none() {
-            return Err(self.no_blocks());
+            return Err(self.no_blocks().into());
         }
         Ok(chosen)
     }
 
     /// The subnet of an address that an endpoint of this node may have.
-    fn check(&self, address: IpAddr) -> Result<IpNet, ApiError> {
+    fn check(&self, address: IpAddr) -> Result<IpNet, NoAddress> {
         let Network { name, vni, .. } = self.network;
         let Some(subnet) = self.network.subnet_of(address) else {
             return Err(ApiError::bad_request(format!(
                 "{address} is in no subnet of network {name}"
             ))
-            .with_help(format!("its subnets are {}", list(&self.network.subnets))));
+            .with_help(format!("its subnets are {}", list(&self.network.subnets)))
+            .into());
         };
         if let Some(what) = self.reserved(address, subnet) {
             return Err(
                 ApiError::conflict(format!("{address} is {what} of network {name}"))
-                    .with_help("choose another address"),
+                    .with_help("choose another address")
+                    .into(),
             );
         }
         let place = Place { vni: *vni, address };
@@ -103,30 +144,45 @@ impl<'a> Addresses<'a> {
                 "{address} is taken by endpoint {} in network {name}",
                 other.name
             ))
-            .with_help("choose another address, or detach that endpoint first"));
+            .with_help("choose another address, or detach that endpoint first")
+            .into());
         }
         match (self.listed_at)(place).or_else(|| self.owner_of_block(address)) {
-            Some(node) if node.name == self.desired.this => Ok(subnet),
+            Some(node) if self.desired.is_this(node) => Ok(subnet),
+            // Another node's block may hold a single address of this one; the managers know.
+            Some(_) | None if self.origin == Origin::Managers => {
+                Err(NoAddress::Lacks(Need::Exact(address)))
+            }
             Some(node) => Err(ApiError::conflict(format!(
                 "{address} belongs to node {} in network {name}",
                 node.name
             ))
-            .with_help("attach there, or choose an address of this node's own blocks")),
+            .with_help("attach there, or choose an address of this node's own blocks")
+            .into()),
             None => Err(ApiError::conflict(format!(
                 "{address} is in no node's block of network {name}, so no other node would find it"
             ))
             .with_help(
                 "choose an address of this node's own blocks, or give it a block around this one",
-            )),
+            )
+            .into()),
         }
     }
 
-    fn lowest_free(&self, is_ipv4: bool) -> Result<Option<IpAddr>, ApiError> {
+    fn lowest_free(&self, is_ipv4: bool) -> Result<Option<IpAddr>, NoAddress> {
         let blocks: Vec<IpNet> = self.own_blocks(is_ipv4).collect();
         for block in &blocks {
             if let Some(address) = self.lowest_free_in(*block) {
                 return Ok(Some(address));
             }
+        }
+        if self.origin == Origin::Managers {
+            let has_family = |subnet: &IpNet| subnet.addr().is_ipv4() == is_ipv4;
+            return if self.network.subnets.iter().any(has_family) {
+                Err(NoAddress::Lacks(Need::Any { is_ipv4 }))
+            } else {
+                Ok(None)
+            };
         }
         if blocks.is_empty() {
             return Ok(None);
@@ -136,7 +192,8 @@ impl<'a> Addresses<'a> {
             "every address of this node's blocks in network {name} is taken: {}",
             list(&blocks)
         ))
-        .with_help("detach endpoints, or give this node another block"))
+        .with_help("detach endpoints, or give this node another block")
+        .into())
     }
 
     /// Walks along what is taken, so that it costs as much as there are endpoints, not addresses.
@@ -153,12 +210,13 @@ impl<'a> Addresses<'a> {
             let Some(subnet) = self.network.subnet_of(candidate) else {
                 continue;
             };
-            let is_listed = (self.listed_at)(Place {
+            let place = Place {
                 vni,
                 address: candidate,
-            })
-            .is_some_and(|node| node.name != self.desired.this);
-            if self.reserved(candidate, subnet).is_none() && !is_listed {
+            };
+            let holder = (self.listed_at)(place).or_else(|| self.owner_of_block(candidate));
+            let is_elsewhere = holder.is_some_and(|node| !self.desired.is_this(node));
+            if self.reserved(candidate, subnet).is_none() && !is_elsewhere {
                 return Some(candidate);
             }
         }
@@ -175,12 +233,17 @@ impl<'a> Addresses<'a> {
         blocks.filter(move |block| block.addr().is_ipv4() == is_ipv4)
     }
 
+    /// The node with the narrowest block around an address: a node may have a single address inside
+    /// another one's block.
     fn owner_of_block(&self, address: IpAddr) -> Option<&'a Node> {
-        let has = |node: &&Node| {
+        let narrowest = |node: &'a Node| {
             let blocks = node.blocks.get(&self.network.vni).into_iter().flatten();
-            blocks.copied().any(|block| block.contains(&address))
+            let around = blocks.filter(|block| block.contains(&address));
+            let length = around.map(IpNet::prefix_len).max()?;
+            Some((length, node))
         };
-        self.desired.nodes.iter().find(has)
+        let owners = self.desired.nodes.iter().filter_map(narrowest);
+        Some(owners.max_by_key(|(length, _)| *length)?.1)
     }
 
     /// What an address is that no endpoint may have.
@@ -205,7 +268,7 @@ impl<'a> Addresses<'a> {
         ApiError::conflict(format!("this node has no address block in network {name}")).with_help(
             format!(
                 "add one under cluster.nodes, node {}, blocks, {name}; or ask for an address with --ip",
-                self.desired.this
+                self.desired.this_node().map_or("this one", |node| node.name.as_str())
             ),
         )
     }

@@ -9,8 +9,20 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-/// Chooses where single addresses are found by looking at every node.
 fn choose(desired: &Desired, directory: &Directory, wishes: &[&str]) -> Result<Chosen, ApiError> {
+    choose_from(Origin::File, desired, directory, wishes).map_err(|error| match error {
+        NoAddress::Refused(error) => error,
+        NoAddress::Lacks(need) => panic!("a file gives no more: {need:?}"),
+    })
+}
+
+/// Chooses where single addresses are found by looking at every node.
+fn choose_from(
+    origin: Origin,
+    desired: &Desired,
+    directory: &Directory,
+    wishes: &[&str],
+) -> Result<Chosen, NoAddress> {
     let listed_at = |place: Place| {
         let has = |endpoint: &RemoteEndpoint| {
             endpoint.vni == place.vni && endpoint.address == place.address
@@ -25,6 +37,7 @@ fn choose(desired: &Desired, directory: &Directory, wishes: &[&str]) -> Result<C
         network: &desired.networks[0],
         directory,
         listed_at: &listed_at,
+        origin,
     };
     let wishes: Vec<IpAddr> = wishes.iter().map(|wish| ip(wish)).collect();
     addresses.choose(&wishes)
@@ -131,4 +144,46 @@ fn a_node_without_blocks_says_so() {
     let error = choose(&desired, &Directory::default(), &[]).unwrap_err();
 
     assert!(error.error.contains("no address block"), "{error}");
+}
+
+#[test]
+fn what_the_managers_may_still_give_is_asked_for() {
+    let choose = |desired: &Desired, directory: &Directory, wishes: &[&str]| {
+        choose_from(Origin::Managers, desired, directory, wishes)
+    };
+    let any = |is_ipv4| Err(NoAddress::Lacks(Need::Any { is_ipv4 }));
+    let mut directory = Directory::default();
+
+    assert!(choose(&desired(), &directory, &[]).is_ok());
+    for wish in ["10.1.0.200", "10.1.0.70"] {
+        assert_eq!(
+            choose(&desired(), &directory, &[wish]),
+            Err(NoAddress::Lacks(Need::Exact(ip(wish)))),
+            "nobody's, or inside another's block"
+        );
+    }
+    for number in 1..=6 {
+        directory.insert(attachment(number));
+    }
+    assert_eq!(choose(&desired(), &directory, &[]), any(true));
+    let mut bare = desired();
+    bare.nodes[0].blocks.clear();
+    assert_eq!(choose(&bare, &Directory::default(), &[]), any(true));
+    bare.networks[0].subnets.remove(0);
+    assert_eq!(choose(&bare, &Directory::default(), &[]), any(false));
+
+    let gateway = choose(&desired(), &directory, &["10.1.0.1"]);
+    assert!(matches!(gateway, Err(NoAddress::Refused(_))), "{gateway:?}");
+}
+
+#[test]
+fn a_single_address_that_another_node_has_inside_our_block_is_not_given_away() {
+    let mut desired = desired();
+    let single = "10.1.0.2/32".parse().unwrap();
+    let blocks = desired.nodes[1].blocks.get_mut(&blue()).unwrap();
+    blocks.push(single);
+
+    assert_eq!(v4(choose(&desired, &Directory::default(), &[])), "10.1.0.3");
+    let error = choose(&desired, &Directory::default(), &["10.1.0.2"]).unwrap_err();
+    assert!(error.error.contains("belongs to node b"), "{error}");
 }

@@ -1,50 +1,81 @@
 //! What the agent answers to requests. Reads what the owner published and what the maps hold; has
 //! the owner do the rest.
 
+mod roster;
+mod swarm;
 mod told;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use futures_util::{Stream, stream};
 use tokio::{
-    sync::{broadcast, mpsc},
+    sync::{broadcast, watch},
     task,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    addresses::NoAddress,
     audit::{ask, audit},
     doctor, explain,
     owner::Command,
+    plane::Plane,
     shared::Shared,
+    swarm::{Handle, Life},
 };
 use crate::{
     api::{
-        ApiError, Backend,
+        ApiError, Backend, refusals,
         types::{
-            AttachRequest, AuditReport, Check, EndpointInfo, EndpointState, Event, Explanation,
-            NetworkInfo, Stats, Status,
+            AttachRequest, AuditReport, Breadth, Check, EndpointInfo, EndpointState, Event,
+            Explanation, NetworkInfo, Stats, Status,
         },
     },
-    datapath::{Counters, map_uses},
+    datapath::{Counters, Features, map_uses},
+    model::Attachment,
+    settings::Settings,
 };
+
+/// How often an endpoint may ask for leases: one for each family, and again if others took the
+/// addresses first.
+const ATTEMPTS: usize = 6;
 
 /// The running agent, as requests see it.
 #[derive(Debug)]
 pub(super) struct AgentBackend {
-    pub(super) commands: mpsc::Sender<Command>,
+    /// The data plane, while there is one.
+    pub(super) planes: watch::Receiver<Option<Arc<Plane>>>,
     pub(super) events: broadcast::Sender<Event>,
-    pub(super) shared: Arc<Shared>,
+    pub(super) outline: Arc<Outline>,
     pub(super) cancel: CancellationToken,
+    /// This node's part in a swarm; none in a static cluster.
+    pub(super) life: Option<Arc<Life>>,
+}
+
+/// What an agent knows of itself before it has its place in a cluster.
+#[derive(Debug)]
+pub(super) struct Outline {
+    /// The configuration.
+    pub(super) settings: Settings,
+    /// What the kernel can do.
+    pub(super) features: Features,
+    /// When the agent started.
+    pub(super) started: Instant,
 }
 
 impl AgentBackend {
+    /// The data plane, if this node has its place in a cluster.
+    fn plane(&self) -> Result<Arc<Plane>, ApiError> {
+        let plane = self.planes.borrow().clone();
+        plane.ok_or_else(refusals::not_in_swarm)
+    }
+
     /// Runs something that blocks.
     async fn blocking<T: Send + 'static>(
         &self,
         task: impl FnOnce(&Shared) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let shared = Arc::clone(&self.shared);
+        let shared = Arc::clone(&self.plane()?.shared);
         let done = task::spawn_blocking(move || task(&shared)).await;
         done.unwrap_or_else(|panicked| Err(ApiError::internal(&panicked)))
     }
@@ -52,10 +83,20 @@ impl AgentBackend {
 
 impl Backend for AgentBackend {
     async fn status(&self) -> Result<Status, ApiError> {
+        if self.plane().is_err() {
+            return Ok(told::waiting(&self.outline));
+        }
+        let cluster = match self.access() {
+            Ok(access) => Some(roster::status(&access).await?),
+            Err(_not_in_one) => None,
+        };
         self.blocking(|shared| {
             let uses = map_uses(&shared.pins, &shared.capacity());
             let uses = uses.map_err(|error| ApiError::internal(&error))?;
-            Ok(told::status(shared, &uses))
+            Ok(Status {
+                cluster,
+                ..told::status(shared, &uses)
+            })
         })
         .await
     }
@@ -69,7 +110,15 @@ impl Backend for AgentBackend {
     }
 
     async fn attach(&self, request: AttachRequest) -> Result<EndpointInfo, ApiError> {
-        let attached = ask(&self.commands, |answer| Command::Attach(request, answer)).await??;
+        let plane = self.plane()?;
+        let attached = match &plane.swarm {
+            Some(swarm) => attach_leased(&plane, swarm, &request).await?,
+            None => match attach(&plane, &request).await? {
+                Ok(attached) => attached,
+                Err(NoAddress::Refused(error)) => return Err(error),
+                Err(NoAddress::Lacks(_)) => return Err(refusals::not_in_swarm()),
+            },
+        };
         Ok(EndpointInfo::new(&attached, EndpointState::Up))
     }
 
@@ -79,17 +128,25 @@ impl Backend for AgentBackend {
         network: Option<String>,
     ) -> Result<Vec<EndpointInfo>, ApiError> {
         let command = |answer| Command::Detach(name, network, answer);
-        let detached = ask(&self.commands, command).await??;
+        let detached = ask(&self.plane()?.commands, command).await??;
         let told = |attachment| EndpointInfo::new(attachment, EndpointState::Gone);
         Ok(detached.iter().map(|attachment| told(attachment)).collect())
     }
 
     async fn networks(&self) -> Result<Vec<NetworkInfo>, ApiError> {
-        Ok(told::networks(&self.shared))
+        let plane = self.plane()?;
+        Ok(match self.access() {
+            Ok(access) => roster::networks(&access, &plane.shared),
+            Err(_static) => told::networks(&plane.shared),
+        })
     }
 
-    async fn network(&self, name: String) -> Result<NetworkInfo, ApiError> {
-        let found = told::network(&self.shared, &name);
+    async fn network(&self, name: String, breadth: Breadth) -> Result<NetworkInfo, ApiError> {
+        let plane = self.plane()?;
+        if let Ok(access) = self.access() {
+            return roster::network(&access, &plane.shared, &name, breadth).await;
+        }
+        let found = told::network(&plane.shared, &name);
         found.ok_or_else(|| {
             ApiError::not_found(format!("there is no network {name}"))
                 .with_help("`overlay network ls` lists them")
@@ -136,12 +193,45 @@ impl Backend for AgentBackend {
     }
 
     async fn doctor(&self) -> Result<Vec<Check>, ApiError> {
-        let expected = ask(&self.commands, Command::Expect).await?;
+        let Ok(plane) = self.plane() else {
+            return Ok(vec![doctor::waiting()]);
+        };
+        let expected = ask(&plane.commands, Command::Expect).await?;
         self.blocking(move |shared| Ok(doctor::examine(shared, expected.as_ref())))
             .await
     }
 
     async fn audit(&self) -> Result<AuditReport, ApiError> {
-        Ok(audit(&self.commands, &self.shared).await?)
+        let plane = self.plane()?;
+        Ok(audit(&plane.commands, &plane.shared).await?)
     }
+}
+
+async fn attach(
+    plane: &Plane,
+    request: &AttachRequest,
+) -> Result<Result<Arc<Attachment>, NoAddress>, ApiError> {
+    let command = |answer| Command::Attach(request.clone(), answer);
+    Ok(ask(&plane.commands, command).await?)
+}
+
+/// Attaches to a network of the swarm, with leases from the managers where the own ones are used up.
+async fn attach_leased(
+    plane: &Plane,
+    swarm: &Handle,
+    request: &AttachRequest,
+) -> Result<Arc<Attachment>, ApiError> {
+    let stay = swarm.admit(&request.network).await?;
+    for _ in 0..ATTEMPTS {
+        match attach(plane, request).await? {
+            Ok(attached) => return Ok(attached),
+            Err(NoAddress::Refused(error)) => return Err(error),
+            Err(NoAddress::Lacks(need)) => swarm.lease(stay.vni(), need).await?,
+        }
+    }
+    Err(ApiError::conflict(format!(
+        "other endpoints took the addresses of network {} first",
+        request.network
+    ))
+    .with_help("try again"))
 }

@@ -1,21 +1,56 @@
 //! What is known, in the words of the API.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::Ipv4Addr};
 
+use super::Outline;
 use crate::{
     agent::{plumbing::is_host_end, shared::Shared},
     api::{
         ApiError,
         types::{
-            AttachKind, DropCount, EndpointInfo, EndpointState, MapUse, MissingFeature, Mode,
-            NetworkContainer, NetworkInfo, NetworkPeer, Stats, Status, WalkCount,
+            AttachKind, AuditSummary, DropCount, EndpointInfo, EndpointState, MapUse,
+            MissingFeature, Mode, NetworkContainer, NetworkInfo, NetworkPeer, Stats, Status,
+            WalkCount,
         },
     },
     control::Table,
-    datapath::{self, ABI_VERSION, AttachMode, Counters, map_name},
+    datapath::{self, ABI_VERSION, AttachMode, Counters, Features, map_name},
     model::{Attachment, Network, Node},
     netlink::Socket,
+    settings::{Cluster, Settings},
 };
+
+/// The agent at a glance before it has its place in a cluster.
+pub(super) fn waiting(outline: &Outline) -> Status {
+    let Outline {
+        settings,
+        features,
+        started,
+    } = outline;
+    Status {
+        node: settings.node.clone(),
+        mode: Mode::None,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        uptime_s: started.elapsed().as_secs(),
+        abi: ABI_VERSION,
+        kernel: features.kernel.clone(),
+        attach: attach_kind(features.attach),
+        encap: settings.encap,
+        port: settings.port,
+        address: Ipv4Addr::UNSPECIFIED.into(),
+        endpoints: 0,
+        networks: 0,
+        peers: 0,
+        routes: 0,
+        blocks: 0,
+        programmed_ms: 0,
+        maps: Vec::new(),
+        audit: AuditSummary::default(),
+        missing_features: missing(features),
+        cluster: None,
+    }
+}
 
 /// The agent at a glance.
 pub(super) fn status(shared: &Shared, uses: &[datapath::MapUse]) -> Status {
@@ -40,28 +75,18 @@ pub(super) fn status(shared: &Shared, uses: &[datapath::MapUse]) -> Status {
         }
     });
     let features = &shared.features;
-    let missing = features.missing.iter().map(|missing| MissingFeature {
-        feature: missing.feature.to_owned(),
-        costs: missing.costs.to_owned(),
-    });
     Status {
         node: settings.node.clone(),
-        mode: Mode::Static,
+        mode: mode(settings),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         uptime_s: shared.started.elapsed().as_secs(),
         abi: ABI_VERSION,
         kernel: features.kernel.clone(),
-        attach: match features.attach {
-            AttachMode::Tcx => AttachKind::Tcx,
-            AttachMode::Clsact => AttachKind::Clsact,
-        },
+        attach: attach_kind(features.attach),
         encap: summary.encap,
         port: settings.port,
-        address: settings
-            .desired
-            .this_node()
-            .map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |node| node.address),
+        address: shared.desired().this,
         endpoints: shared.directory().len() as u64,
         networks: entries(Table::Network),
         peers: entries(Table::Peer),
@@ -70,8 +95,31 @@ pub(super) fn status(shared: &Shared, uses: &[datapath::MapUse]) -> Status {
         programmed_ms: u64::try_from(summary.programmed.as_millis()).unwrap_or(u64::MAX),
         maps: maps.collect(),
         audit: summary.audit,
-        missing_features: missing.collect(),
+        missing_features: missing(features),
+        cluster: None,
     }
+}
+
+fn mode(settings: &Settings) -> Mode {
+    match settings.cluster {
+        Cluster::Static(_) => Mode::Static,
+        Cluster::Swarm(_) => Mode::Swarm,
+    }
+}
+
+fn attach_kind(mode: AttachMode) -> AttachKind {
+    match mode {
+        AttachMode::Tcx => AttachKind::Tcx,
+        AttachMode::Clsact => AttachKind::Clsact,
+    }
+}
+
+fn missing(features: &Features) -> Vec<MissingFeature> {
+    let missing = features.missing.iter().map(|missing| MissingFeature {
+        feature: missing.feature.to_owned(),
+        costs: missing.costs.to_owned(),
+    });
+    missing.collect()
 }
 
 /// Whether each host end is up, by index.
@@ -105,13 +153,15 @@ pub(super) fn endpoints(
 
 /// Every network, without containers and peers.
 pub(super) fn networks(shared: &Shared) -> Vec<NetworkInfo> {
-    let networks = shared.desired().networks.iter();
+    let desired = shared.desired();
+    let networks = desired.networks.iter();
     networks.map(|network| outline(shared, network)).collect()
 }
 
 /// One network with its containers on this node and its peers.
 pub(super) fn network(shared: &Shared, name: &str) -> Option<NetworkInfo> {
-    let network = shared.desired().network(name)?;
+    let desired = shared.desired();
+    let network = desired.network(name)?;
     let mut containers: Vec<NetworkContainer> = shared
         .directory()
         .iter()
@@ -120,11 +170,12 @@ pub(super) fn network(shared: &Shared, name: &str) -> Option<NetworkInfo> {
         .map(|endpoint| NetworkContainer::from(&endpoint))
         .collect();
     containers.sort_by(|a, b| a.name.cmp(&b.name));
-    let others = shared.desired().nodes.iter();
-    let others = others.filter(|node| node.name != shared.desired().this);
     Some(NetworkInfo {
         containers,
-        peers: others.filter_map(|node| peer(node, network)).collect(),
+        peers: desired
+            .others()
+            .filter_map(|node| peer(node, network))
+            .collect(),
         ..outline(shared, network)
     })
 }
@@ -152,15 +203,7 @@ pub(super) fn stats(counters: &Counters) -> Stats {
 
 fn outline(shared: &Shared, network: &Network) -> NetworkInfo {
     let mtu = shared.summary().mtus.get(&network.vni).copied();
-    NetworkInfo {
-        name: network.name.clone(),
-        vni: network.vni,
-        subnets: network.subnets.clone(),
-        gateways: network.gateways.clone(),
-        mtu: mtu.or(network.mtu).unwrap_or_default(),
-        containers: Vec::new(),
-        peers: Vec::new(),
-    }
+    NetworkInfo::of_file(network, mtu.or(network.mtu).unwrap_or_default())
 }
 
 /// A node, if it has addresses in the network.

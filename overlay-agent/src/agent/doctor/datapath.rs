@@ -75,6 +75,23 @@ pub(super) fn endpoints(shared: &Shared) -> Check {
         .map(|link| link.ifindex)
         .collect();
     let directory = shared.directory();
+    let cut_off: Vec<String> = directory
+        .iter()
+        .filter_map(|attachment| {
+            let reason = attachment.conflict.as_ref()?;
+            Some(format!(
+                "{} in {}: {reason}",
+                attachment.name, attachment.network
+            ))
+        })
+        .collect();
+    if !cut_off.is_empty() {
+        return fail(
+            NAME,
+            format!("cut off: {}", some_of(&cut_off)),
+            "detach them, and attach them again with other addresses",
+        );
+    }
     let down: Vec<String> = directory
         .iter()
         .filter(|attachment| !up.contains(&attachment.host_ifindex))

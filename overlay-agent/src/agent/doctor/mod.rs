@@ -30,6 +30,15 @@ pub(super) fn examine(shared: &Shared, expected: Option<&Expected>) -> Vec<Check
     checks
 }
 
+/// What keeps a node from working that has no place in a cluster.
+pub(super) fn waiting() -> Check {
+    warn(
+        "swarm",
+        "this node is not part of a swarm, so it forwards nothing",
+        "`overlay swarm init` makes one, `overlay swarm join` takes part in another's",
+    )
+}
+
 fn ok(name: &str, detail: impl Into<String>) -> Check {
     Check {
         name: name.to_owned(),

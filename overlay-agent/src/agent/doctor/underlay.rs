@@ -48,32 +48,16 @@ pub(super) fn tunnel(shared: &Shared) -> Check {
 /// Whether this host has the address that it advertises.
 pub(super) fn address(shared: &Shared) -> Check {
     const NAME: &str = "address";
-    let Some(this) = shared.desired().this_node() else {
-        return fail(
-            NAME,
-            "the configuration does not have this node",
-            "add it under cluster.nodes",
-        );
-    };
+    let this = shared.desired().this;
     let device = KernelUnderlay::open()
         .map_err(|error| chain(&error))
-        .and_then(|mut underlay| {
-            underlay
-                .device_of(this.address)
-                .map_err(|error| chain(&error))
-        });
+        .and_then(|mut underlay| underlay.device_of(this).map_err(|error| chain(&error)));
     match device {
-        Ok(Some(device)) => ok(
-            NAME,
-            format!("{} is on interface {}", this.address, device.ifindex),
-        ),
+        Ok(Some(device)) => ok(NAME, format!("{this} is on interface {}", device.ifindex)),
         Ok(None) => fail(
             NAME,
-            format!(
-                "{} is on no interface of this namespace, so nothing can be sent from it",
-                this.address
-            ),
-            "give it to an interface, or correct cluster.nodes",
+            format!("{this} is on no interface of this namespace, so nothing can be sent from it"),
+            "give it to an interface, or correct this node's data-path address",
         ),
         Err(error) => fail(NAME, error, "see the agent's log"),
     }
@@ -83,12 +67,9 @@ pub(super) fn address(shared: &Shared) -> Check {
 pub(super) fn ways(shared: &Shared) -> Check {
     const NAME: &str = "ways";
     let summary = shared.summary();
-    let others = shared
-        .desired()
-        .nodes
-        .iter()
-        .filter(|node| node.name != shared.desired().this);
-    let lost: Vec<String> = others
+    let desired = shared.desired();
+    let lost: Vec<String> = desired
+        .others()
         .filter(|node| !summary.ways.contains_key(&node.address))
         .map(|node| format!("{} ({})", node.name, node.address))
         .collect();

@@ -24,11 +24,8 @@ pub(super) fn walk(
             ),
         ));
     };
-    let node = shared
-        .desired()
-        .nodes
-        .iter()
-        .find(|node| node.address == peer.remote);
+    let desired = shared.desired();
+    let node = desired.node_at(peer.remote);
     let name = node.map_or("unknown", |node| node.name.as_str());
     steps.pass(
         "sender",
@@ -128,6 +125,17 @@ fn deliver(
     question: &Question,
     steps: &mut Steps,
 ) -> Result<bool, PortError> {
+    let conflict = question
+        .destination
+        .endpoint
+        .as_ref()
+        .and_then(|endpoint| endpoint.conflict.as_ref());
+    if let Some(reason) = conflict {
+        return Ok(steps.stop(
+            "endpoint",
+            format!("{} is cut off: {reason}", question.destination),
+        ));
+    }
     let Some(Row::Endpoint(_, entry)) = inspector.get(&Key::Endpoint(question.target()))? else {
         return Ok(steps.stop(
             "delivery",

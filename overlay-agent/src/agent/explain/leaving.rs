@@ -35,11 +35,8 @@ pub(super) fn walk(
         ));
     };
     let desired = shared.desired();
-    let node = desired
-        .nodes
-        .iter()
-        .find(|node| node.address == peer.remote);
-    let name = node.map_or_else(|| "unknown".to_owned(), |node| node.name.clone());
+    let node = desired.node_at(peer.remote);
+    let name = node.map_or("unknown", |node| node.name.as_str());
     steps.pass("peer", format!("node {name} at {}", peer.remote));
     Ok(send(shared, question, &peer, steps))
 }
@@ -58,6 +55,12 @@ fn may_send(
         program: Program::FromContainer,
         ifindex,
     };
+    if let Some(reason) = &endpoint.conflict {
+        return Ok(steps.stop(
+            "endpoint",
+            format!("{} is cut off: {reason}", endpoint.name),
+        ));
+    }
     if !inspector.is_attached(hook)? {
         return Ok(steps.stop(
             "program",
@@ -120,7 +123,8 @@ fn find_route(
     } else if network.subnet_of(target.address).is_none() {
         format!("it is in no subnet of network {}", network.name)
     } else {
-        let this = shared.desired().this_node();
+        let desired = shared.desired();
+        let this = desired.this_node();
         let own = this.and_then(|node| node.blocks.get(&target.vni));
         let is_own =
             own.is_some_and(|blocks| blocks.iter().any(|block| block.contains(&target.address)));

@@ -56,9 +56,9 @@ impl Question {
         let network = find_network(shared, &source, &destination, network)?;
         let is_ipv4 = family(&source, &destination, network.vni)?;
         Ok(Self {
-            source: source.in_network(shared, network, is_ipv4)?,
-            destination: destination.in_network(shared, network, is_ipv4)?,
-            network: network.clone(),
+            source: source.in_network(shared, &network, is_ipv4)?,
+            destination: destination.in_network(shared, &network, is_ipv4)?,
+            network,
         })
     }
 
@@ -105,7 +105,8 @@ impl<'a> Reference<'a> {
     fn networks(&self, shared: &Shared) -> BTreeSet<Vni> {
         match self {
             Self::Address(address) => {
-                let networks = shared.desired().networks.iter();
+                let desired = shared.desired();
+                let networks = desired.networks.iter();
                 let has = networks.filter(|network| network.subnet_of(*address).is_some());
                 has.map(|network| network.vni).collect()
             }
@@ -166,14 +167,15 @@ impl<'a> Reference<'a> {
     }
 }
 
-fn find_network<'s>(
-    shared: &'s Shared,
+fn find_network(
+    shared: &Shared,
     source: &Reference<'_>,
     destination: &Reference<'_>,
     network: Option<&str>,
-) -> Result<&'s Network, ApiError> {
+) -> Result<Network, ApiError> {
+    let desired = shared.desired();
     if let Some(name) = network {
-        return shared.desired().network(name).ok_or_else(|| {
+        return desired.network(name).cloned().ok_or_else(|| {
             ApiError::not_found(format!("there is no network {name}"))
                 .with_help("`overlay network ls` lists them")
         });
@@ -185,7 +187,7 @@ fn find_network<'s>(
         common = mine.into_iter().collect();
     }
     match common.as_slice() {
-        [vni] => shared.desired().network_by_vni(*vni),
+        [vni] => desired.network_by_vni(*vni).cloned(),
         _ => None,
     }
     .ok_or_else(|| {

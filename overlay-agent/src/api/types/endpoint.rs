@@ -37,6 +37,8 @@ pub enum EndpointState {
     Down,
     /// Its namespace or its link is gone; the next audit takes the endpoint away.
     Gone,
+    /// It is cut off, because another node has won its address or its network was removed.
+    Conflict,
 }
 
 /// An endpoint of this node.
@@ -72,10 +74,16 @@ pub struct EndpointInfo {
     pub created: u64,
     /// Whether it can be reached.
     pub state: EndpointState,
+    /// Why it is cut off, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<String>,
+    /// What is odd about it, though it was attached; told once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 impl EndpointInfo {
-    /// What is told about an attachment. A prefix length that its family does not have is left out
+    /// What is told about an attachment whose link is in this state. A prefix length that its family does not have is left out
     /// with its address.
     pub fn new(attachment: &Attachment, state: EndpointState) -> Self {
         let ipv4 = attachment.ipv4;
@@ -95,7 +103,12 @@ impl EndpointInfo {
             host_ifindex: attachment.host_ifindex,
             interface: attachment.interface.clone(),
             created: attachment.created,
-            state,
+            state: match attachment.conflict {
+                Some(_) => EndpointState::Conflict,
+                None => state,
+            },
+            conflict: attachment.conflict.clone(),
+            warnings: Vec::new(),
         }
     }
 

@@ -1,19 +1,38 @@
 //! What travels between commands and the agent, one noun per file. Field names are the JSON keys.
 
+mod address;
 mod audit;
 mod check;
+mod cluster;
 mod endpoint;
 mod event;
 mod explanation;
 mod network;
+mod network_create;
+mod node;
 mod stats;
 mod status;
+mod swarm;
+mod token;
 
+pub(crate) use address::parse_port;
+pub use address::{AddressError, HostAddress, HostPort};
 pub use audit::{AuditReport, Repair};
 pub use check::{Check, CheckVerdict};
+pub use cluster::{ClusterStatus, GossipStatus, ManagerInfo};
 pub use endpoint::{AttachRequest, EndpointInfo, EndpointState};
 pub use event::Event;
 pub use explanation::{Explanation, Step, StepVerdict};
-pub use network::{NetworkContainer, NetworkInfo, NetworkPeer};
+pub use network::{Breadth, DRIVER, NetworkContainer, NetworkInfo, NetworkPeer, NetworkScope};
+pub use network_create::{NetworkConnect, NetworkCreate, NetworkCreated};
+pub use node::{
+    ManagerStatus, NodeDescription, NodeEndpoint, NodeInfo, NodeRemove, NodeSpec, NodeState,
+    NodeStatus, NodeUpdate, NodeUpdated, Reachability,
+};
 pub use stats::{DropCount, Stats, WalkCount};
 pub use status::{AttachKind, AuditSummary, MapUse, MissingFeature, Mode, Status};
+pub use swarm::{
+    Addresses, GossipKeys, JoinWay, RootCa, SwarmInit, SwarmInitialized, SwarmJoin, SwarmJoined,
+    SwarmLeave, SwarmUpdate,
+};
+pub use token::JoinToken;

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::ClusterStatus;
 use crate::model::Encap;
 
 /// Where networks and peers come from.
@@ -12,6 +13,10 @@ use crate::model::Encap;
 pub enum Mode {
     /// The configuration file.
     Static,
+    /// The managers and the gossip of a cluster.
+    Swarm,
+    /// Nowhere yet: this node is in no cluster.
+    None,
 }
 
 /// How programs are attached.
@@ -67,6 +72,9 @@ pub struct Status {
     pub audit: AuditSummary,
     /// What this kernel lacks.
     pub missing_features: Vec<MissingFeature>,
+    /// The cluster; `None` outside one.
+    #[serde(default)]
+    pub cluster: Option<ClusterStatus>,
 }
 
 /// One map.

@@ -1,10 +1,7 @@
 //! Endpoints.
 
-use super::{Row, joined};
+use super::{Row, joined, short};
 use crate::api::types::{EndpointInfo, EndpointState};
-
-/// Digits of an identifier that Docker shows.
-const SHORT: usize = 12;
 
 impl Row for EndpointInfo {
     const HEADERS: &'static [&'static str] = &[
@@ -32,11 +29,7 @@ impl Row for EndpointInfo {
     }
 
     fn handle(&self, in_full: bool) -> String {
-        if in_full {
-            self.id.clone()
-        } else {
-            self.id.chars().take(SHORT).collect()
-        }
+        short(&self.id, in_full)
     }
 }
 
@@ -45,5 +38,6 @@ fn state(state: EndpointState) -> &'static str {
         EndpointState::Up => "up",
         EndpointState::Down => "down",
         EndpointState::Gone => "gone",
+        EndpointState::Conflict => "conflict",
     }
 }

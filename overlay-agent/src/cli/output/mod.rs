@@ -6,18 +6,25 @@ mod endpoint;
 mod event;
 mod explanation;
 mod network;
+mod node;
+mod node_endpoint;
 mod quantity;
 mod stats;
 mod status;
+mod swarm;
 mod time;
 
 pub(super) use audit::audit;
 pub(super) use check::checks;
 pub(super) use event::event;
 pub(super) use explanation::explanation;
+pub(super) use network::pruned;
+pub(super) use node::nodes;
 use serde::Serialize;
+use serde_json::Value;
 pub(super) use stats::stats;
 pub(super) use status::status;
+pub(super) use swarm::{gossip_keys, join_way, swarm_initialized, swarm_joined};
 
 use super::format::{Format, Template, TemplateError, table};
 
@@ -40,6 +47,59 @@ pub(super) trait Row: Serialize {
 
     /// What `--quiet` prints.
     fn handle(&self, in_full: bool) -> String;
+
+    /// What templates see in a list: where Docker has the same list, its fields are there as well, as
+    /// it prints them.
+    fn fields(&self, _in_full: bool) -> Result<Value, serde_json::Error> {
+        serde_json::to_value(self)
+    }
+}
+
+/// Digits of an identifier that Docker shows.
+const SHORT: usize = 12;
+
+fn short(id: &str, in_full: bool) -> String {
+    if in_full {
+        id.to_owned()
+    } else {
+        id.chars().take(SHORT).collect()
+    }
+}
+
+/// The object with more fields, or others of the same name.
+fn with_fields<const N: usize>(
+    object: &impl Serialize,
+    fields: [(&str, Value); N],
+) -> Result<Value, serde_json::Error> {
+    let mut value = serde_json::to_value(object)?;
+    if let Value::Object(all) = &mut value {
+        let fields = fields.into_iter();
+        all.extend(fields.map(|(name, value)| (name.to_owned(), value)));
+    }
+    Ok(value)
+}
+
+/// A list of rows in any format.
+pub(super) fn rows<R: Row>(
+    rows: &[R],
+    format: &Format,
+    in_full: bool,
+) -> Result<String, OutputError> {
+    let fields = || {
+        let fields = rows.iter().map(|row| row.fields(in_full));
+        fields.collect::<Result<Vec<Value>, _>>()
+    };
+    match format {
+        Format::Table => Ok(aligned(rows, in_full)),
+        Format::Json => json(rows),
+        Format::Template(template) => lines(&fields()?, template),
+        Format::TableOf(template) => columns(&fields()?, template),
+    }
+}
+
+/// Names alone, one on a line.
+pub(super) fn names(names: &[String]) -> String {
+    names.iter().map(|name| name.clone() + "\n").collect()
 }
 
 /// Rows under their headers.
@@ -106,6 +166,11 @@ fn columns<T: Serialize>(objects: &[T], template: &Template) -> Result<String, O
         rows.push(line.split('\t').map(str::to_owned).collect());
     }
     Ok(table(template.headers(), rows))
+}
+
+/// A name and a value of one document, one below the other.
+fn fact(name: &str, value: &str) -> String {
+    format!("{:<15} {value}\n", format!("{name}:"))
 }
 
 /// Values of a cell, or `-`.

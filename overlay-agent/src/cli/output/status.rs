@@ -1,8 +1,11 @@
 //! The agent at a glance.
 
-use super::{quantity, table, time};
+use super::{fact, node, quantity, table, time};
 use crate::{
-    api::types::{AttachKind, AuditSummary, MapUse, MissingFeature, Mode, Status},
+    api::types::{
+        AttachKind, AuditSummary, ClusterStatus, GossipStatus, ManagerInfo, MapUse, MissingFeature,
+        Mode, Status,
+    },
     model::Encap,
 };
 
@@ -37,18 +40,86 @@ pub(in crate::cli) fn status(status: &Status) -> String {
     ];
     let mut text = String::new();
     for (name, value) in facts {
-        text.push_str(&line(name, &value));
+        text.push_str(&fact(name, &value));
     }
     for MissingFeature { feature, costs } in &status.missing_features {
-        text.push_str(&line("Missing", &format!("{feature}: {costs}")));
+        text.push_str(&fact("Missing", &format!("{feature}: {costs}")));
+    }
+    if let Some(status) = &status.cluster {
+        text.push('\n');
+        text.push_str(&cluster(status));
     }
     text.push('\n');
     text.push_str(&maps(&status.maps));
     text
 }
 
-fn line(name: &str, value: &str) -> String {
-    format!("{:<15} {value}\n", format!("{name}:"))
+fn cluster(status: &ClusterStatus) -> String {
+    let heard = match status.heard_unix_s {
+        Some(heard) => format!("last heard from {}", time::seconds(heard)),
+        None => "not heard from since the agent started".to_owned(),
+    };
+    let role = format!(
+        "{}, {}, {}",
+        status.role,
+        status.availability,
+        node::state(status.state).to_lowercase()
+    );
+    let mut text = fact("Swarm node", &status.node_id.to_string());
+    text.push_str(&fact("Role", &role));
+    for manager in &status.managers {
+        text.push_str(&fact("Manager", &one_manager(manager)));
+    }
+    text.push_str(&fact(
+        "Decisions",
+        &format!("known up to {}; managers {heard}", status.index),
+    ));
+    text.push_str(&gossip(&status.gossip));
+    text
+}
+
+fn one_manager(manager: &ManagerInfo) -> String {
+    let ManagerInfo {
+        hostname,
+        addr,
+        leader,
+        reachability,
+        ..
+    } = manager;
+    let how = node::manager(*leader, *reachability).to_lowercase();
+    format!("{hostname} ({addr}), {how}")
+}
+
+fn gossip(gossip: &GossipStatus) -> String {
+    let GossipStatus {
+        alive,
+        failed,
+        claims,
+        queued,
+        received,
+        exchanges,
+        repaired,
+        refused,
+        withdrawn,
+    } = gossip;
+    [
+        fact(
+            "Gossip",
+            &format!("{alive} nodes alive, {failed} failed; {claims} addresses known"),
+        ),
+        fact(
+            "Convergence",
+            &format!(
+                "{received} changes received, {queued} to send; {exchanges} full exchanges, which \
+                 brought {repaired}"
+            ),
+        ),
+        fact(
+            "Dropped",
+            &format!("{refused} messages refused, {withdrawn} own addresses withdrawn"),
+        ),
+    ]
+    .concat()
 }
 
 fn maps(maps: &[MapUse]) -> String {
@@ -82,6 +153,8 @@ fn audits(audit: AuditSummary) -> String {
 fn mode(mode: Mode) -> &'static str {
     match mode {
         Mode::Static => "static",
+        Mode::Swarm => "swarm",
+        Mode::None => "none",
     }
 }
 

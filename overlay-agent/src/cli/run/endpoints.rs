@@ -46,6 +46,9 @@ impl<'a> Endpoints<'a> {
             };
             let made = self.client.attach(&request).await;
             let made = made.with_context(|| format!("attach to network `{}`", wish.network))?;
+            for warning in &made.warnings {
+                warn(&format!("warning: {warning}"));
+            }
             self.attached.push(made);
         }
         Ok(())

@@ -1,8 +1,12 @@
 //! What each verb prints, against an agent without a kernel.
 
+mod cluster_usage;
 mod diagnosis;
 mod endpoints;
+mod networks;
+mod nodes;
 mod overview;
+mod swarm;
 mod usage;
 
 use clap::Parser as _;
@@ -11,6 +15,7 @@ use serde_json::Value;
 use super::{
     answer::{Answer, answer},
     arguments::Arguments,
+    failure::message,
     plan::{Action, Plan},
 };
 use crate::api::{
@@ -23,6 +28,13 @@ fn plan(line: &str) -> Result<Plan, clap::Error> {
     Arguments::try_parse_from(words).and_then(Plan::try_from)
 }
 
+/// A line is wrong usage, which is told with `part`.
+fn assert_wrong(line: &str, part: &str) {
+    let error = plan(line).unwrap_err();
+    assert_eq!(error.exit_code(), 2, "{line}");
+    assert!(error.to_string().contains(part), "{line}: {error}");
+}
+
 /// Performs a line; `~` stands for a space inside a word.
 async fn ask(client: &Client, line: &str) -> anyhow::Result<Answer> {
     let plan = plan(&format!("overlay {line}")).unwrap();
@@ -30,6 +42,11 @@ async fn ask(client: &Client, line: &str) -> anyhow::Result<Answer> {
         panic!("no question: {:?}", plan.action);
     };
     answer(client, question, plan.format).await
+}
+
+/// What the agent refuses, as it is told.
+async fn refused(client: &Client, line: &str) -> String {
+    message(&ask(client, line).await.unwrap_err())
 }
 
 async fn text(client: &Client, line: &str) -> String {

@@ -3,30 +3,7 @@
 use serde_json::Value;
 
 use super::{agent, json, text};
-use crate::api::fake::FakeBackend;
-
-#[tokio::test]
-async fn network_ls_and_inspect() {
-    let (_agent, client) = agent(FakeBackend::default()).await;
-
-    assert_eq!(
-        text(&client, "network ls").await,
-        "VNI   NAME  SUBNETS      GATEWAYS  MTU\n4096  blue  10.1.0.0/24  10.1.0.1  1450\n"
-    );
-    assert_eq!(text(&client, "network ls -q").await, "blue\n");
-    let inspected: Value =
-        serde_json::from_str(&text(&client, "network inspect blue").await).unwrap();
-    assert_eq!(inspected[0]["containers"][0]["name"], "web");
-    assert_eq!(inspected[0]["peers"][0]["blocks"][0], "10.1.0.64/26");
-    assert_eq!(
-        text(
-            &client,
-            "network inspect blue --format {{.VNI}}:{{.Subnets}}"
-        )
-        .await,
-        "4096:[10.1.0.0/24]\n"
-    );
-}
+use crate::api::fake::{FakeAgent, FakeBackend};
 
 #[tokio::test]
 async fn status_tells_everything() {
@@ -58,6 +35,43 @@ ROUTE  1        65536     7.0 MiB
         "native/12\n"
     );
     assert_eq!(json(&client, "status").await["attach"], "tcx");
+}
+
+#[tokio::test]
+async fn status_tells_of_the_cluster() {
+    let agent = FakeAgent::start(FakeBackend::manager());
+    let client = agent.client();
+
+    let told = text(&client, "status").await;
+
+    assert!(told.contains("\nMode:           swarm\n"), "{told}");
+    assert!(
+        told.contains(
+            "
+Swarm node:     a3d5k8m2p9q1r4s6t7u0v2w4x
+Role:           manager, active, ready
+Manager:        a (192.0.2.1:2377), leader
+Decisions:      known up to 42; managers last heard from 2025-11-22T15:00:00Z
+Gossip:         1 nodes alive, 1 failed; 7 addresses known
+Convergence:    0 changes received, 0 to send; 3 full exchanges, which brought 0
+Dropped:        0 messages refused, 0 own addresses withdrawn
+
+MAP "
+        ),
+        "{told}"
+    );
+    assert_eq!(
+        text(
+            &client,
+            "status --format {{.Mode}}/{{.Cluster.Role}}/{{.Cluster.Gossip.Failed}}"
+        )
+        .await,
+        "swarm/manager/1\n"
+    );
+    let alone = FakeAgent::start(FakeBackend::alone());
+    let alone = json(&alone.client(), "status").await;
+    assert_eq!(alone["mode"], "none");
+    assert_eq!(alone["cluster"], Value::Null);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use clap::CommandFactory as _;
 
-use super::plan;
+use super::{assert_wrong, plan};
 use crate::cli::{arguments::Arguments, plan::Action};
 
 #[test]
@@ -53,9 +53,42 @@ fn wrong_usage_is_clap_s_to_tell() {
             "possible values: bash, zsh, fish",
         ),
     ] {
-        let error = plan(line).unwrap_err();
-        assert_eq!(error.exit_code(), 2, "{line}");
-        assert!(error.to_string().contains(part), "{line}: {error}");
+        assert_wrong(line, part);
+    }
+}
+
+#[test]
+fn every_command_has_help_and_is_completed() {
+    let mut script = Vec::new();
+    let mut root = Arguments::command();
+    clap_complete::generate(
+        clap_complete::Shell::Bash,
+        &mut root,
+        "overlay",
+        &mut script,
+    );
+    let script = String::from_utf8(script).unwrap();
+    let mut names = Vec::new();
+    for noun in root.get_subcommands() {
+        for verb in noun.get_subcommands() {
+            let name = format!("{} {}", noun.get_name(), verb.get_name());
+            assert!(verb.get_about().is_some(), "{name}");
+            for argument in verb.get_arguments() {
+                assert!(
+                    argument.get_help().is_some(),
+                    "{name} {}",
+                    argument.get_id()
+                );
+            }
+            if noun.get_name() != "help" && verb.get_name() != "help" {
+                let function = name.replace(['-', ' '], "__subcmd__");
+                assert!(script.contains(&function), "{name}");
+                names.push(name);
+            }
+        }
+    }
+    for name in ["swarm join-token", "node promote", "network prune"] {
+        assert!(names.iter().any(|one| one == name), "{name}: {names:?}");
     }
 }
 

@@ -20,10 +20,13 @@ pub fn endpoint_rows(attachment: &Attachment) -> impl Iterator<Item = Row> + '_ 
     })
 }
 
-/// The tables of all endpoints.
+/// The tables of all endpoints that are not cut off.
 pub fn local_tables<'a>(attachments: impl IntoIterator<Item = &'a Attachment>) -> LocalTables {
     let mut tables = LocalTables::default();
-    for attachment in attachments {
+    let connected = attachments
+        .into_iter()
+        .filter(|attachment| attachment.conflict.is_none());
+    for attachment in connected {
         let ifindex = attachment.host_ifindex;
         tables
             .interfaces

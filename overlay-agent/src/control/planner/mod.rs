@@ -1,13 +1,17 @@
 //! From what the cluster wants and the underlay offers to what the tables should hold. Pure: the
 //! same facts give the same plan.
 
+mod cluster;
+#[cfg(test)]
+mod cluster_tests;
 mod local;
 mod remote;
 #[cfg(test)]
 mod tests;
 
+pub use cluster::{Cluster, Plan};
 pub use local::{endpoint_rows, interface_row, local_tables};
 pub use remote::{
-    Facts, OVERHEAD_V4, OVERHEAD_V6, blocks, networks, overhead, peers, remote_tables, routes,
-    underlay_hooks,
+    Facts, OVERHEAD_V4, OVERHEAD_V6, blocks, networks, overhead, peers, remote_tables, route_entry,
+    routes, underlay_hooks,
 };

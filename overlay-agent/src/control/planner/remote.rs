@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use crate::{
     control::{Hook, Program, UnderlayDevice},
     model::{
-        Desired, Encap, Network, NetworkEntry, Node, PeerEntry, PeerId, Place, RemoteTables,
+        Desired, Encap, Exact, Network, NetworkEntry, Node, PeerEntry, PeerId, Place, RemoteTables,
         RouteEntry, Vni, Way,
     },
 };
@@ -30,6 +30,8 @@ const USUAL_MTU: u32 = 1500;
 pub struct Facts<'a> {
     /// What the cluster wants.
     pub desired: &'a Desired,
+    /// Nodes with single addresses beside those that `desired` lists.
+    pub exact: &'a BTreeMap<Place, Exact>,
     /// How packets should be encapsulated.
     pub encap: Encap,
     /// The numbers of the other nodes, by underlay address.
@@ -43,10 +45,8 @@ pub struct Facts<'a> {
 impl<'a> Facts<'a> {
     /// The other nodes with their numbers.
     fn peers(self) -> impl Iterator<Item = (PeerId, &'a Node)> {
-        let others = self.desired.nodes.iter();
-        others
-            .filter(move |node| node.name != self.desired.this)
-            .filter_map(move |node| Some((*self.numbers.get(&node.address)?, node)))
+        let others = self.desired.others();
+        others.filter_map(move |node| Some((*self.numbers.get(&node.address)?, node)))
     }
 
     /// What the underlay leaves for a packet inside the networks, bytes.
@@ -57,8 +57,7 @@ impl<'a> Facts<'a> {
         });
         ways.min().unwrap_or_else(|| {
             let outer = self.own_device.map_or(USUAL_MTU, |device| device.mtu);
-            let address = self.desired.this_node().map(|node| node.address);
-            outer.saturating_sub(address.map_or(OVERHEAD_V4, overhead))
+            outer.saturating_sub(overhead(self.desired.this))
         })
     }
 }
@@ -75,14 +74,11 @@ pub fn remote_tables(facts: Facts<'_>) -> RemoteTables {
 
 /// How each peer is reached.
 pub fn peers(facts: Facts<'_>) -> BTreeMap<PeerId, PeerEntry> {
-    let Some(this) = facts.desired.this_node() else {
-        return BTreeMap::new();
-    };
     let entry = |(id, node): (PeerId, &Node)| {
         let way = facts.ways.get(&node.address);
         let fallback_mtu = facts.own_device.map_or(USUAL_MTU, |device| device.mtu);
         let entry = PeerEntry {
-            local: this.address,
+            local: facts.desired.this,
             remote: node.address,
             next_hop: way.map(|way| way.next_hop),
             ifindex: way.map_or(0, |way| way.ifindex),
@@ -128,9 +124,20 @@ pub fn routes(facts: Facts<'_>) -> BTreeMap<Place, RouteEntry> {
             )
         }));
     }
+    routes.extend(facts.exact.iter().filter_map(|(place, exact)| {
+        let entry = route_entry(facts.numbers, exact)?;
+        Some((*place, entry))
+    }));
     // Sorted input is what makes a million of them quick to collect.
     routes.sort_unstable_by_key(|(place, _)| *place);
     routes.into_iter().collect()
+}
+
+/// The route to a single address; none while its node has no number.
+pub fn route_entry(numbers: &BTreeMap<IpAddr, PeerId>, exact: &Exact) -> Option<RouteEntry> {
+    let peer = *numbers.get(&exact.node)?;
+    let mac = exact.mac;
+    Some(RouteEntry { peer, mac })
 }
 
 /// Address blocks of the other nodes. This node's own are not routed: an address in them that no

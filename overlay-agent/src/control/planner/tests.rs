@@ -6,7 +6,9 @@ use std::{
 use super::*;
 use crate::{
     control::{Hook, Program, UnderlayDevice, numbers},
-    model::{Desired, Encap, MacAddress, Network, Node, PeerId, Place, RemoteEndpoint, Vni, Way},
+    model::{
+        Desired, Encap, Exact, MacAddress, Network, Node, PeerId, Place, RemoteEndpoint, Vni, Way,
+    },
 };
 
 fn ip(text: &str) -> IpAddr {
@@ -34,7 +36,7 @@ fn three_nodes() -> Desired {
         mac: Some(MacAddress([2, 2, 2, 2, 2, 2])),
     }];
     Desired {
-        this: "a".to_owned(),
+        this: ip("192.0.2.1"),
         nodes: vec![
             node("a", "192.0.2.1", "10.1.0.0/26"),
             node("b", "192.0.2.2", "10.1.0.64/26"),
@@ -61,6 +63,7 @@ fn way(ifindex: u32, next_hop: &str, mtu: u32, is_ethernet: bool) -> Way {
 
 struct Scene {
     desired: Desired,
+    exact: BTreeMap<Place, Exact>,
     numbers: BTreeMap<IpAddr, PeerId>,
     ways: BTreeMap<IpAddr, Way>,
     own_device: Option<UnderlayDevice>,
@@ -69,10 +72,11 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let desired = three_nodes();
-        let others = desired.nodes.iter().filter(|node| node.name != "a");
-        let numbers = numbers::assign(&BTreeMap::new(), others.map(|node| node.address));
+        let others = desired.others().map(|node| node.address);
+        let numbers = numbers::assign(&BTreeMap::new(), others);
         Self {
             desired,
+            exact: BTreeMap::new(),
             numbers,
             ways: BTreeMap::from([
                 (ip("192.0.2.2"), way(2, "192.0.2.2", 1500, true)),
@@ -89,6 +93,7 @@ impl Scene {
     fn facts(&self, encap: Encap) -> Facts<'_> {
         Facts {
             desired: &self.desired,
+            exact: &self.exact,
             encap,
             numbers: &self.numbers,
             ways: &self.ways,
@@ -146,6 +151,7 @@ fn without_any_way_the_own_device_decides_the_mtu() {
 #[test]
 fn an_ipv6_underlay_costs_twenty_bytes_more() {
     let mut scene = Scene::new();
+    scene.desired.this = ip("2001:db8::1");
     scene.desired.nodes[0].address = ip("2001:db8::1");
     scene.desired.nodes[1].address = ip("2001:db8::2");
     scene.desired.nodes.truncate(2);
@@ -193,4 +199,28 @@ fn a_peer_without_a_way_stays_known() {
 
     let peer = peers[&scene.numbers[&ip("192.0.2.3")]];
     assert_eq!((peer.ifindex, peer.next_hop), (0, None));
+}
+
+#[test]
+fn an_address_that_no_block_tells_is_routed_to_its_node() {
+    let mut scene = Scene::new();
+    let place = |address| Place {
+        vni: blue(),
+        address: ip(address),
+    };
+    let exact = |node| Exact {
+        node: ip(node),
+        mac: None,
+    };
+    scene.exact.insert(place("10.1.0.5"), exact("192.0.2.2"));
+    scene.exact.insert(place("10.1.0.6"), exact("192.0.2.99"));
+
+    let routes = routes(scene.facts(Encap::Auto));
+
+    let route = routes[&place("10.1.0.5")];
+    assert_eq!(route.peer, scene.numbers[&ip("192.0.2.2")]);
+    assert!(
+        !routes.contains_key(&place("10.1.0.6")),
+        "nobody is there to send it to"
+    );
 }

@@ -45,6 +45,15 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
     /// Disconnects an endpoint, whatever is left of it. Every step is tried; the first failure is
     /// returned.
     pub fn remove(&mut self, attachment: &Attachment) -> Result<(), PortError> {
+        let outcome = self.isolate(attachment);
+        let hook = hook(attachment);
+        self.hooks.remove(&hook);
+        outcome.and(self.datapath.detach(hook))
+    }
+
+    /// Cuts an endpoint off: nothing gets to it, and its packets are dropped where they come in, for
+    /// which its hook stays. What cannot be written now is written by the next audit.
+    pub fn isolate(&mut self, attachment: &Attachment) -> Result<(), PortError> {
         let mut outcome = Ok(());
         let keys = planner::endpoint_rows(attachment).map(|row| row.key());
         for key in keys.chain([Key::Interface(attachment.host_ifindex)]) {
@@ -53,9 +62,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             // Even if that failed: nobody wants the entry any more, and the next audit takes it away.
             self.record(&change);
         }
-        let hook = hook(attachment);
-        self.hooks.remove(&hook);
-        outcome.and(self.datapath.detach(hook))
+        outcome
     }
 
     fn put(&mut self, row: Row) -> Result<(), PortError> {

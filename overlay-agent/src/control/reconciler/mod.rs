@@ -4,6 +4,7 @@
 //! compared with the plan, and the differences are written in a safe order.
 
 mod endpoint;
+mod follow;
 mod repair;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ mod tests;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::Arc,
 };
 
 use super::{
@@ -18,7 +20,7 @@ use super::{
     Underlay, UnderlayDevice, changes, numbers,
     planner::{self, Facts},
 };
-use crate::model::{Attachment, Desired, Encap, PeerId, Way};
+use crate::model::{Attachment, Desired, Encap, Exact, PeerId, Place, Way};
 
 /// What the reconciler works with.
 #[derive(Debug)]
@@ -37,7 +39,9 @@ pub struct Reconciler<D, U, P> {
     datapath: D,
     underlay: U,
     plumbing: P,
-    desired: Desired,
+    desired: Arc<Desired>,
+    /// Nodes with single addresses beside those that `desired` lists.
+    exact: BTreeMap<Place, Exact>,
     encap: Encap,
     numbers: BTreeMap<IpAddr, PeerId>,
     ways: BTreeMap<IpAddr, Way>,
@@ -53,12 +57,18 @@ pub struct Reconciler<D, U, P> {
 impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
     /// Takes the ports over. Nothing is read or written before [`Self::sync`]. `tunnel` is the vxlan
     /// device for which the programs were loaded.
-    pub fn new(ports: Ports<D, U, P>, desired: Desired, encap: Encap, tunnel: u32) -> Self {
+    pub fn new(
+        ports: Ports<D, U, P>,
+        desired: impl Into<Arc<Desired>>,
+        encap: Encap,
+        tunnel: u32,
+    ) -> Self {
         Self {
             datapath: ports.datapath,
             underlay: ports.underlay,
             plumbing: ports.plumbing,
-            desired,
+            desired: desired.into(),
+            exact: BTreeMap::new(),
             encap,
             numbers: BTreeMap::new(),
             ways: BTreeMap::new(),
@@ -70,13 +80,8 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
     }
 
     /// What the cluster wants.
-    pub fn desired(&self) -> &Desired {
+    pub fn desired(&self) -> &Arc<Desired> {
         &self.desired
-    }
-
-    /// Wants something else from now on; takes effect with the next [`Self::sync`].
-    pub fn set_desired(&mut self, desired: Desired) {
-        self.desired = desired;
     }
 
     /// The ways to the other nodes, by underlay address.
@@ -140,15 +145,20 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         let facts = self.facts();
         let desired = actual.with_ways(planner::peers(facts), planner::networks(facts));
         let written = self.apply(&actual, desired)?;
+        Ok(written + self.hang_on_underlay()?)
+    }
+
+    fn hang_on_underlay(&mut self) -> Result<usize, PortError> {
         let mut hooks: BTreeSet<Hook> = self.hooks.iter().copied().collect();
         hooks.retain(|hook| hook.program != Program::FromUnderlay);
         hooks.extend(planner::underlay_hooks(self.facts()));
-        Ok(written + self.hang(&hooks, Stale::Remembered)?)
+        self.hang(&hooks, Stale::Remembered)
     }
 
     fn facts(&self) -> Facts<'_> {
         Facts {
             desired: &self.desired,
+            exact: &self.exact,
             encap: self.encap,
             numbers: &self.numbers,
             ways: &self.ways,
@@ -158,20 +168,17 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
 
     /// Keeps the numbers that peers have in the tables.
     fn number(&mut self, actual: &Tables) {
-        let others = self.desired.nodes.iter();
-        let others = others.filter(|node| node.name != self.desired.this);
         let known = actual
             .peers
             .iter()
             .map(|(id, peer)| (peer.remote, *id))
             .collect();
-        self.numbers = numbers::assign(&known, others.map(|node| node.address));
+        let others = self.desired.others().map(|node| node.address);
+        self.numbers = numbers::assign(&known, others);
     }
 
     fn look_around(&mut self) -> Result<(), PortError> {
-        let Some(own) = self.desired.this_node().map(|node| node.address) else {
-            return Ok(());
-        };
+        let own = self.desired.this;
         self.own_device = self.underlay.device_of(own)?;
         self.ways = self.underlay.ways(own, &mut self.numbers.keys().copied())?;
         Ok(())

@@ -4,10 +4,10 @@ use std::{net::IpAddr, time::Duration};
 
 use proptest::prelude::*;
 
-use super::{CLUSTER, parse, with};
+use super::{CLUSTER, desired, parse, told, with};
 use crate::{
     model::{Attach, Encap, Vni},
-    settings::Limits,
+    settings::{Cluster, Limits, Settings},
 };
 
 fn address(text: &str) -> IpAddr {
@@ -31,7 +31,7 @@ fn defaults_fill_what_the_file_leaves_out() {
         networks: 4_096,
     };
     assert_eq!(settings.limits, limits);
-    let network = settings.desired.network("blue").unwrap();
+    let network = desired(&settings).network("blue").unwrap();
     assert_eq!(
         network.gateways,
         [address("10.1.0.1"), address("fd00:1::1")]
@@ -50,14 +50,14 @@ fn everything_given_is_kept() {
     let settings = parse(&text).unwrap();
 
     assert_eq!(settings.node, "b");
-    assert_eq!(settings.desired.this, "b");
+    assert_eq!(desired(&settings).this, address("192.0.2.2"));
     assert_eq!(settings.encap, Encap::Device);
     assert_eq!(settings.attach, Attach::Clsact);
     assert_eq!(settings.port, 14789);
     assert_eq!(settings.limits.networks, 5);
     assert_eq!(settings.event_sample, 0);
     assert_eq!(settings.audit_interval, Duration::from_secs(90));
-    let node = settings.desired.this_node().unwrap();
+    let node = desired(&settings).this_node().unwrap();
     assert_eq!(
         node.endpoints[0].mac.unwrap().to_string(),
         "02:42:0a:01:00:c8"
@@ -74,7 +74,7 @@ fn gateways_may_come_in_any_order_and_number() {
 
     let settings = parse(&text).unwrap();
 
-    let gateways = &settings.desired.networks[0].gateways;
+    let gateways = &desired(&settings).networks[0].gateways;
     assert_eq!(*gateways, [address("10.1.0.1"), address("fd00:1::fe")]);
 }
 
@@ -87,8 +87,7 @@ fn networks_with_different_numbers_may_overlap_in_addresses() {
 
     let settings = parse(&text).unwrap();
 
-    let all_names: Vec<&str> = settings
-        .desired
+    let all_names: Vec<&str> = desired(&settings)
         .networks
         .iter()
         .map(|n| n.name.as_str())
@@ -102,7 +101,7 @@ fn all_nodes_may_have_ipv6_addresses() {
 
     let settings = parse(&text).unwrap();
 
-    assert_eq!(settings.desired.nodes[1].address, address("2001:db8::2"));
+    assert_eq!(desired(&settings).nodes[1].address, address("2001:db8::2"));
 }
 
 #[test]
@@ -112,8 +111,8 @@ fn the_mtu_may_be_the_largest_that_headers_leave() {
         .replace("192.0.2.2", "2001:db8::2")
         .replace("vni: 4096", "vni: 4096, mtu: 65465");
 
-    assert_eq!(parse(&v4).unwrap().desired.networks[0].mtu, Some(65_485));
-    assert_eq!(parse(&v6).unwrap().desired.networks[0].mtu, Some(65_465));
+    assert_eq!(desired(&parse(&v4).unwrap()).networks[0].mtu, Some(65_485));
+    assert_eq!(desired(&parse(&v6).unwrap()).networks[0].mtu, Some(65_465));
 }
 
 #[test]
@@ -163,4 +162,42 @@ proptest! {
             drop(parse(&text));
         }
     }
+}
+
+#[test]
+fn without_a_file_or_a_word_about_a_cluster_the_agent_waits_for_a_swarm() {
+    for text in ["", "# nothing\n", "---\n", "node: a"] {
+        let settings = parse(text).map_err(|error| told(&error)).unwrap();
+
+        let Cluster::Swarm(swarm) = settings.cluster else {
+            panic!("{text}: {:?}", settings.cluster);
+        };
+        assert_eq!(swarm.listen, "0.0.0.0:2377".parse().unwrap());
+        assert_eq!((swarm.advertise, swarm.data_path), (None, None));
+        assert_eq!((swarm.gossip_port, swarm.control_port), (7946, 2377));
+        assert_eq!(settings.port, 4789);
+    }
+}
+
+#[test]
+fn a_host_may_say_where_it_takes_part_in_a_swarm() {
+    let cluster = |text| match parse(text).map_err(|error| told(&error)).unwrap() {
+        Settings {
+            cluster: Cluster::Swarm(swarm),
+            ..
+        } => swarm,
+        settings => panic!("{:?}", settings.cluster),
+    };
+
+    let swarm = cluster(
+        "cluster: {mode: swarm, listen: 192.0.2.1, advertise: 192.0.2.1, data_path: \"2001:db8::1\", \
+         gossip_port: 17946, control_port: 12377}",
+    );
+    assert_eq!(swarm.listen, "192.0.2.1:12377".parse().unwrap());
+    assert_eq!(swarm.advertise, Some(address("192.0.2.1")));
+    assert_eq!(swarm.data_path, Some(address("2001:db8::1")));
+    assert_eq!((swarm.gossip_port, swarm.control_port), (17946, 12377));
+
+    let swarm = cluster("cluster: {mode: swarm, listen: \"[2001:db8::1]:99\"}");
+    assert_eq!(swarm.listen, "[2001:db8::1]:99".parse().unwrap());
 }

@@ -7,7 +7,8 @@ mod refusals;
 
 use std::{error::Error, fmt::Write as _, path::Path};
 
-use super::{Settings, SettingsError};
+use super::{Cluster, Settings, SettingsError};
+use crate::model::Desired;
 
 /// Two nodes and a network with both families; tests replace parts of it.
 const CLUSTER: &str = r#"
@@ -28,6 +29,14 @@ cluster:
 
 fn parse(text: &str) -> Result<Settings, SettingsError> {
     Settings::parse(text, Path::new("agent.yaml"), "/data", "/run")
+}
+
+/// The cluster of a file that has it all.
+fn desired(settings: &Settings) -> &Desired {
+    match &settings.cluster {
+        Cluster::Static(desired) => desired,
+        Cluster::Swarm(swarm) => panic!("{swarm:?}"),
+    }
 }
 
 /// The whole chain of an error, as the agent prints it.

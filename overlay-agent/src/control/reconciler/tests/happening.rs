@@ -1,6 +1,6 @@
 //! What may happen to an agent.
 
-use std::{net::IpAddr, rc::Rc};
+use std::{net::IpAddr, rc::Rc, sync::Arc};
 
 use proptest::prelude::*;
 
@@ -11,13 +11,14 @@ use crate::{
         Table, UnderlayDevice,
         fake::{FakePlumbing, FakeUnderlay},
     },
-    model::{Encap, MacAddress, PeerId, Place, RouteEntry, Way},
+    model::{Encap, Exact, MacAddress, PeerId, Place, RouteEntry, Way},
 };
 
 /// One thing that happens.
 #[derive(Clone, Debug)]
 pub(super) enum Happening {
-    Want(Vec<(u8, bool)>, Vec<(u8, u8)>, Option<u32>),
+    Want(Vec<(u8, bool)>, Vec<(u8, u8)>, Vec<(u8, u8)>, Option<u32>),
+    Move(u8, Option<u8>),
     Way(u8, Option<(u32, u32, bool)>),
     Attach(u32),
     Detach(u32),
@@ -40,15 +41,18 @@ pub(super) enum Sabotage {
 pub(super) fn happening() -> impl Strategy<Value = Happening> {
     let nodes = prop::collection::btree_map(1_u8..9, any::<bool>(), 0..6);
     let singles = prop::collection::btree_map(2_u8..9, 1_u8..9, 0..6);
-    let wanted = (nodes, singles, prop::option::of(1280_u32..1500));
+    let exact = prop::collection::btree_map(2_u8..9, 1_u8..9, 0..6);
+    let wanted = (nodes, singles, exact, prop::option::of(1280_u32..1500));
     prop_oneof![
-        3 => wanted.prop_map(|(nodes, singles, mtu)| Happening::Want(
+        3 => wanted.prop_map(|(nodes, singles, exact, mtu)| Happening::Want(
             nodes.into_iter().collect(),
             singles.into_iter().map(|(last, at)| (at, last)).collect(),
+            exact.into_iter().collect(),
             mtu,
         )),
         2 => (1_u8..9, prop::option::of((2_u32..5, 1280_u32..9000, any::<bool>())))
             .prop_map(|(node, way)| Happening::Way(node, way)),
+        3 => (2_u8..9, prop::option::of(1_u8..9)).prop_map(|(last, at)| Happening::Move(last, at)),
         3 => (1_u32..9).prop_map(Happening::Attach),
         2 => (1_u32..9).prop_map(Happening::Detach),
         6 => sabotage().prop_map(Happening::Break),
@@ -71,9 +75,19 @@ pub(super) fn sabotage() -> impl Strategy<Value = Sabotage> {
 impl World {
     pub(super) fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::Want(nodes, singles, mtu) => {
-                self.reconciler.set_desired(desired(&nodes, &singles, mtu));
-                self.sync().expect("a sync");
+            Happening::Want(nodes, singles, exact, mtu) => {
+                let desired = desired(&nodes, &singles, mtu).into();
+                let exact = exact
+                    .into_iter()
+                    .map(|(last, at)| (moving(last), at_node(at)));
+                let exact = exact.collect();
+                self.reconciler
+                    .follow(desired, exact, self.attachments.values())
+                    .expect("room");
+            }
+            Happening::Move(last, at) => {
+                let moved = (moving(last), at.map(at_node));
+                self.reconciler.reroute(&[moved]).expect("room");
             }
             Happening::Way(node, way) => {
                 let address = underlay_address(node);
@@ -167,8 +181,7 @@ impl World {
 
     /// Another agent takes over what this one leaves.
     pub(super) fn restart(&mut self) {
-        let desired = self.reconciler.desired().clone();
-        let fresh = Self::new(desired);
+        let desired = Arc::clone(self.reconciler.desired());
         let plumbing = FakePlumbing {
             tunnel: Rc::clone(&self.tunnel),
             next_ifindex: self.tunnel.get().max(TUNNEL),
@@ -190,13 +203,23 @@ impl World {
         };
         let (tunnel, _) = ports.plumbing.ensure_tunnel().unwrap();
         ports.datapath.retarget(tunnel).unwrap();
-        self.reconciler = Reconciler::new(
-            ports,
-            fresh.reconciler.desired().clone(),
-            Encap::Auto,
-            tunnel,
-        );
+        self.reconciler = Reconciler::new(ports, desired, Encap::Auto, tunnel);
         self.sync().expect("a first sync");
+    }
+}
+
+/// An address that no block tells.
+fn moving(last: u8) -> Place {
+    Place {
+        vni: vni(7),
+        address: IpAddr::from([10, 1, 201, last]),
+    }
+}
+
+fn at_node(number: u8) -> Exact {
+    Exact {
+        node: underlay_address(number),
+        mac: None,
     }
 }
 

@@ -128,7 +128,7 @@ pub(super) fn desired(nodes: &[(u8, bool)], singles: &[(u8, u8)], mtu: Option<u3
     nodes.insert(0, node(0, true));
     nodes.dedup_by(|a, b| a.name == b.name);
     Desired {
-        this: "n0".to_owned(),
+        this: underlay_address(0),
         nodes,
         networks: vec![Network {
             name: "blue".to_owned(),
@@ -160,5 +160,6 @@ pub(super) fn attachment(number: u32) -> Attachment {
         host_ifindex: 1000 + number,
         interface: "eth0".to_owned(),
         created: 0,
+        conflict: None,
     }
 }

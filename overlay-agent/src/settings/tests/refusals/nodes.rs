@@ -111,3 +111,59 @@ fn nodes_of_both_families() {
          all nodes addresses of one family",
     );
 }
+
+#[test]
+fn keys_of_the_other_mode() {
+    refused(
+        &with("mode: static", "mode: swarm"),
+        "agent.yaml: cluster.nodes: this key is for cluster.mode: static; remove it, or change the mode",
+    );
+    refused(
+        "cluster: {mode: swarm, networks: []}",
+        "agent.yaml: cluster.networks: this key is for cluster.mode: static; remove it, or change the \
+         mode",
+    );
+    refused(
+        &with("mode: static", "mode: static\n  gossip_port: 7946"),
+        "agent.yaml: cluster.gossip_port: this key is for cluster.mode: swarm; remove it, or change the \
+         mode",
+    );
+    refused(
+        "node: a\ncluster: {mode: static}",
+        "agent.yaml: cluster.nodes: there is none; list the hosts, or set cluster.mode to swarm to get \
+         them from managers",
+    );
+}
+
+#[test]
+fn a_place_in_a_swarm_that_nobody_can_reach() {
+    for (key, value, told) in [
+        (
+            "listen",
+            "eth0",
+            "`eth0` is no IP address with or without a port; write one like 192.0.2.1 or \
+             \"[2001:db8::1]:2377\"",
+        ),
+        (
+            "advertise",
+            "0.0.0.0",
+            "0.0.0.0 is no host's address; use the address at which the other nodes reach this one",
+        ),
+        (
+            "data_path",
+            "127.0.0.1",
+            "127.0.0.1 is a loopback address; use the address at which the other nodes reach this one",
+        ),
+        ("gossip_port", "0", "0 is out of range; choose 1 to 65535"),
+        (
+            "control_port",
+            "65536",
+            "65536 is out of range; choose 1 to 65535",
+        ),
+    ] {
+        refused(
+            &format!("cluster: {{mode: swarm, {key}: {value}}}"),
+            &format!("agent.yaml: cluster.{key}: {told}"),
+        );
+    }
+}

@@ -1,18 +1,7 @@
 //! Files that are no configuration.
 
-use super::{misread, refused};
+use super::misread;
 use crate::settings::tests::with;
-
-#[test]
-fn an_empty_file() {
-    for text in ["", "# nothing\n", "---\n"] {
-        refused(
-            text,
-            "agent.yaml is empty; it needs at least `cluster:` with `mode`, `nodes` and `networks` \
-             (docs/configuration.md)",
-        );
-    }
-}
 
 #[test]
 fn an_unknown_key() {
@@ -39,7 +28,6 @@ fn an_unknown_key() {
 
 #[test]
 fn a_missing_key() {
-    misread("node: a", &["missing field `cluster`"]);
     misread(
         &with("  mode: static\n", ""),
         &["cluster: missing field `mode`"],
@@ -66,7 +54,7 @@ fn a_bad_word() {
     );
     misread(
         &with("static", "dynamic"),
-        &["unknown variant `dynamic`, expected `static`"],
+        &["unknown variant `dynamic`, expected `static` or `swarm`"],
     );
 }
 

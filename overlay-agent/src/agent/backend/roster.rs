@@ -1,0 +1,330 @@
+//! The swarm in the words of the API: nodes, networks and endpoints of all of it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use tokio::time::sleep;
+use tracing::trace;
+
+use super::told;
+use crate::{
+    agent::{shared::Shared, swarm::Access},
+    api::{
+        ApiError, refusals,
+        types::{
+            Breadth, ClusterStatus, GossipStatus, ManagerInfo, ManagerStatus, NetworkContainer,
+            NetworkInfo, NetworkPeer, NodeEndpoint, NodeInfo, NodeState, Reachability,
+        },
+    },
+    cluster::consensus::ReplicatedLog as _,
+    gossip,
+    model::{Availability, Claim, ClusterNetwork, MacAddress, Member, NodeId, Role, Vni},
+};
+
+/// How long it takes until another node has told what is claimed in a network.
+const HEARSAY: Duration = Duration::from_millis(500);
+
+/// Every node, sorted by host name and identifier.
+pub(super) fn nodes(access: &Access) -> Vec<NodeInfo> {
+    let view = access.view.borrow().clone();
+    let leader = leader(access);
+    let told = |member: &Member| {
+        let state = state(access, member.id);
+        let status = (member.role == Role::Manager).then(|| ManagerStatus {
+            leader: leader == Some(member.id),
+            reachability: reachability(state),
+            addr: member.control,
+        });
+        NodeInfo {
+            is_self: member.id == access.kept.node,
+            ..NodeInfo::new(member, state, status)
+        }
+    };
+    let mut nodes: Vec<NodeInfo> = view.members.values().map(told).collect();
+    nodes.sort_by(|a, b| {
+        let key = |node: &NodeInfo| (node.description.hostname.clone(), node.id);
+        key(a).cmp(&key(b))
+    });
+    nodes
+}
+
+/// The endpoints of one node, sorted by network and name.
+pub(super) async fn endpoints(access: &Access, shared: &Shared, node: NodeId) -> Vec<NodeEndpoint> {
+    let claims = claims(access, shared).await;
+    let view = access.view.borrow().clone();
+    let name = hostname(access, node);
+    let mut found: BTreeMap<(Vni, String), NodeEndpoint> = BTreeMap::new();
+    for (owner, claim) in claims.into_iter().filter(|(owner, _)| *owner == node) {
+        let network = view.networks.get(&claim.vni);
+        let network = network.map_or_else(
+            || claim.vni.to_string(),
+            |network| network.network.name.clone(),
+        );
+        let mac = claim
+            .mac
+            .unwrap_or_else(|| MacAddress::derived(claim.address));
+        let endpoint = found
+            .entry((claim.vni, claim.endpoint.clone()))
+            .or_insert_with(|| NodeEndpoint {
+                id: claim.endpoint.clone(),
+                name: claim.name.clone(),
+                network,
+                addresses: Vec::new(),
+                mac,
+                node: if owner == node {
+                    name.clone()
+                } else {
+                    owner.to_string()
+                },
+            });
+        endpoint.addresses.push(claim.address);
+    }
+    let mut endpoints: Vec<NodeEndpoint> = found.into_values().collect();
+    endpoints.sort_by(|a, b| (&a.network, &a.name).cmp(&(&b.network, &b.name)));
+    endpoints
+}
+
+/// The networks that this node knows: all of them on a manager, those that exist here on a worker.
+pub(super) fn networks(access: &Access, shared: &Shared) -> Vec<NetworkInfo> {
+    let view = access.view.borrow().clone();
+    let is_manager = access.role() == Role::Manager;
+    let desired = shared.desired();
+    let known = view
+        .networks
+        .values()
+        .filter(|network| is_manager || desired.network_by_vni(network.network.vni).is_some());
+    let mut networks: Vec<NetworkInfo> = known.map(|network| outline(shared, network)).collect();
+    networks.sort_by(|a, b| a.name.cmp(&b.name));
+    networks
+}
+
+/// One network with its containers and peers.
+pub(super) async fn network(
+    access: &Access,
+    shared: &Shared,
+    name: &str,
+    breadth: Breadth,
+) -> Result<NetworkInfo, ApiError> {
+    let network = find_network(access, name)?;
+    let info = outline(shared, &network);
+    let here = told::network(shared, &network.network.name);
+    let (containers, peers) = match here {
+        Some(here) => (here.containers, here.peers),
+        None => (Vec::new(), peers(access, &network)),
+    };
+    let containers = match breadth {
+        Breadth::Node => containers,
+        Breadth::Cluster => all_containers(access, shared, &network).await,
+    };
+    Ok(NetworkInfo {
+        containers,
+        peers,
+        ..info
+    })
+}
+
+/// The network of this name, identifier, or unique beginning of that.
+pub(super) fn find_network(access: &Access, name: &str) -> Result<ClusterNetwork, ApiError> {
+    let view = access.view.borrow();
+    if let Some(network) = view.network(name) {
+        return Ok(network.clone());
+    }
+    let alike = view.networks.values();
+    let mut alike = alike.filter(|network| {
+        let id = network.id.to_string();
+        !name.is_empty() && id.starts_with(name)
+    });
+    match (alike.next(), alike.next()) {
+        (Some(network), None) => Ok(network.clone()),
+        (Some(_), Some(_)) => Err(ApiError::bad_request(format!(
+            "more than one network's identifier begins with {name}"
+        ))
+        .with_help("give more of it, or the network's name")),
+        (None, _) => Err(refusals::no_network(name)),
+    }
+}
+
+/// How many endpoints a network has, on all nodes.
+pub(super) async fn users(access: &Access, shared: &Shared, vni: Vni) -> u64 {
+    let claims = claims_in(access, shared, vni).await.into_iter();
+    let endpoints: BTreeSet<(NodeId, String)> =
+        claims.map(|(node, claim)| (node, claim.endpoint)).collect();
+    endpoints.len() as u64
+}
+
+/// What all nodes claim in a network. One that does not exist here is attended for a moment, because
+/// only those who attend are told of claims.
+async fn claims_in(access: &Access, shared: &Shared, vni: Vni) -> Vec<(NodeId, Claim)> {
+    let is_here = || shared.desired().network_by_vni(vni).is_some();
+    let is_guest = !is_here();
+    if is_guest && access.gossip.attend(vni).await.is_ok() {
+        sleep(HEARSAY).await;
+    }
+    let claims = claims(access, shared).await;
+    if is_guest && !is_here() && access.gossip.leave_network(vni).await.is_err() {
+        trace!("the swarm was left meanwhile");
+    }
+    let claims = claims.into_iter();
+    claims.filter(|(_, claim)| claim.vni == vni).collect()
+}
+
+/// The swarm at a glance.
+pub(super) async fn status(access: &Access) -> Result<ClusterStatus, ApiError> {
+    let view = access.view.borrow().clone();
+    let leader = leader(access);
+    let managers = nodes(access);
+    let managers = managers.into_iter().filter_map(|node| {
+        let status = node.manager_status?;
+        Some(ManagerInfo {
+            node_id: node.id,
+            hostname: node.description.hostname,
+            addr: status.addr,
+            leader: leader == Some(node.id),
+            reachability: status.reachability,
+        })
+    });
+    let own = view.members.get(&access.kept.node);
+    let counters = access.gossip.counters();
+    let states = access.gossip.states().borrow().clone();
+    let count = |wanted| states.values().filter(|state| **state == wanted).count() as u64;
+    let claims = access.gossip.observed().await;
+    Ok(ClusterStatus {
+        node_id: access.kept.node,
+        role: access.role(),
+        availability: own.map_or(Availability::Active, |member| member.availability),
+        state: NodeState::Ready,
+        managers: managers.collect(),
+        index: view.index,
+        heard_unix_s: None,
+        gossip: GossipStatus {
+            alive: count(gossip::NodeState::Up),
+            failed: count(gossip::NodeState::Failed),
+            claims: claims.map_or(0, |observed| observed.claims.len() as u64),
+            exchanges: counters.core.exchanges,
+            repaired: counters.core.repairs,
+            refused: counters.core.strangers + counters.core.malformed,
+            withdrawn: counters.core.lost_claims,
+            ..GossipStatus::default()
+        },
+    })
+}
+
+async fn all_containers(
+    access: &Access,
+    shared: &Shared,
+    network: &ClusterNetwork,
+) -> Vec<NetworkContainer> {
+    let mut found: BTreeMap<(NodeId, String), NetworkContainer> = BTreeMap::new();
+    let vni = network.network.vni;
+    for (node, claim) in claims_in(access, shared, vni).await {
+        let mac = claim
+            .mac
+            .unwrap_or_else(|| MacAddress::derived(claim.address));
+        let container = found
+            .entry((node, claim.endpoint.clone()))
+            .or_insert_with(|| NetworkContainer {
+                id: claim.endpoint.clone(),
+                name: claim.name.clone(),
+                ipv4: None,
+                ipv6: None,
+                mac,
+                node: Some(hostname(access, node)),
+            });
+        let length = network
+            .network
+            .subnet_of(claim.address)
+            .map_or(0, |subnet| subnet.prefix_len());
+        match claim.address {
+            std::net::IpAddr::V4(address) => {
+                container.ipv4 = ipnet::Ipv4Net::new(address, length).ok();
+            }
+            std::net::IpAddr::V6(address) => {
+                container.ipv6 = ipnet::Ipv6Net::new(address, length).ok();
+            }
+        }
+    }
+    let mut containers: Vec<NetworkContainer> = found.into_values().collect();
+    containers.sort_by(|a, b| (&a.name, &a.node).cmp(&(&b.name, &b.node)));
+    containers
+}
+
+/// What all nodes claim, this one included.
+async fn claims(access: &Access, shared: &Shared) -> Vec<(NodeId, Claim)> {
+    let observed = access.gossip.observed().await.unwrap_or_default();
+    let mut claims: Vec<(NodeId, Claim)> = observed.claims.into_values().collect();
+    let node = access.kept.node;
+    let all = shared.directory().all();
+    for endpoint in all.values() {
+        claims.extend(endpoint.addresses().map(|address| {
+            let claim = Claim {
+                vni: endpoint.vni,
+                address,
+                name: endpoint.name.clone(),
+                endpoint: endpoint.id.clone(),
+                mac: Some(endpoint.mac),
+                index: 0,
+            };
+            (node, claim)
+        }));
+    }
+    claims
+}
+
+fn outline(shared: &Shared, network: &ClusterNetwork) -> NetworkInfo {
+    let mtu = shared.summary().mtus.get(&network.network.vni).copied();
+    NetworkInfo::of_cluster(network, mtu.or(network.network.mtu).unwrap_or_default())
+}
+
+/// Nodes with leases in a network that does not exist here.
+fn peers(access: &Access, network: &ClusterNetwork) -> Vec<NetworkPeer> {
+    let view = access.view.borrow();
+    let vni = network.network.vni;
+    let others = view
+        .members
+        .values()
+        .filter(|member| member.id != access.kept.node);
+    let told = |member: &Member| {
+        let blocks: Vec<_> = view.blocks(member.id, vni).collect();
+        (!blocks.is_empty()).then(|| NetworkPeer {
+            name: member.hostname.clone(),
+            address: member.data_path,
+            blocks,
+            endpoints: 0,
+        })
+    };
+    others.filter_map(told).collect()
+}
+
+fn hostname(access: &Access, node: NodeId) -> String {
+    let view = access.view.borrow();
+    let member = view.members.get(&node);
+    member.map_or_else(|| node.to_string(), |member| member.hostname.clone())
+}
+
+fn leader(access: &Access) -> Option<NodeId> {
+    let manager = access.manager.as_ref()?;
+    let leader = *manager.consensus().leader().borrow();
+    leader.map(|leader| leader.id)
+}
+
+fn state(access: &Access, node: NodeId) -> NodeState {
+    if node == access.kept.node {
+        return NodeState::Ready;
+    }
+    match access.gossip.states().borrow().get(&node) {
+        Some(gossip::NodeState::Up) => NodeState::Ready,
+        Some(gossip::NodeState::Failed) => NodeState::Down,
+        Some(gossip::NodeState::Left) => NodeState::Disconnected,
+        None => NodeState::Unknown,
+    }
+}
+
+fn reachability(state: NodeState) -> Reachability {
+    match state {
+        NodeState::Ready => Reachability::Reachable,
+        NodeState::Down | NodeState::Disconnected => Reachability::Unreachable,
+        NodeState::Unknown => Reachability::Unknown,
+    }
+}

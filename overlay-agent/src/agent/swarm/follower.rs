@@ -1,0 +1,522 @@
+//! The task that follows a swarm.
+//!
+//! Input: [`News`] of managers, gossip, endpoints and requests; time. Output: commands to the owner,
+//! claims to the gossip, requests for leases to the managers. Ends when nobody can send news any more.
+//!
+//! News that arrive together are followed together: one plan, one command.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::{
+    sync::{broadcast, mpsc, oneshot},
+    task::JoinSet,
+    time::MissedTickBehavior,
+};
+use tracing::{debug, error, info, trace, warn};
+
+use super::{
+    Announce, Leases,
+    idle::{Idle, Use},
+};
+use crate::{
+    agent::{
+        addresses::Need,
+        audit::{AuditError, ask},
+        owner::Command,
+    },
+    api::{ApiError, refusals, types::Event},
+    control::planner::Cluster,
+    model::{
+        Attachment, Availability, Claim, ClusterView, Exact, Lease, MacAddress, NodeId, Place, Vni,
+    },
+};
+
+/// Time between two looks for leases of no use.
+const TIDY: Duration = Duration::from_secs(15);
+
+/// What the follower hears.
+#[derive(Debug)]
+pub(in crate::agent) enum News {
+    /// The managers' present word.
+    View(Arc<ClusterView>),
+    /// The nodes that do not answer.
+    Failed(BTreeSet<NodeId>),
+    /// Winning claims of other nodes that changed; none: nobody claims the address any more.
+    Claims(Vec<(Place, Option<(NodeId, Claim)>)>),
+    /// A node has won an address that an endpoint here has.
+    Lost(Place, NodeId),
+    /// An endpoint is connected.
+    Attached(Arc<Attachment>),
+    /// An endpoint is gone.
+    Detached(Arc<Attachment>),
+    /// An endpoint wants to come to the network of this name.
+    Admit(String, oneshot::Sender<Result<Vni, ApiError>>),
+    /// That attempt is over, whether it succeeded or not.
+    Done(Vni),
+    /// An endpoint needs an address that no lease has.
+    Lease(Vni, Need, Answer),
+}
+
+/// Where the outcome of a request goes.
+type Answer = oneshot::Sender<Result<(), ApiError>>;
+
+/// What came of asking the managers.
+enum Outcome {
+    Leased(Vni, Need, Result<Lease, ApiError>),
+    GivenBack(Lease, Result<(), ApiError>),
+}
+
+/// Follows one swarm.
+pub(in crate::agent) struct Follower<L> {
+    cluster: Cluster,
+    in_use: InUse,
+    commands: mpsc::Sender<Command>,
+    events: broadcast::Sender<Event>,
+    leases: Arc<L>,
+    announce: Box<dyn Announce>,
+    /// The endpoints of this node.
+    endpoints: BTreeMap<String, Arc<Attachment>>,
+    /// How many endpoints are on their way to each network.
+    arriving: BTreeMap<Vni, usize>,
+    /// Networks that the others know to be here.
+    attended: BTreeSet<Vni>,
+    /// What the others know of the endpoints here.
+    claimed: BTreeMap<Place, Claim>,
+    asking: JoinSet<Outcome>,
+    /// Who waits for which lease.
+    waiting: Vec<(Vni, Need, Answer)>,
+    idle: Idle,
+    step: Step,
+}
+
+/// What news have gathered until they are followed.
+#[derive(Default)]
+struct Step {
+    /// Whether more changed than single claims.
+    is_new_plan: bool,
+    moved: Vec<(Place, Option<Exact>)>,
+    /// Endpoints that have to be cut off, and why.
+    lost: Vec<(Place, String)>,
+    /// What is answered afterwards.
+    answers: Vec<Box<dyn FnOnce() + Send>>,
+}
+
+/// Whether an endpoint has an address of a lease.
+pub(in crate::agent) type InUse = Arc<dyn Fn(&Lease) -> bool + Send + Sync>;
+
+/// What a follower works with.
+pub(in crate::agent) struct Surroundings<L> {
+    /// The endpoints that are there already.
+    pub(in crate::agent) endpoints: BTreeMap<String, Arc<Attachment>>,
+    pub(in crate::agent) in_use: InUse,
+    pub(in crate::agent) commands: mpsc::Sender<Command>,
+    pub(in crate::agent) events: broadcast::Sender<Event>,
+    pub(in crate::agent) leases: Arc<L>,
+    pub(in crate::agent) announce: Box<dyn Announce>,
+}
+
+impl<L: Leases> Follower<L> {
+    /// Follows on from what the owner was started with.
+    pub(in crate::agent) fn new(cluster: Cluster, surroundings: Surroundings<L>) -> Self {
+        let Surroundings {
+            endpoints,
+            in_use,
+            commands,
+            events,
+            leases,
+            announce,
+        } = surroundings;
+        Self {
+            cluster,
+            commands,
+            events,
+            leases,
+            announce,
+            endpoints,
+            arriving: BTreeMap::new(),
+            attended: BTreeSet::new(),
+            claimed: BTreeMap::new(),
+            asking: JoinSet::new(),
+            waiting: Vec::new(),
+            idle: Idle::default(),
+            step: Step {
+                is_new_plan: true,
+                ..Step::default()
+            },
+            in_use,
+        }
+    }
+
+    /// Follows until nobody sends news any more, or the owner has ended.
+    pub(in crate::agent) async fn run(mut self, mut news: mpsc::UnboundedReceiver<News>) {
+        let mut tidying = tokio::time::interval(TIDY);
+        tidying.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut settled = self.settle().await;
+        while settled.is_ok() {
+            tokio::select! {
+                first = news.recv() => match first {
+                    Some(first) => self.take(first),
+                    None => return,
+                },
+                Some(done) = self.asking.join_next() => match done {
+                    Ok(outcome) => self.asked(outcome),
+                    Err(error) => error!(%error, "BUG: asking the managers ended early"),
+                },
+                now = tidying.tick() => self.tidy(now.into_std()),
+            }
+            while let Ok(more) = news.try_recv() {
+                self.take(more);
+            }
+            settled = self.settle().await;
+        }
+    }
+
+    fn take(&mut self, news: News) {
+        match news {
+            News::View(view) => {
+                self.cluster.set_view(view);
+                self.step.is_new_plan = true;
+                self.find_removed_networks();
+            }
+            News::Failed(failed) => {
+                self.cluster.set_failed(failed);
+                self.step.is_new_plan = true;
+            }
+            News::Claims(claims) => {
+                let moved = claims
+                    .into_iter()
+                    .filter_map(|(place, winner)| self.cluster.claim(place, winner));
+                self.step.moved.extend(moved);
+            }
+            News::Lost(place, winner) => {
+                let name = self.cluster.name_of(winner);
+                let reason = format!("node {name} has won the address {}", place.address);
+                self.step.lost.push((place, reason));
+            }
+            News::Attached(attachment) => {
+                self.endpoints.insert(attachment.id.clone(), attachment);
+            }
+            News::Detached(attachment) => {
+                self.endpoints.remove(&attachment.id);
+            }
+            News::Admit(network, answer) => self.admit(&network, answer),
+            News::Done(vni) => {
+                if let Some(arriving) = self.arriving.get_mut(&vni) {
+                    *arriving = arriving.saturating_sub(1);
+                }
+            }
+            News::Lease(vni, need, answer) => self.lease(vni, need, answer),
+        }
+    }
+
+    fn find_removed_networks(&mut self) {
+        let view = self.cluster.view();
+        let stranded = self.endpoints.values().filter(|endpoint| {
+            endpoint.conflict.is_none() && !view.networks.contains_key(&endpoint.vni)
+        });
+        for endpoint in stranded {
+            let reason = format!("network {} was removed", endpoint.network);
+            let vni = endpoint.vni;
+            let address = endpoint.addresses().next();
+            self.step
+                .lost
+                .extend(address.map(|address| (Place { vni, address }, reason)));
+        }
+    }
+
+    fn admit(&mut self, name: &str, answer: oneshot::Sender<Result<Vni, ApiError>>) {
+        let admitted = self.check(name);
+        if let Ok(vni) = admitted {
+            *self.arriving.entry(vni).or_default() += 1;
+        }
+        self.answer(answer, admitted);
+    }
+
+    fn check(&self, name: &str) -> Result<Vni, ApiError> {
+        let Some(member) = self.cluster.member() else {
+            return Err(
+                ApiError::conflict("this node was removed from the swarm by a manager")
+                    .with_help("`overlay swarm leave`, then join again"),
+            );
+        };
+        match member.availability {
+            Availability::Active => {}
+            Availability::Pause | Availability::Drain => {
+                return Err(refusals::not_active(member.availability));
+            }
+        }
+        let Some(network) = self.cluster.network(name) else {
+            return Err(refusals::no_network(name));
+        };
+        if !network.attachable {
+            return Err(refusals::not_attachable(name));
+        }
+        Ok(network.network.vni)
+    }
+
+    fn lease(&mut self, vni: Vni, need: Need, answer: Answer) {
+        if let Need::Exact(address) = need {
+            let place = Place { vni, address };
+            if let Err(error) = self.check_free(place) {
+                self.answer(answer, Err(error));
+                return;
+            }
+            if self.cluster.own_lease(place).is_some() {
+                self.answer(answer, Ok(()));
+                return;
+            }
+        }
+        // Endpoints that come together share what the first one asked for.
+        let is_asked = self
+            .waiting
+            .iter()
+            .any(|(other, what, _)| (*other, *what) == (vni, need));
+        self.waiting.push((vni, need, answer));
+        if is_asked {
+            return;
+        }
+        let leases = Arc::clone(&self.leases);
+        self.asking.spawn(async move {
+            let leased = match need {
+                Need::Any { is_ipv4 } => leases.lease(vni, is_ipv4).await,
+                Need::Exact(address) => leases.lease_exact(vni, address).await,
+            };
+            Outcome::Leased(vni, need, leased)
+        });
+    }
+
+    fn check_free(&self, place: Place) -> Result<(), ApiError> {
+        let Some((node, claim)) = self.cluster.claimant(place) else {
+            return Ok(());
+        };
+        Err(ApiError::conflict(format!(
+            "{} is taken by endpoint {} of node {}",
+            place.address,
+            claim.name,
+            self.cluster.name_of(node)
+        ))
+        .with_help("choose another address, or detach that endpoint first"))
+    }
+
+    fn asked(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Leased(vni, need, leased) => {
+                if let Ok(lease) = &leased {
+                    debug!(network = %vni, block = %lease.block, "leased");
+                    self.cluster.learn(*lease);
+                    self.step.is_new_plan = true;
+                }
+                let told = leased.map(|_| ());
+                let all = mem::take(&mut self.waiting);
+                for (other, what, answer) in all {
+                    if (other, what) == (vni, need) {
+                        self.answer(answer, told.clone());
+                    } else {
+                        self.waiting.push((other, what, answer));
+                    }
+                }
+            }
+            Outcome::GivenBack(lease, Ok(())) => {
+                debug!(network = %lease.vni, block = %lease.block, "gave a lease back");
+            }
+            Outcome::GivenBack(lease, Err(error)) => {
+                debug!(%error, block = %lease.block, "could not give a lease back; later again");
+                self.cluster.restore(&lease);
+                self.step.is_new_plan = true;
+            }
+        }
+    }
+
+    fn answer<T: Send + 'static>(&mut self, answer: oneshot::Sender<T>, told: T) {
+        self.step.answers.push(Box::new(move || {
+            if answer.send(told).is_err() {
+                trace!("nobody waited for the answer");
+            }
+        }));
+    }
+
+    /// Gives back what has been of no use for long. The owner hears first that it may not use it.
+    fn tidy(&mut self, now: Instant) {
+        let uses: Vec<Use> = self
+            .cluster
+            .own_leases()
+            .map(|lease| Use {
+                lease,
+                is_used: self.is_used(&lease),
+                is_present: self.cluster.has(lease.vni),
+            })
+            .collect();
+        for lease in self.idle.due(now, &uses) {
+            self.cluster.retire(lease);
+            self.step.is_new_plan = true;
+            let (in_use, leases) = (Arc::clone(&self.in_use), Arc::clone(&self.leases));
+            let (go, gone) = oneshot::channel::<()>();
+            self.answer(go, ());
+            self.asking.spawn(async move {
+                let is_followed = gone.await.is_ok();
+                if !is_followed || in_use(&lease) {
+                    let error = ApiError::conflict("an endpoint came meanwhile");
+                    return Outcome::GivenBack(lease, Err(error));
+                }
+                let given_back = leases.give_back(lease).await;
+                Outcome::GivenBack(lease, given_back)
+            });
+        }
+    }
+
+    fn is_used(&self, lease: &Lease) -> bool {
+        self.arriving
+            .get(&lease.vni)
+            .is_some_and(|count| *count > 0)
+            || (self.in_use)(lease)
+    }
+
+    /// Makes the owner, the gossip and those who wait agree with what is known. Fails when the owner
+    /// has ended.
+    async fn settle(&mut self) -> Result<(), AuditError> {
+        let present = self.present();
+        if present != self.attended {
+            self.cluster.set_present(present.clone());
+            self.step.is_new_plan = true;
+        }
+        let step = mem::take(&mut self.step);
+        if step.is_new_plan {
+            self.follow().await?;
+        } else if !step.moved.is_empty() {
+            let sent = self.commands.send(Command::Reroute(step.moved)).await;
+            sent.map_err(|_closed| AuditError::Stopping)?;
+        }
+        for (place, reason) in step.lost {
+            self.cut_off(place, reason).await?;
+        }
+        self.announce(present);
+        step.answers.into_iter().for_each(|answer| answer());
+        Ok(())
+    }
+
+    /// Networks from their first endpoint here to their last, those on their way included.
+    fn present(&mut self) -> BTreeSet<Vni> {
+        self.arriving.retain(|_, count| *count > 0);
+        let here = self.endpoints.values().map(|endpoint| endpoint.vni);
+        let known = &self.cluster.view().networks;
+        here.chain(self.arriving.keys().copied())
+            .filter(|vni| known.contains_key(vni))
+            .collect()
+    }
+
+    async fn follow(&mut self) -> Result<(), AuditError> {
+        let Some(plan) = self.cluster.plan() else {
+            // What is there goes on; the managers decided, and the node is told elsewhere.
+            return Ok(());
+        };
+        ask(&self.commands, |answer| Command::Follow(plan, answer)).await
+    }
+
+    async fn cut_off(&mut self, place: Place, reason: String) -> Result<(), AuditError> {
+        let told = reason.clone();
+        let command = |answer| Command::Isolate(place, told, answer);
+        let Some(attachment) = ask(&self.commands, command).await? else {
+            return Ok(());
+        };
+        error!(
+            endpoint = attachment.name,
+            network = attachment.network,
+            reason,
+            "cut off; detach it, and attach it again"
+        );
+        let event = conflict_event(&attachment, place.address);
+        if self.events.send(event).is_err() {
+            trace!("nobody monitors");
+        }
+        self.endpoints.insert(attachment.id.clone(), attachment);
+        Ok(())
+    }
+
+    /// Tells the others what changed here: what is gone before what is new.
+    fn announce(&mut self, present: BTreeSet<Vni>) {
+        let claims = self.claims();
+        for place in self.claimed.keys() {
+            if !claims.contains_key(place) {
+                self.announce.withdraw(place.vni, place.address);
+            }
+        }
+        for vni in self.attended.difference(&present) {
+            info!(network = %vni, "its last endpoint here is gone");
+            self.announce.leave(*vni);
+        }
+        for vni in present.difference(&self.attended) {
+            info!(network = %vni, "exists here from now on");
+            self.announce.attend(*vni);
+        }
+        for (place, claim) in &claims {
+            if self.claimed.get(place) != Some(claim) {
+                self.announce.claim(claim.clone());
+            }
+        }
+        self.attended = present;
+        self.claimed = claims;
+    }
+
+    fn claims(&self) -> BTreeMap<Place, Claim> {
+        let here = self.endpoints.values();
+        let connected = here.filter(|endpoint| endpoint.conflict.is_none());
+        connected
+            .flat_map(|endpoint| {
+                let vni = endpoint.vni;
+                let places = endpoint.addresses();
+                places.map(move |address| (endpoint, Place { vni, address }))
+            })
+            .map(|(endpoint, place)| (place, self.claim(endpoint, place)))
+            .collect()
+    }
+
+    fn claim(&self, endpoint: &Attachment, place: Place) -> Claim {
+        let before = self.claimed.get(&place).map(|claim| claim.index);
+        let index = match (self.cluster.own_lease(place), before) {
+            (Some(lease), _) => lease.index,
+            // It was given away while this node was not there to use it: a later claim wins.
+            (None, Some(before)) => before,
+            (None, None) => {
+                warn!(
+                    endpoint = endpoint.name,
+                    "its address is in no lease of this node any more"
+                );
+                0
+            }
+        };
+        let derived = MacAddress::derived(place.address);
+        Claim {
+            vni: place.vni,
+            address: place.address,
+            name: endpoint.name.clone(),
+            endpoint: endpoint.id.clone(),
+            mac: Some(endpoint.mac).filter(|mac| *mac != derived),
+            index,
+        }
+    }
+}
+
+/// What `overlay monitor` shows of a lost address.
+fn conflict_event(attachment: &Attachment, address: IpAddr) -> Event {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Event {
+        unix_ns: u64::try_from(now.as_nanos()).unwrap_or(u64::MAX),
+        place: "agent".to_owned(),
+        reason: "address-conflict".to_owned(),
+        interface: attachment.host_interface.clone(),
+        endpoint: Some(attachment.name.clone()),
+        network: Some(attachment.network.clone()),
+        source: Some(address),
+        destination: None,
+        length: 0,
+        sample: 1,
+    }
+}

@@ -1,0 +1,71 @@
+//! How requests reach the part that follows the swarm.
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::News;
+use crate::{
+    agent::addresses::Need,
+    api::{ApiError, refusals::not_in_swarm},
+    model::Vni,
+};
+
+/// Asks the follower.
+#[derive(Clone, Debug)]
+pub(in crate::agent) struct Handle {
+    news: mpsc::UnboundedSender<News>,
+}
+
+/// The right to attach to a network, which exists on this node at least as long as this value.
+#[derive(Debug)]
+pub(in crate::agent) struct Stay {
+    vni: Vni,
+    news: mpsc::UnboundedSender<News>,
+}
+
+impl Handle {
+    /// Asks whoever takes these news.
+    pub(in crate::agent) fn new(news: mpsc::UnboundedSender<News>) -> Self {
+        Self { news }
+    }
+
+    /// Whether an endpoint may come to a network now. Where it may, the network exists here when this
+    /// returns.
+    pub(in crate::agent) async fn admit(&self, network: &str) -> Result<Stay, ApiError> {
+        let network = network.to_owned();
+        let vni = self.ask(|answer| News::Admit(network, answer)).await?;
+        Ok(Stay {
+            vni,
+            news: self.news.clone(),
+        })
+    }
+
+    /// Gets a lease from the managers. When this returns, the owner has it.
+    pub(in crate::agent) async fn lease(&self, vni: Vni, need: Need) -> Result<(), ApiError> {
+        self.ask(|answer| News::Lease(vni, need, answer)).await
+    }
+
+    async fn ask<T>(
+        &self,
+        news: impl FnOnce(oneshot::Sender<Result<T, ApiError>>) -> News,
+    ) -> Result<T, ApiError> {
+        let (answer, answered) = oneshot::channel();
+        let sent = self.news.send(news(answer));
+        sent.map_err(|_closed| not_in_swarm())?;
+        answered.await.map_err(|_closed| not_in_swarm())?
+    }
+}
+
+impl Stay {
+    /// The network.
+    pub(in crate::agent) fn vni(&self) -> Vni {
+        self.vni
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        if self.news.send(News::Done(self.vni)).is_err() {
+            tracing::trace!("the swarm was left meanwhile");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Between the follower and the gossip: what is told, in order and without waiting for it, and what is
+//! heard.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use tokio::sync::{mpsc, watch};
+use tracing::{debug, error, warn};
+
+use super::{Announce, News};
+use crate::{
+    gossip::{Changes, ClaimError, ClaimRefused, GossipHandle, Update},
+    model::{Claim, NodeId, Place, Vni},
+};
+
+/// Tells the gossip; nothing waits.
+#[derive(Clone, Debug)]
+pub(super) struct Teller {
+    words: mpsc::UnboundedSender<Word>,
+}
+
+/// What is told.
+#[derive(Debug)]
+pub(super) enum Word {
+    Attend(Vni),
+    Leave(Vni),
+    Claim(Claim),
+    Withdraw(Vni, IpAddr),
+}
+
+impl Teller {
+    /// A teller, and what it says.
+    pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<Word>) {
+        let (words, said) = mpsc::unbounded_channel();
+        (Self { words }, said)
+    }
+
+    fn say(&self, word: Word) {
+        if self.words.send(word).is_err() {
+            debug!("the swarm was left meanwhile");
+        }
+    }
+}
+
+impl Announce for Teller {
+    fn attend(&self, vni: Vni) {
+        self.say(Word::Attend(vni));
+    }
+
+    fn leave(&self, vni: Vni) {
+        self.say(Word::Leave(vni));
+    }
+
+    fn claim(&self, claim: Claim) {
+        self.say(Word::Claim(claim));
+    }
+
+    fn withdraw(&self, vni: Vni, address: IpAddr) {
+        self.say(Word::Withdraw(vni, address));
+    }
+}
+
+/// Passes on what is said until nobody says anything any more, or the gossip has ended.
+pub(super) async fn tell(
+    mut words: mpsc::UnboundedReceiver<Word>,
+    gossip: GossipHandle,
+    news: mpsc::UnboundedSender<News>,
+) {
+    while let Some(word) = words.recv().await {
+        let told = match word {
+            Word::Attend(vni) => gossip.attend(vni).await,
+            Word::Leave(vni) => gossip.leave_network(vni).await,
+            Word::Withdraw(vni, address) => gossip.withdraw(vni, address).await.map(|_| ()),
+            Word::Claim(claim) => {
+                let place = Place {
+                    vni: claim.vni,
+                    address: claim.address,
+                };
+                match gossip.claim(claim).await {
+                    Ok(()) => Ok(()),
+                    Err(ClaimRefused::Refused(ClaimError::Taken { winner })) => {
+                        if news.send(News::Lost(place, winner)).is_err() {
+                            return;
+                        }
+                        Ok(())
+                    }
+                    Err(ClaimRefused::Refused(refused)) => {
+                        let refused: &dyn std::error::Error = &refused;
+                        error!(refused, "an address could not be told to the others");
+                        Ok(())
+                    }
+                    Err(ClaimRefused::Stopped(stopped)) => Err(stopped),
+                }
+            }
+        };
+        if told.is_err() {
+            return;
+        }
+    }
+}
+
+/// Passes on what is heard until the gossip ends.
+pub(super) async fn hear(
+    mut updates: mpsc::Receiver<Update>,
+    news: mpsc::UnboundedSender<News>,
+    down: watch::Sender<BTreeSet<NodeId>>,
+) {
+    while let Some(update) = updates.recv().await {
+        let sent = match update {
+            Update::Changed(Changes { failed, claims }) => {
+                let is_changed = down.send_if_modified(|down| change(down, failed));
+                let claims: Vec<_> = claims
+                    .into_iter()
+                    .map(|((vni, address), winner)| (Place { vni, address }, winner))
+                    .collect();
+                let present = down.borrow().clone();
+                let told = if is_changed {
+                    news.send(News::Failed(present))
+                } else {
+                    Ok(())
+                };
+                told.and_then(|()| news.send(News::Claims(claims)))
+            }
+            Update::Lost { claim, winner, .. } => {
+                warn!(endpoint = claim.name, "lost its address");
+                let place = Place {
+                    vni: claim.vni,
+                    address: claim.address,
+                };
+                news.send(News::Lost(place, winner))
+            }
+        };
+        if sent.is_err() {
+            return;
+        }
+    }
+}
+
+/// Takes over who failed and who answers again; returns whether that made a difference.
+fn change(down: &mut BTreeSet<NodeId>, failed: std::collections::BTreeMap<NodeId, bool>) -> bool {
+    let mut is_changed = false;
+    for (node, has_failed) in failed {
+        is_changed |= if has_failed {
+            down.insert(node)
+        } else {
+            down.remove(&node)
+        };
+    }
+    is_changed
+}

@@ -1,0 +1,167 @@
+//! The command line exactly as it may be typed; what it means is decided in `plan`.
+
+pub(super) mod network;
+pub(super) mod node;
+pub(super) mod swarm;
+
+use std::{ffi::OsString, net::IpAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use network::NetworkVerb;
+use node::NodeVerb;
+use swarm::SwarmVerb;
+
+use crate::model::MacAddress;
+
+/// Options of every command stand apart from its own.
+const GLOBAL: &str = "Options of every command";
+
+/// Connects containers on many hosts; the data plane is eBPF.
+#[derive(Debug, Parser)]
+#[command(name = "overlay", version, arg_required_else_help = true)]
+pub(super) struct Arguments {
+    /// The agent's run directory, where its socket is
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = "/run/overlay",
+        help_heading = GLOBAL
+    )]
+    pub(super) run_dir: PathBuf,
+    /// `table`, `json`, a template like '{{.Name}}', or 'table {{.Name}}\t{{.IPv4}}'
+    #[arg(long, global = true, value_name = "FORMAT", help_heading = GLOBAL)]
+    pub(super) format: Option<String>,
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Run a command in a network namespace of its own, attached to networks
+    Run(RunArguments),
+    /// Attach an existing network namespace to a network
+    Attach(AttachArguments),
+    /// Take endpoints away
+    Detach {
+        /// Names or identifiers of endpoints
+        #[arg(required = true, value_name = "ENDPOINT")]
+        endpoints: Vec<String>,
+        /// Only from this network
+        #[arg(long, value_name = "NETWORK")]
+        network: Option<String>,
+    },
+    /// See the endpoints of this node
+    #[command(subcommand)]
+    Endpoint(ListOrInspect),
+    /// See, make and take away networks
+    #[command(subcommand)]
+    Network(NetworkVerb),
+    /// See and change the nodes of the swarm
+    #[command(subcommand)]
+    Node(NodeVerb),
+    /// Make, join and leave a swarm, and see to its secrets
+    #[command(subcommand)]
+    Swarm(SwarmVerb),
+    /// Show the agent and its data plane at a glance
+    Status,
+    /// Check everything that could keep this node from working
+    Doctor,
+    /// Count packets by the way they took and drops by reason
+    Stats {
+        /// Show reasons that never struck, too
+        #[arg(short, long)]
+        all: bool,
+    },
+    /// Print dropped packets as they are dropped
+    Monitor,
+    /// Say whether a packet would arrive, and which step decides
+    Explain {
+        /// Address or name of the sender
+        #[arg(value_name = "SRC")]
+        source: String,
+        /// Address or name of the receiver
+        #[arg(value_name = "DST")]
+        destination: String,
+        /// The network, where both are in more than one
+        #[arg(long, value_name = "NETWORK")]
+        network: Option<String>,
+    },
+    /// Compare kernel and desired state now, and repair
+    Audit,
+    /// Print a completion script
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    /// The network; again for more, and `name=N,ip=A,mac-address=M` to choose addresses there
+    #[arg(long, required = true, value_name = "NETWORK")]
+    pub(super) network: Vec<String>,
+    /// Name of the endpoint; default: run- and six hexadecimal digits
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: Option<String>,
+    #[command(flatten)]
+    pub(super) addresses: AddressArguments,
+    /// The command and its arguments, best after `--`
+    #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
+    pub(super) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AttachArguments {
+    /// Path of the network namespace, like /run/netns/x or /proc/4711/ns/net
+    #[arg(long, value_name = "PATH")]
+    pub(super) netns: PathBuf,
+    /// The network
+    #[arg(long, value_name = "NETWORK")]
+    pub(super) network: String,
+    /// Name of the endpoint
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: String,
+    #[command(flatten)]
+    pub(super) addresses: AddressArguments,
+    /// Print the identifier alone
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AddressArguments {
+    /// Address of the endpoint; once more for the other family
+    #[arg(long, visible_alias = "ip6", value_name = "ADDRESS")]
+    pub(super) ip: Vec<IpAddr>,
+    /// Ethernet address of the endpoint
+    #[arg(long, visible_alias = "mac-address", value_name = "MAC")]
+    pub(super) mac: Option<MacAddress>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ListOrInspect {
+    /// List them
+    #[command(visible_alias = "list")]
+    Ls {
+        /// Print what `inspect` takes, alone
+        #[arg(short, long)]
+        quiet: bool,
+        /// Print identifiers in full
+        #[arg(long)]
+        no_trunc: bool,
+    },
+    /// Show all that is known of some, as JSON
+    Inspect {
+        /// Names; endpoints also by identifier or its beginning
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<String>,
+    },
+}

@@ -1,0 +1,5 @@
+//! The store alone.
+
+mod conformance;
+mod crash;
+mod refusals;

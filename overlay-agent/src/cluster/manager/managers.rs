@@ -1,0 +1,246 @@
+//! What the service asks of a manager.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+
+use super::{Answer, Ask, Manager, TrustError, refused, trust, undecided};
+use crate::{
+    cluster::{
+        consensus::{Call, ReplicatedLog as _},
+        pki::JoinTokens,
+        service::{
+            Caller, Changes, ErrorKind, Indexed, Joined, Joining, Managers, Privilege, RaftCall,
+            Renewed, ServiceError, Standing,
+        },
+        state::{Change, Command, Join, Reply, State, Trust, ViewUpdate},
+    },
+    model::{NodeId, RequestId, Role},
+};
+
+impl Manager {
+    /// Has the managers agree on a change. Only the leader can.
+    pub(super) async fn propose(
+        &self,
+        id: u128,
+        change: Change,
+    ) -> Result<(u64, Reply), ServiceError> {
+        let command = Command::new(id, self.clock.now(), change);
+        let (index, reply) = self
+            .consensus
+            .propose(command)
+            .await
+            .map_err(|error| undecided(&error))?;
+        Ok((index, reply.map_err(|refusal| refused(&refusal))?))
+    }
+
+    /// Looks at what is known of certificates, as the leader knows it.
+    async fn with_trust<R: Send>(
+        &self,
+        look: impl FnOnce(&Trust) -> Result<R, TrustError> + Send,
+    ) -> Result<R, ServiceError> {
+        let looked = self.consensus.read(|state| state.trust().map(look)).await;
+        match looked.map_err(|error| undecided(&error))? {
+            Some(Ok(found)) => Ok(found),
+            Some(Err(error)) => Err(unusable(&error)),
+            None => Err(ServiceError::unavailable(
+                "this manager has not heard of its cluster yet",
+            )),
+        }
+    }
+
+    /// The join tokens, as far as this manager knows.
+    pub fn join_tokens(&self) -> Option<JoinTokens> {
+        let look = |state: &State| trust::tokens(state.trust()?).ok();
+        self.consensus.with_state(look)
+    }
+
+    /// The certificate that nodes trust (PEM), when it ends (seconds since 1970), and how many nodes have
+    /// none of its authority.
+    pub fn root(&self) -> Option<(String, u64, u64)> {
+        self.consensus.with_state(|state| {
+            let pem = state.trust()?.signer().certificate.clone();
+            let expires = trust::expires(&pem)?;
+            Some((pem, expires, state.uncertified().count() as u64))
+        })
+    }
+
+    /// Where managers answer.
+    fn addresses(state: &State) -> Vec<SocketAddr> {
+        let nodes = state.nodes().filter(|node| node.is_present());
+        let managers = nodes.filter(|node| node.member.role == Role::Manager);
+        managers.map(|node| node.member.control).collect()
+    }
+}
+
+impl Managers for Manager {
+    type Request = Ask;
+    type Reply = Answer;
+    type Change = ViewUpdate;
+
+    fn privilege(request: &Ask) -> Privilege {
+        request.privilege()
+    }
+
+    fn standing(&self, node: NodeId) -> Standing {
+        self.consensus.with_state(|state| {
+            if state.cluster_id().is_none() {
+                return Standing::Unknown;
+            }
+            match state.node(node) {
+                Some(record) if record.is_present() => Standing::Member(record.member.role),
+                // One that is not there was removed: a manager that has not heard of a new one yet only
+                // sends it to the next.
+                Some(_) | None => Standing::Removed,
+            }
+        })
+    }
+
+    async fn tokens(&self) -> Result<JoinTokens, ServiceError> {
+        self.with_trust(trust::tokens).await
+    }
+
+    async fn join(&self, host: Joining) -> Result<Joined, ServiceError> {
+        let Joining {
+            id,
+            role,
+            csr,
+            host,
+            from,
+        } = host;
+        // The same attempt makes the same node.
+        let node = NodeId::from_random(id.bits());
+        let now = self.clock.now();
+        let issued = self.with_trust(|trust| {
+            let certificate = trust::issue(trust, &csr, node, role, now)?;
+            Ok((certificate, trust::bundle(trust)?, signer_name(trust)))
+        });
+        let (certificate, bundle, authority) = issued.await?;
+        let seen = |address: SocketAddr| {
+            if address.ip().is_unspecified() {
+                SocketAddr::new(from.ip(), address.port())
+            } else {
+                address
+            }
+        };
+        let data_path = if host.data_path.is_unspecified() {
+            from.ip()
+        } else {
+            host.data_path
+        };
+        let join = Join {
+            node,
+            hostname: host.hostname,
+            role,
+            data_path,
+            gossip: seen(host.gossip),
+            control: seen(host.control),
+            down: self.down(),
+        };
+        self.propose(id.bits(), Change::Join(Box::new(join)))
+            .await?;
+        self.report(node, authority).await?;
+        Ok(Joined {
+            node,
+            certificate,
+            bundle,
+            managers: self.consensus.with_state(Self::addresses),
+        })
+    }
+
+    async fn renew(&self, node: NodeId, csr: String) -> Result<Renewed, ServiceError> {
+        let role = self
+            .consensus
+            .with_state(|state| state.node(node).map(|record| record.member.role));
+        let role = role.ok_or_else(|| {
+            ServiceError::new(ErrorKind::Forbidden, "this node was removed from the swarm")
+        })?;
+        let now = self.clock.now();
+        let issued = self.with_trust(|trust| {
+            let certificate = trust::issue(trust, &csr, node, role, now)?;
+            Ok((certificate, trust::bundle(trust)?, signer_name(trust)))
+        });
+        let (certificate, bundle, authority) = issued.await?;
+        self.report(node, authority).await?;
+        Ok(Renewed {
+            certificate,
+            bundle,
+        })
+    }
+
+    async fn watch(
+        &self,
+        _node: NodeId,
+        after: Option<u64>,
+    ) -> Result<Changes<ViewUpdate>, ServiceError> {
+        let consensus = self.consensus.clone();
+        let applied = consensus.applied();
+        let changes = stream::unfold(
+            (consensus, applied, after.unwrap_or(0)),
+            async |(consensus, mut applied, seen)| loop {
+                applied.borrow_and_update();
+                let news = consensus.with_state(|state| {
+                    let index = state.view_index();
+                    (index != seen).then(|| (index, state.update_since(seen)))
+                });
+                if let Some((index, change)) = news {
+                    return Some((Indexed { index, change }, (consensus, applied, index)));
+                }
+                applied.changed().await.ok()?;
+            },
+        );
+        Ok(changes.boxed())
+    }
+
+    async fn request(
+        &self,
+        caller: Caller,
+        id: RequestId,
+        request: Ask,
+    ) -> Result<Answer, ServiceError> {
+        let change = request.into_change(caller.node, self.down());
+        let (index, reply) = self.propose(id.bits(), change).await?;
+        Ok(Answer { index, reply })
+    }
+
+    async fn raft(&self, from: NodeId, call: RaftCall, body: Bytes) -> Result<Bytes, ServiceError> {
+        let call = match call {
+            RaftCall::Append => Call::Append,
+            RaftCall::Vote => Call::Vote,
+            RaftCall::Snapshot => Call::Snapshot,
+        };
+        let answered = self.consensus.receive(from, call, &body).await;
+        let answer =
+            answered.map_err(|error| ServiceError::new(ErrorKind::Conflict, error.to_string()))?;
+        Ok(answer.into())
+    }
+}
+
+impl Manager {
+    /// Remembers which authority signed a node's certificate; a rotation ends when all have a new one.
+    async fn report(&self, node: NodeId, authority: String) -> Result<(), ServiceError> {
+        let change = Change::ReportCertificate { node, authority };
+        self.propose(super::random_bits(), change).await?;
+        Ok(())
+    }
+}
+
+fn signer_name(trust: &Trust) -> String {
+    trust.signer().name.clone()
+}
+
+/// A request that makes no sense is not the manager's failure.
+fn unusable(error: &TrustError) -> ServiceError {
+    use crate::cluster::pki::IssueError;
+    match error {
+        TrustError::Issue(
+            IssueError::NotARequest | IssueError::Request(_) | IssueError::OtherKey,
+        ) => ServiceError::new(ErrorKind::Malformed, crate::cluster::service::chain(error)),
+        TrustError::Issue(
+            IssueError::Key(_) | IssueError::Sign(_) | IssueError::NotAnAuthority,
+        )
+        | TrustError::Bundle(_)
+        | TrustError::Token(_) => ServiceError::internal(error),
+    }
+}

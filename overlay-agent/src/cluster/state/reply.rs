@@ -1,0 +1,23 @@
+//! What a change brought.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Lease, NetworkId, Vni};
+
+/// The answer to a change that was made.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub enum Reply {
+    /// It was made; there is nothing to tell.
+    Done,
+    /// The network that was made.
+    Network {
+        /// Its identifier.
+        id: NetworkId,
+        /// Its VNI.
+        vni: Vni,
+    },
+    /// What the node now has, one lease for each family or address that it asked for.
+    Leases(Vec<Lease>),
+    /// How many leases came back.
+    Reaped(u64),
+}

@@ -1,0 +1,12 @@
+//! The managers' state from outside: commands in, answers and views out.
+
+mod authority;
+mod histories;
+mod leases;
+mod networks;
+mod nodes;
+mod refusals;
+mod requests;
+mod sharing;
+mod views;
+mod world;

@@ -1,0 +1,26 @@
+//! What the rest of the agent may ask of the gossip.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, SocketAddr},
+};
+
+use tokio::sync::oneshot;
+
+use crate::{
+    gossip::core::ClaimError,
+    model::{Claim, KeyRing, NodeId, Observed, Vni},
+};
+
+#[derive(Debug)]
+pub(super) enum Command {
+    Claim(Claim, oneshot::Sender<Result<(), ClaimError>>),
+    Withdraw(Vni, IpAddr, oneshot::Sender<bool>),
+    Attend(Vni, oneshot::Sender<()>),
+    LeaveNetwork(Vni, oneshot::Sender<()>),
+    SetMembers(BTreeMap<NodeId, SocketAddr>, oneshot::Sender<()>),
+    SetKeys(KeyRing, oneshot::Sender<()>),
+    Attendees(Vni, oneshot::Sender<BTreeSet<NodeId>>),
+    Observe(oneshot::Sender<Observed>),
+    Leave(oneshot::Sender<()>),
+}
