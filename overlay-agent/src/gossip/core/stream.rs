@@ -26,6 +26,8 @@ pub(super) struct Stream {
     /// Known ranges beyond a gap: start and end.
     ahead: BTreeMap<u64, u64>,
     pub(super) rows: BTreeMap<Key, Row>,
+    /// Rows that came since the map was packed.
+    unpacked: usize,
 }
 
 /// A row.
@@ -224,7 +226,9 @@ impl Stream {
                 old: false,
                 content,
             };
-            self.rows.insert(told.key, row);
+            if self.rows.insert(told.key, row).is_none() {
+                self.unpacked += 1;
+            }
         }
     }
 
@@ -304,5 +308,10 @@ impl Stream {
             !is_due
         });
         self.reaped = reaped;
+        // A map that was filled in order is half empty.
+        if self.unpacked * 4 > self.rows.len() {
+            self.rows = std::mem::take(&mut self.rows).into_iter().collect();
+            self.unpacked = 0;
+        }
     }
 }

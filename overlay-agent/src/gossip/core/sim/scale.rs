@@ -71,6 +71,8 @@ fn learn(world: &mut World, at: usize, endpoints: usize) {
     let most = Duration::from_secs(10);
     assert!(world.wait(Duration::from_millis(100), most, knows_all));
     drop(world.gossip_mut(at).take_changes());
+    // Once around everything that is done from time to time.
+    world.run_for(Duration::from_secs(31));
 }
 
 /// Resident memory of this process, bytes.
