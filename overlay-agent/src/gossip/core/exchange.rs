@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     Effect, FRAME, Gossip, Refused,
-    stream::{Cursor, Plan},
+    telling::{Cursor, Plan},
     topic::Topic,
     wire::{self, Digest, Head, Kind, Pull, ToldMember},
 };

@@ -8,7 +8,8 @@ use std::{
 
 use super::{
     Changes, ClaimError, Counters, Effect, Event, Refused, Settings, Timer,
-    membership::{Membership, Outcome, Standing},
+    membership::{Membership, Standing},
+    outcome::Outcome,
     queue::Queue,
     repair::Repairs,
     spread::Fresh,

@@ -21,6 +21,8 @@ pub(super) struct Ledger {
     pub(super) moved: Duration,
     streams: BTreeMap<NodeId, Stream>,
     holders: BTreeMap<IpAddr, Holders>,
+    /// How many addresses there were when the map was packed.
+    packed: usize,
 }
 
 /// Nodes other than this one that claim an address.
@@ -116,6 +118,11 @@ impl Ledger {
     pub(super) fn reap(&mut self, limit: u64) {
         for stream in self.streams.values_mut() {
             stream.reap(limit);
+        }
+        // A map that was filled in order is half empty.
+        if self.holders.len() > self.packed + self.packed / 4 {
+            self.holders = std::mem::take(&mut self.holders).into_iter().collect();
+            self.packed = self.holders.len();
         }
     }
 

@@ -7,7 +7,7 @@ use rand::{RngExt, seq::IndexedRandom};
 use super::{
     Effect, Gossip,
     queue::Item,
-    stream::Cursor,
+    telling::Cursor,
     timer::Duty,
     topic::Topic,
     wire::{self, Head, Kind, Manner, Span},
