@@ -204,6 +204,7 @@ impl<L: Leases> Follower<L> {
             }
             News::Detached(attachment) => {
                 self.endpoints.remove(&attachment.id);
+                self.tidy(Instant::now());
             }
             News::Admit(network, answer) => self.admit(&network, answer),
             News::Done(vni) => {
