@@ -76,7 +76,8 @@ impl Owner {
             .plumbing()
             .remove(interface, attachment.host_ifindex);
         let file = self.store.remove(&attachment.id);
-        if let Some(gone) = self.shared.directory_mut().remove(&attachment.id) {
+        let gone = self.shared.directory_mut().remove(&attachment.id);
+        if let Some(gone) = gone {
             self.tell(News::Detached(gone));
         }
         connection.and(device)?;

@@ -84,8 +84,7 @@ pub enum Error {
     #[error("could not take part in the swarm")]
     Member {
         /// Why.
-        #[from]
-        source: MemberError,
+        source: Box<MemberError>,
     },
     /// The socket stopped working.
     #[error("the agent's socket failed")]
@@ -99,4 +98,12 @@ pub enum Error {
         /// Which part.
         task: &'static str,
     },
+}
+
+impl From<MemberError> for Error {
+    fn from(source: MemberError) -> Self {
+        Self::Member {
+            source: Box::new(source),
+        }
+    }
 }

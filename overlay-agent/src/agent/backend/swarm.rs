@@ -23,7 +23,7 @@ use crate::{
     },
     cluster::{
         consensus::ReplicatedLog as _,
-        manager::rotated_token,
+        manager::{Manager, rotated_token},
         state::{Change, CreateNetwork, Family, Refusal, Reply, Secret},
     },
     model::{Attachment, ClusterNetwork, NetworkId, NodeId, Role},
@@ -107,7 +107,7 @@ impl ClusterBackend for AgentBackend {
 
     async fn join_way(&self, role: Role) -> Result<JoinWay, ApiError> {
         let access = self.manager()?;
-        let tokens = access.manager.as_ref().and_then(|one| one.join_tokens());
+        let tokens = access.manager.as_ref().and_then(Manager::join_tokens);
         let tokens = tokens.ok_or_else(refusals::no_leader)?;
         let token = match role {
             Role::Worker => &tokens.worker,
@@ -122,7 +122,7 @@ impl ClusterBackend for AgentBackend {
 
     async fn rotate_join_token(&self, role: Role) -> Result<JoinWay, ApiError> {
         let access = self.manager()?;
-        let tokens = access.manager.as_ref().and_then(|one| one.join_tokens());
+        let tokens = access.manager.as_ref().and_then(Manager::join_tokens);
         let tokens = tokens.ok_or_else(refusals::no_leader)?;
         let (change, token) = rotated_token(role, &tokens.worker);
         access.managers.change(change).await?;
@@ -135,7 +135,7 @@ impl ClusterBackend for AgentBackend {
 
     async fn root_ca(&self) -> Result<RootCa, ApiError> {
         let access = self.manager()?;
-        let root = access.manager.as_ref().and_then(|one| one.root());
+        let root = access.manager.as_ref().and_then(Manager::root);
         let (pem, expires, outdated_nodes) = root.ok_or_else(refusals::no_leader)?;
         Ok(RootCa {
             pem,

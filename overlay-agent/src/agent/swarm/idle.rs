@@ -10,7 +10,7 @@ use crate::model::{Lease, Vni};
 /// How long a block is kept that no endpoint uses: containers that are replaced find their network and
 /// addresses as they were, also while no manager answers. A single address is not kept at all: it was
 /// asked for by name, and may be wanted elsewhere next, or addresses are scarce.
-pub(super) const KEEP: Duration = Duration::from_secs(300);
+pub(super) const KEEP: Duration = Duration::from_mins(5);
 
 /// Since when leases have been of no use.
 #[derive(Debug, Default)]

@@ -31,7 +31,7 @@ use crate::{
     },
     cluster::{
         client::{self, Join, join},
-        manager::{self, Ask, NewCluster, begin},
+        manager::{self, Ask, Manager, NewCluster, begin},
         pki::{self, Clock, SecretKey},
         service::Host,
         state::Pool,
@@ -275,7 +275,7 @@ impl Life {
 
     fn initialized(&self) -> Result<SwarmInitialized, ApiError> {
         let access = self.access()?;
-        let tokens = access.manager.as_ref().and_then(|one| one.join_tokens());
+        let tokens = access.manager.as_ref().and_then(Manager::join_tokens);
         let tokens = tokens.ok_or_else(refusals::no_leader)?;
         Ok(SwarmInitialized {
             node_id: access.kept.node,
@@ -439,6 +439,10 @@ impl Life {
         let failures = self.failures.clone();
         let told = CancellationToken::new();
         let (ending, stopping) = (told.clone(), cancel.clone());
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it outlives the request that starts it; `Running` waits for it"
+        )]
         let done = tokio::spawn(async move {
             if let Err(error) = finish(tasks, ending, stopping).await
                 && let Err(unheard) = failures.send(error)

@@ -289,7 +289,7 @@ async fn start_parts(
 
     let gossiping = cancel.clone();
     tasks.spawn(async move {
-        service.run(gossiping).await;
+        Box::pin(service.run(gossiping)).await;
         Ok("gossip")
     });
     spawn_until(tasks, cancel.clone(), async move {

@@ -7,6 +7,7 @@ use std::{
 
 use tokio::{
     sync::{broadcast, mpsc},
+    task::JoinSet,
     time,
 };
 
@@ -133,7 +134,13 @@ impl Told {
                 self.isolated.push(reason);
                 answer.send(cut_off).unwrap();
             }
-            other => panic!("{other:?}"),
+            Command::Attach(..)
+            | Command::Detach(..)
+            | Command::Expect(..)
+            | Command::Repair(..)
+            | Command::LinkGone(..)
+            | Command::Sweep
+            | Command::Refresh => panic!("{command:?}"),
         }
     }
 }
@@ -145,6 +152,7 @@ struct World {
     leases: Arc<FakeLeases>,
     announce: FakeAnnounce,
     events: broadcast::Receiver<Event>,
+    _tasks: JoinSet<()>,
 }
 
 impl World {
@@ -178,9 +186,10 @@ impl World {
             announce: Box::new(announce.clone()),
         };
         let follower = Follower::new(Cluster::new(id(1), Arc::new(view)), surroundings);
-        tokio::spawn(follower.run(hear));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(follower.run(hear));
         let owner = Arc::clone(&told);
-        tokio::spawn(async move {
+        tasks.spawn(async move {
             while let Some(command) = queue.recv().await {
                 lock(&owner).obey(command);
             }
@@ -192,6 +201,7 @@ impl World {
             leases,
             announce,
             events,
+            _tasks: tasks,
         }
     }
 
@@ -487,6 +497,6 @@ async fn leases_of_no_use_are_given_back_after_a_while_and_not_at_once() {
     assert!(world.leases.state().returned.is_empty());
 
     world.leases.state().is_away = false;
-    time::sleep(idle::KEEP + Duration::from_secs(60)).await;
+    time::sleep(idle::KEEP + Duration::from_mins(1)).await;
     assert_eq!(world.leases.state().returned, [block]);
 }

@@ -103,7 +103,7 @@ pub enum OpenError {
     )]
     Timing {
         /// Which.
-        source: openraft::ConfigError,
+        source: Box<openraft::ConfigError>,
     },
     /// The store has a cluster already.
     #[error("this node is part of a swarm already; use \"swarm leave\" to leave it and try again")]
@@ -221,6 +221,10 @@ pub struct TransportError {
 }
 
 impl StoreError {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "of all other kinds there is one thing to say"
+    )]
     pub(super) fn io(
         operation: &'static str,
         path: &std::path::Path,

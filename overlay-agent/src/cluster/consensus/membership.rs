@@ -36,9 +36,10 @@ impl<S: StateMachine> Consensus<S> {
                     warn!(%error, %id, "a manager that did not come up could not be taken out again");
                 }
             }
-            return Err(match error {
-                ProposeError::NoQuorum { .. } => MembershipError::NotCaughtUp { id, address },
-                other => other.into(),
+            return Err(if let ProposeError::NoQuorum { .. } = error {
+                MembershipError::NotCaughtUp { id, address }
+            } else {
+                error.into()
             });
         }
         self.change(Change::AddVoterIds(BTreeSet::from([raft_id])), true)
@@ -72,7 +73,7 @@ impl<S: StateMachine> Consensus<S> {
                 match raft.change_membership(change, retain).await {
                     Ok(_) => Attempt::Done(Ok(())),
                     Err(RaftError::APIError(ClientWriteError::ForwardToLeader(to))) => {
-                        Attempt::forward(to)
+                        Attempt::forward(&to)
                     }
                     Err(RaftError::APIError(ClientWriteError::ChangeMembershipError(refusal))) => {
                         match refusal {
@@ -83,7 +84,7 @@ impl<S: StateMachine> Consensus<S> {
                             }
                         }
                     }
-                    Err(RaftError::Fatal(fatal)) => Attempt::Fatal(fatal),
+                    Err(RaftError::Fatal(fatal)) => Attempt::Fatal(Box::new(fatal)),
                 }
             }
         };

@@ -95,6 +95,8 @@ impl Options {
             ..Config::default()
         }
         .validate()
-        .map_err(|source| OpenError::Timing { source })
+        .map_err(|source| OpenError::Timing {
+            source: Box::new(source),
+        })
     }
 }

@@ -21,11 +21,11 @@ pub(super) enum Attempt<R> {
     /// Nothing happened, and it may go through in a while.
     Again,
     Elsewhere(RaftId, Peer),
-    Fatal(Fatal<RaftId>),
+    Fatal(Box<Fatal<RaftId>>),
 }
 
 impl<R> Attempt<R> {
-    pub(super) fn forward(to: ForwardToLeader<RaftId, Peer>) -> Self {
+    pub(super) fn forward(to: &ForwardToLeader<RaftId, Peer>) -> Self {
         match (to.leader_id, to.leader_node) {
             (Some(id), Some(peer)) => Self::Elsewhere(id, peer),
             (None, _) | (_, None) => Self::Again,
@@ -117,12 +117,12 @@ impl<S: StateMachine> Consensus<S> {
                 match raft.client_write(command).await {
                     Ok(written) => Attempt::Done((written.log_id.index, written.data)),
                     Err(RaftError::APIError(ClientWriteError::ForwardToLeader(to))) => {
-                        Attempt::forward(to)
+                        Attempt::forward(&to)
                     }
                     Err(RaftError::APIError(ClientWriteError::ChangeMembershipError(_))) => {
                         Attempt::Again
                     }
-                    Err(RaftError::Fatal(fatal)) => Attempt::Fatal(fatal),
+                    Err(RaftError::Fatal(fatal)) => Attempt::Fatal(Box::new(fatal)),
                 }
             }
         })
@@ -173,17 +173,20 @@ impl<S: StateMachine> ReplicatedLog for Consensus<S> {
             match raft.ensure_linearizable().await {
                 Ok(_) => Attempt::Done(()),
                 Err(RaftError::APIError(CheckIsLeaderError::ForwardToLeader(to))) => {
-                    Attempt::forward(to)
+                    Attempt::forward(&to)
                 }
                 Err(RaftError::APIError(CheckIsLeaderError::QuorumNotEnough(_))) => Attempt::Again,
-                Err(RaftError::Fatal(fatal)) => Attempt::Fatal(fatal),
+                Err(RaftError::Fatal(fatal)) => Attempt::Fatal(Box::new(fatal)),
             }
         })
         .await
-        .map_err(|error| match error {
-            // A read leaves nothing behind.
-            ProposeError::NoQuorum { .. } => ProposeError::NoQuorum { unknown: false },
-            other => other,
+        .map_err(|error| {
+            if let ProposeError::NoQuorum { .. } = error {
+                // A read leaves nothing behind.
+                ProposeError::NoQuorum { unknown: false }
+            } else {
+                error
+            }
         })?;
         Ok(self.inner.machine.with(look))
     }

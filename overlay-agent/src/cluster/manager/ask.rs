@@ -91,20 +91,11 @@ impl Ask {
     }
 }
 
-fn with_down(change: Change, down: BTreeSet<NodeId>) -> Change {
-    match change {
-        Change::SetRole { node, role, .. } => Change::SetRole { node, role, down },
-        Change::RemoveNode {
-            node,
-            force,
-            secret,
-            is_down: _,
-        } => Change::RemoveNode {
-            node,
-            force,
-            is_down: down.contains(&node),
-            secret,
-        },
-        other => other,
+fn with_down(mut change: Change, down: BTreeSet<NodeId>) -> Change {
+    if let Change::SetRole { down: known, .. } = &mut change {
+        *known = down;
+    } else if let Change::RemoveNode { node, is_down, .. } = &mut change {
+        *is_down = down.contains(node);
     }
+    change
 }

@@ -1,7 +1,7 @@
 //! The open database: transactions, faults, and opening it again after one.
 
 use std::{
-    io, mem,
+    fmt, io, mem,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{Arc, Mutex, PoisonError, RwLock},
@@ -173,7 +173,7 @@ impl Store {
         let path = self.path().to_owned();
         match task::spawn_blocking(move || work(&self)).await {
             Ok(result) => result,
-            Err(error) => Err(damaged(&path, error)),
+            Err(error) => Err(damaged(&path, &error)),
         }
     }
 
@@ -196,7 +196,7 @@ impl Store {
         let path = self.path().to_owned();
         let format = format
             .and_then(|bytes| Some(u32::from_le_bytes(bytes.try_into().ok()?)))
-            .ok_or_else(|| damaged(&path, "it names no format"))?;
+            .ok_or_else(|| damaged(&path, &"it names no format"))?;
         if format != FORMAT {
             return Err(StoreError::Format {
                 path,
@@ -209,7 +209,7 @@ impl Store {
             .map(|bytes| decode::<u128>("the node", bytes))
             .transpose()
             .map_err(|error| fault("read", &path, error))?
-            .ok_or_else(|| damaged(&path, "it names no node"))?;
+            .ok_or_else(|| damaged(&path, &"it names no node"))?;
         if owner == id.bits() {
             Ok(())
         } else {
@@ -290,7 +290,10 @@ fn open(medium: &dyn Medium) -> Result<Database, StoreError> {
 
 fn close(database: Option<Database>) {
     // What could not be written at the end is repaired when it is opened again.
-    drop(guarded(|| Ok(drop(database))));
+    drop(guarded(|| {
+        drop(database);
+        Ok(())
+    }));
 }
 
 /// redb promises errors for damaged files, and panics for some all the same.
@@ -308,7 +311,7 @@ fn guarded<R>(work: impl FnOnce() -> Result<R, redb::Error>) -> Result<R, redb::
     })
 }
 
-fn damaged(path: &Path, reason: impl ToString) -> StoreError {
+fn damaged(path: &Path, reason: &dyn fmt::Display) -> StoreError {
     StoreError::Damaged {
         path: path.to_owned(),
         reason: reason.to_string(),
@@ -316,6 +319,10 @@ fn damaged(path: &Path, reason: impl ToString) -> StoreError {
 }
 
 /// What a failure of redb means.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "all other failures, and those to come, are of the file's content"
+)]
 pub(super) fn fault(
     operation: &'static str,
     path: &Path,
@@ -336,7 +343,7 @@ pub(super) fn fault(
                 io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
             ) =>
         {
-            damaged(path, error)
+            damaged(path, &error)
         }
         redb::Error::Io(error) => StoreError::io(operation, path)(error),
         error @ (redb::Error::PreviousIo | redb::Error::DatabaseClosed) => StoreError::Io {
@@ -344,6 +351,6 @@ pub(super) fn fault(
             path: path.to_owned(),
             reason: error.to_string(),
         },
-        error => damaged(path, error),
+        error => damaged(path, &error),
     }
 }

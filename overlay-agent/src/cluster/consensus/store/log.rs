@@ -11,7 +11,7 @@ use openraft::{
     storage::{LogFlushed, RaftLogStorage},
 };
 use redb::{ReadTransaction, ReadableTable};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 
 use super::{
     super::{
@@ -43,7 +43,7 @@ impl LogStore {
         Arc::clone(&self.store)
             .read_later(move |transaction| single(transaction, name))
             .await
-            .map_err(unreadable)
+            .map_err(|error| unreadable(&error))
     }
 
     async fn entries(
@@ -67,7 +67,7 @@ impl LogStore {
                 Ok(entries)
             })
             .await
-            .map_err(unreadable)
+            .map_err(|error| unreadable(&error))
     }
 }
 
@@ -100,16 +100,16 @@ pub(super) fn last_log_id(transaction: &ReadTransaction) -> Result<Option<LogId>
     }
 }
 
-fn bytes_of<T: Serialize>(value: &T) -> Result<Vec<u8>, StorageError> {
-    encode(value).map_err(|error| StorageIOError::write(AnyError::new(&error)).into())
+fn unencodable(error: &redb::Error) -> StorageError {
+    StorageIOError::write(AnyError::new(error)).into()
 }
 
-fn unreadable(error: StoreError) -> StorageError {
-    StorageIOError::read_logs(AnyError::new(&error)).into()
+fn unreadable(error: &StoreError) -> StorageError {
+    StorageIOError::read_logs(AnyError::new(error)).into()
 }
 
-fn unwritable(error: StoreError) -> StorageError {
-    StorageIOError::write_logs(AnyError::new(&error)).into()
+fn unwritable(error: &StoreError) -> StorageError {
+    StorageIOError::write_logs(AnyError::new(error)).into()
 }
 
 impl RaftLogReader<TypeConfig> for LogStore {
@@ -143,7 +143,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
                 })
             })
             .await
-            .map_err(unreadable)
+            .map_err(|error| unreadable(&error))
     }
 
     async fn get_log_reader(&mut self) -> Self {
@@ -151,14 +151,14 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), StorageError> {
-        let vote = bytes_of(vote)?;
+        let vote = encode(vote).map_err(|error| unencodable(&error))?;
         Arc::clone(&self.store)
             .write_later(move |transaction| {
                 transaction.open_table(META)?.insert(meta::VOTE, &*vote)?;
                 Ok(())
             })
             .await
-            .map_err(unwritable)
+            .map_err(|error| unwritable(&error))
     }
 
     async fn read_vote(&mut self) -> Result<Option<Vote>, StorageError> {
@@ -166,7 +166,8 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 
     async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), StorageError> {
-        let committed = committed.as_ref().map(bytes_of).transpose()?;
+        let committed = committed.as_ref().map(encode).transpose();
+        let committed = committed.map_err(|error| unencodable(&error))?;
         Arc::clone(&self.store)
             .note_later(move |transaction| {
                 let mut table = transaction.open_table(META)?;
@@ -177,7 +178,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
                 Ok(())
             })
             .await
-            .map_err(unwritable)
+            .map_err(|error| unwritable(&error))
     }
 
     async fn read_committed(&mut self) -> Result<Option<LogId>, StorageError> {
@@ -195,8 +196,9 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     {
         let rows = entries
             .into_iter()
-            .map(|entry| Ok((entry.log_id.index, bytes_of(&entry)?)))
-            .collect::<Result<Vec<_>, StorageError>>()?;
+            .map(|entry| Ok((entry.log_id.index, encode(&entry)?)))
+            .collect::<Result<Vec<_>, redb::Error>>()
+            .map_err(|error| unencodable(&error))?;
         Arc::clone(&self.store)
             .write_later(move |transaction| {
                 let mut table = transaction.open_table(LOG)?;
@@ -206,7 +208,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
                 Ok(())
             })
             .await
-            .map_err(unwritable)?;
+            .map_err(|error| unwritable(&error))?;
         callback.log_io_completed(Ok(()));
         Ok(())
     }
@@ -220,11 +222,11 @@ impl RaftLogStorage<TypeConfig> for LogStore {
                 Ok(())
             })
             .await
-            .map_err(unwritable)
+            .map_err(|error| unwritable(&error))
     }
 
     async fn purge(&mut self, upto: LogId) -> Result<(), StorageError> {
-        let purged = bytes_of(&upto)?;
+        let purged = encode(&upto).map_err(|error| unencodable(&error))?;
         Arc::clone(&self.store)
             .write_later(move |transaction| {
                 transaction
@@ -236,6 +238,6 @@ impl RaftLogStorage<TypeConfig> for LogStore {
                 Ok(())
             })
             .await
-            .map_err(unwritable)
+            .map_err(|error| unwritable(&error))
     }
 }

@@ -192,8 +192,8 @@ fn unusable(
     error
 }
 
-fn failed(error: StoreError) -> StorageError {
-    StorageIOError::write_snapshot(None, AnyError::new(&error)).into()
+fn failed(error: &StoreError) -> StorageError {
+    StorageIOError::write_snapshot(None, AnyError::new(error)).into()
 }
 
 /// What openraft sees of the machine.
@@ -217,7 +217,7 @@ pub(crate) struct Taken {
 
 impl RaftSnapshotBuilder<TypeConfig> for Taken {
     async fn build_snapshot(&mut self) -> Result<Snapshot<TypeConfig>, StorageError> {
-        let bytes = self.bytes.clone().map_err(failed)?;
+        let bytes = self.bytes.clone().map_err(|error| failed(&error))?;
         let (store, meta) = (Arc::clone(&self.store), self.meta.clone());
         let bytes = blocking(move || keep(&store, &meta, &bytes).map(|()| bytes)).await?;
         Ok(Snapshot {
@@ -231,7 +231,7 @@ async fn blocking<R: Send + 'static>(
     work: impl FnOnce() -> Result<R, StoreError> + Send + 'static,
 ) -> Result<R, StorageError> {
     match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result.map_err(failed),
+        Ok(result) => result.map_err(|error| failed(&error)),
         Err(error) => Err(StorageIOError::write_snapshot(None, AnyError::new(&error)).into()),
     }
 }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How long the tests wait for what must happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Managers by number.
 pub(in super::super) struct Cluster {

@@ -138,7 +138,7 @@ async fn run(faults: Vec<(Fault, u64)>, random: u64) -> Vec<Seen> {
             sleep(Duration::from_millis(50)).await;
         }
     };
-    timeout(Duration::from_secs(60), recovered)
+    timeout(Duration::from_mins(1), recovered)
         .await
         .expect("the managers did not recover");
     clients.shutdown().await;
@@ -146,8 +146,7 @@ async fn run(faults: Vec<(Fault, u64)>, random: u64) -> Vec<Seen> {
     for manager in cluster.managers.values() {
         manager.shutdown().await;
     }
-    let seen = notes.seen.lock().unwrap().clone();
-    seen
+    notes.seen.lock().unwrap().clone()
 }
 
 proptest! {

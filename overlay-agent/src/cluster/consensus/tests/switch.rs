@@ -98,7 +98,7 @@ impl Switch {
         let lost = inner.random % 100 < u64::from(inner.loss) || inner.cut.contains(&(from, to));
         let delay = inner
             .delay
-            .mul_f64((inner.random >> 32) as f64 / f64::from(u32::MAX));
+            .mul_f64(f64::from((inner.random >> 32) as u32) / f64::from(u32::MAX));
         let receiver = inner.managers.get(&to).filter(|_| !lost).cloned();
         (delay, receiver)
     }

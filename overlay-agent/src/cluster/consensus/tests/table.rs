@@ -44,6 +44,10 @@ impl StateMachine for Table {
     }
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the tests read better without `&` everywhere"
+)]
 pub(in super::super) fn set(name: impl ToString, value: impl ToString) -> Command {
     Command::Set(name.to_string(), value.to_string())
 }

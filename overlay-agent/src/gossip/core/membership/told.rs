@@ -12,7 +12,6 @@ use super::{
     },
     Membership, Standing, config,
 };
-
 use crate::model::NodeId;
 
 impl Membership {

@@ -104,9 +104,11 @@ impl Content {
     async fn of(store: Store) -> Self {
         let mut log = LogStore::new(Arc::new(store));
         let entries = log.try_get_log_entries(..).await.unwrap();
-        let bytes = |payload| match payload {
-            EntryPayload::Normal(CommandBytes(bytes)) => bytes,
-            other => panic!("{other:?}"),
+        let bytes = |payload| {
+            let EntryPayload::Normal(CommandBytes(bytes)) = payload else {
+                panic!("{payload:?}");
+            };
+            bytes
         };
         let vote = log.read_vote().await.unwrap();
         let state = log.get_log_state().await.unwrap();

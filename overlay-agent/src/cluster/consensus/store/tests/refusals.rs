@@ -120,7 +120,7 @@ fn another_format_is_refused_with_the_way_out() {
 fn what_is_no_store_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("managers.redb");
-    for text in [&b""[..], b"text", &[0; 100_000], &[0xff; 5000]] {
+    for text in [&b""[..], b"text", &vec![0; 100_000], &[0xff; 5000]] {
         fs::write(&path, text).unwrap();
 
         let refused = open(directory.path()).err().unwrap();
