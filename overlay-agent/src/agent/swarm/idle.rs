@@ -99,13 +99,13 @@ mod tests {
         let mut idle = Idle::default();
         let start = Instant::now();
         let uses = [unused("10.0.0.0/26", false)];
-        let used = [Use {
+        let busy = [Use {
             is_used: true,
             ..uses[0]
         }];
 
         assert!(idle.due(start, &uses).is_empty());
-        assert!(idle.due(start + KEEP / 2, &used).is_empty());
+        assert!(idle.due(start + KEEP / 2, &busy).is_empty());
         assert!(idle.due(start + KEEP, &uses).is_empty());
         assert_eq!(idle.due(start + KEEP * 2, &uses).len(), 1);
     }
