@@ -5,4 +5,5 @@ mod managers;
 mod partition;
 mod refusals;
 mod restarts;
+mod trust;
 mod walkthrough;

@@ -24,14 +24,11 @@ use crate::{
     cluster::{
         consensus::ReplicatedLog as _,
         manager::{Manager, rotated_token},
-        state::{Change, CreateNetwork, Family, Refusal, Reply, Secret},
+        state::{Change, CreateNetwork, Family, Refusal, Reply, Secret, Times},
     },
     model::{Attachment, ClusterNetwork, NetworkId, NodeId, Role},
     netlink::Socket,
 };
-
-/// How often the gossip's keys move on by themselves, seconds.
-const KEY_ROTATION_S: u64 = 12 * 3600;
 
 impl AgentBackend {
     fn life(&self) -> Result<&Life, ApiError> {
@@ -145,11 +142,17 @@ impl ClusterBackend for AgentBackend {
     }
 
     async fn rotate_root_ca(&self) -> Result<RootCa, ApiError> {
-        self.manager()?;
-        Err(
-            ApiError::conflict("this version cannot replace the certificate authority of a swarm")
-                .with_help("rotate the join tokens with `overlay swarm join-token --rotate`"),
-        )
+        let access = self.manager()?;
+        let manager = access
+            .manager
+            .as_ref()
+            .ok_or_else(refusals::not_a_manager)?;
+        let next = manager.next_authority().ok_or_else(refusals::no_leader)?;
+        let (change, name) = next.map_err(|error| ApiError::internal(&error))?;
+        access.managers.change(change).await?;
+        // Who joins with the new token by this manager finds it able to prove itself.
+        access.has_authority(manager, &name).await;
+        self.root_ca().await
     }
 
     async fn gossip_keys(&self) -> Result<GossipKeys, ApiError> {
@@ -166,7 +169,7 @@ impl ClusterBackend for AgentBackend {
             primary: view.keys.primary,
             accepted: view.keys.keys.iter().map(|key| key.number).collect(),
             rotated,
-            period_s: KEY_ROTATION_S,
+            period_s: manager.key_rotation(),
         })
     }
 
@@ -180,11 +183,14 @@ impl ClusterBackend for AgentBackend {
         self.gossip_keys().await
     }
 
-    async fn swarm_update(&self, _request: SwarmUpdate) -> Result<(), ApiError> {
-        self.manager()?;
-        Err(ApiError::conflict(
-            "this version has fixed times for certificates (90 days) and keys of the gossip (12 hours)",
-        ))
+    async fn swarm_update(&self, request: SwarmUpdate) -> Result<(), ApiError> {
+        let access = self.manager()?;
+        let times = Times {
+            certificates: request.cert_expiry_s,
+            keys: request.key_rotation_s,
+        };
+        access.managers.change(Change::SetTimes(times)).await?;
+        Ok(())
     }
 
     async fn nodes(&self) -> Result<Vec<NodeInfo>, ApiError> {

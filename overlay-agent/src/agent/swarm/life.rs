@@ -36,7 +36,7 @@ use crate::{
         service::Host,
         state::Pool,
     },
-    model::{RequestId, Role},
+    model::{Availability, RequestId, Role},
     settings::{Settings, SwarmSettings},
 };
 
@@ -233,7 +233,7 @@ impl Life {
         }
         let place = addresses::place(&request.addresses, &self.swarm, request.gossip_port, None)?;
         let wish = NewCluster {
-            host: self.host(place),
+            host: self.host(place, request.availability),
             pools: pools(&request),
             data_path_port: request.data_path_port.unwrap_or(DATA_PATH_PORT),
         };
@@ -307,7 +307,7 @@ impl Life {
             id: RequestId::from_random(rand::random()),
             token,
             key,
-            host: self.host(place),
+            host: self.host(place, request.availability),
         };
         let timing = client::Timing::default();
         let clock = self.ground.clock.clone();
@@ -454,12 +454,13 @@ impl Life {
         Running { told, cancel, done }
     }
 
-    fn host(&self, place: Place) -> Host {
+    fn host(&self, place: Place, availability: Availability) -> Host {
         Host {
             hostname: self.ground.settings.node.clone(),
             data_path: place.data_path,
             gossip: place.gossip,
             control: place.control,
+            availability,
         }
     }
 

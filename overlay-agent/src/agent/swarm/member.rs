@@ -6,7 +6,7 @@
 //! | `watcher` | the managers' stream | the view: on disk, to the gossip, to the follower |
 //! | `gossip` | 7946 | updates |
 //! | `relay` (two) | updates; the follower's words | news; claims |
-//! | `renewal` | time | new certificates |
+//! | `renewal` | time, the view | new certificates |
 //! | `follower` and the data plane | see `agent` | |
 
 use std::{collections::BTreeSet, io, net::SocketAddr, sync::Arc, time::Duration};
@@ -25,7 +25,7 @@ use super::{
     follower::Surroundings,
     managers::ManagersClient,
     relay::{self, Teller},
-    renewal::{RenewError, renew_in_time},
+    renewal::{RenewError, Renewal},
     watcher,
 };
 use crate::{
@@ -54,6 +54,9 @@ use crate::{
 
 /// How long a node that knows nothing waits for a manager's first word.
 const FIRST_WORD: Duration = Duration::from_secs(20);
+
+/// How long a manager that replaces the root CA waits for its own certificate.
+const FOLLOWED: Duration = Duration::from_secs(10);
 
 /// How long a manager stays for the others to go on without it, and how often it looks.
 const OUT_OF_THE_VOTE: Duration = Duration::from_secs(10);
@@ -129,6 +132,7 @@ pub(in crate::agent) struct Access {
     pub(in crate::agent) kept: Kept,
     pub(in crate::agent) managers: ManagersClient,
     pub(super) client: Client,
+    pub(super) tls: watch::Receiver<Arc<Tls>>,
     pub(in crate::agent) view: watch::Receiver<Arc<ClusterView>>,
     pub(in crate::agent) gossip: GossipHandle,
     /// Its part among the managers; none on a worker.
@@ -205,7 +209,7 @@ async fn start_parts(
     let manager = if kept.is_manager {
         let part = Part {
             client: &client,
-            tls: tls_now,
+            tls: tls_now.clone(),
             down: down_now,
         };
         Some(start_manager(ground, kept, part, entry, tasks, cancel).await?)
@@ -311,10 +315,15 @@ async fn start_parts(
         watcher::follow(watching, disk, view, following, news).await;
         Ok("watcher")
     });
-    let (files, clock) = (ground.disk.certificates(), ground.clock.clone());
-    let renewing = client.clone();
+    let renewal = Renewal {
+        client: client.clone(),
+        files: ground.disk.certificates(),
+        clock: ground.clock.clone(),
+        tls,
+        view: view_now.clone(),
+    };
     spawn_until(tasks, cancel.clone(), async move {
-        renew_in_time(renewing, files, clock, tls).await;
+        renewal.run().await;
         Ok("renewal")
     });
     info!(node = %kept.node, manager = kept.is_manager, "takes part in the swarm");
@@ -322,6 +331,7 @@ async fn start_parts(
         kept: kept.clone(),
         managers,
         client,
+        tls: tls_now,
         view: view_now,
         gossip,
         manager,
@@ -417,6 +427,23 @@ impl Access {
         let view = self.view.borrow();
         let member = view.members.get(&self.kept.node);
         member.map_or(Role::Worker, |member| member.role)
+    }
+
+    /// Waits until this node proves itself with a certificate of this authority, but not for ever.
+    pub(in crate::agent) async fn has_authority(&self, manager: &Manager, name: &str) {
+        let mut tls = self.tls.clone();
+        let followed = async {
+            manager.heard_of_authority(name).await;
+            let has = |tls: &Arc<Tls>| {
+                let own = tls.credentials();
+                let signer = own.bundle().signer_of(&own.certificate());
+                signer.is_some_and(|signer| signer.to_string() == name)
+            };
+            tls.wait_for(has).await.is_ok()
+        };
+        if timeout(FOLLOWED, followed).await != Ok(true) {
+            info!("this node has no certificate of the new root CA yet");
+        }
     }
 
     /// Waits until the managers want something else of this node than it does.

@@ -37,6 +37,11 @@ pub enum Ask {
         /// Leases, or parts of them.
         blocks: BTreeSet<IpNet>,
     },
+    /// That its certificate in use is one of this authority, and that it trusts all that count now.
+    ReportCertificate {
+        /// By its name.
+        authority: String,
+    },
     /// To go.
     Leave {
         /// Even if the managers lose their majority.
@@ -61,6 +66,7 @@ impl Ask {
             Self::LeaseBlocks { .. }
             | Self::LeaseAddress { .. }
             | Self::GiveBack { .. }
+            | Self::ReportCertificate { .. }
             | Self::Leave { .. } => Privilege::Node,
             Self::Change(_) => Privilege::Manager,
         }
@@ -85,6 +91,7 @@ impl Ask {
                 network,
                 blocks,
             },
+            Self::ReportCertificate { authority } => Change::ReportCertificate { node, authority },
             Self::Leave { force } => Change::Leave { node, force, down },
             Self::Change(change) => with_down(*change, down),
         }

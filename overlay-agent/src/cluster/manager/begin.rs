@@ -5,7 +5,7 @@ use crate::{
     cluster::{
         pki::{Authority, Credentials, CredentialsError, JoinToken, KeyError, LIFETIME, SecretKey},
         service::{Host, ServiceError},
-        state::{Change, Init, Join, Pool, Secret},
+        state::{Change, Init, Join, Pool, Secret, Trust},
     },
     model::{ClusterId, NodeId, Role},
 };
@@ -78,6 +78,7 @@ pub fn begin(wish: NewCluster, now: u64) -> Result<Beginning, BeginError> {
         gossip: host.gossip,
         control: host.control,
         down: std::collections::BTreeSet::new(),
+        availability: host.availability,
     };
     let report = Change::ReportCertificate {
         node,
@@ -101,6 +102,16 @@ impl Manager {
         }
         Ok(())
     }
+}
+
+/// The change with which certificates get another authority, and the authority's name. `trust` is what the
+/// state knows so far, `now` is in seconds since 1970.
+pub(super) fn next_authority(trust: &Trust, now: u64) -> Result<(Change, String), TrustError> {
+    let rotation = trust::signer(trust)?.rotate(&trust::bundle(trust)?, now)?;
+    let next = trust::kept(&rotation.authority);
+    let name = next.name.clone();
+    let bundle = rotation.bundle.to_pem();
+    Ok((Change::StartAuthorityRotation { next, bundle }, name))
 }
 
 /// The change that makes a role's join token worthless, and the token that takes its place. `present` is

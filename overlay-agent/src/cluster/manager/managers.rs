@@ -5,7 +5,11 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 
-use super::{Answer, Ask, Manager, TrustError, refused, trust, undecided};
+use super::{
+    Answer, Ask, Manager, TrustError, begin, refused,
+    trust::{self, Issued},
+    undecided,
+};
 use crate::{
     cluster::{
         consensus::{Call, ReplicatedLog as _},
@@ -14,7 +18,7 @@ use crate::{
             Caller, Changes, ErrorKind, Indexed, Joined, Joining, Managers, Privilege, RaftCall,
             Renewed, ServiceError, Standing,
         },
-        state::{Change, Command, Join, Reply, State, Trust, ViewUpdate},
+        state::{Change, Command, Join, Reply, State, Times, Trust, ViewUpdate},
     },
     model::{NodeId, RequestId, Role},
 };
@@ -38,9 +42,10 @@ impl Manager {
     /// Looks at what is known of certificates, as the leader knows it.
     async fn with_trust<R: Send>(
         &self,
-        look: impl FnOnce(&Trust) -> Result<R, TrustError> + Send,
+        look: impl FnOnce((&Trust, Times)) -> Result<R, TrustError> + Send,
     ) -> Result<R, ServiceError> {
-        let looked = self.consensus.read(|state| state.trust().map(look)).await;
+        let look = |state: &State| Some(look((state.trust()?, state.times())));
+        let looked = self.consensus.read(look).await;
         match looked.map_err(|error| undecided(&error))? {
             Some(Ok(found)) => Ok(found),
             Some(Err(error)) => Err(unusable(&error)),
@@ -64,6 +69,35 @@ impl Manager {
             let expires = trust::expires(&pem)?;
             Some((pem, expires, state.uncertified().count() as u64))
         })
+    }
+
+    /// The change with which certificates get another authority, and the authority's name; `None` before
+    /// this manager has heard of its cluster.
+    pub fn next_authority(&self) -> Option<Result<(Change, String), TrustError>> {
+        let now = self.clock.now();
+        self.consensus
+            .with_state(|state| Some(begin::next_authority(state.trust()?, now)))
+    }
+
+    /// Waits until this manager knows that the authority of this name signs.
+    pub async fn heard_of_authority(&self, name: &str) {
+        let mut applied = self.consensus.applied();
+        let signs = |state: &State| {
+            state
+                .trust()
+                .is_some_and(|trust| trust.signer().name == name)
+        };
+        while !self.consensus.with_state(signs) {
+            if applied.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Seconds between two keys of the gossip.
+    pub fn key_rotation(&self) -> u64 {
+        let chosen = self.consensus.with_state(State::times).keys;
+        chosen.unwrap_or(super::tend::SCHEDULE.rotate_keys)
     }
 
     /// Where managers answer.
@@ -98,7 +132,7 @@ impl Managers for Manager {
     }
 
     async fn tokens(&self) -> Result<JoinTokens, ServiceError> {
-        self.with_trust(trust::tokens).await
+        self.with_trust(|(trust, _)| trust::tokens(trust)).await
     }
 
     async fn join(&self, host: Joining) -> Result<Joined, ServiceError> {
@@ -112,11 +146,12 @@ impl Managers for Manager {
         // The same attempt makes the same node.
         let node = NodeId::from_random(id.bits());
         let now = self.clock.now();
-        let issued = self.with_trust(|trust| {
-            let certificate = trust::issue(trust, &csr, node, role, now)?;
-            Ok((certificate, trust::bundle(trust)?, signer_name(trust)))
-        });
-        let (certificate, bundle, authority) = issued.await?;
+        let issued = self.with_trust(|known| trust::issue(known, &csr, node, role, now));
+        let Issued {
+            certificate,
+            bundle,
+            authority,
+        } = issued.await?;
         let seen = |address: SocketAddr| {
             if address.ip().is_unspecified() {
                 SocketAddr::new(from.ip(), address.port())
@@ -137,6 +172,7 @@ impl Managers for Manager {
             gossip: seen(host.gossip),
             control: seen(host.control),
             down: self.down(),
+            availability: host.availability,
         };
         self.propose(id.bits(), Change::Join(Box::new(join)))
             .await?;
@@ -157,12 +193,13 @@ impl Managers for Manager {
             ServiceError::new(ErrorKind::Forbidden, "this node was removed from the swarm")
         })?;
         let now = self.clock.now();
-        let issued = self.with_trust(|trust| {
-            let certificate = trust::issue(trust, &csr, node, role, now)?;
-            Ok((certificate, trust::bundle(trust)?, signer_name(trust)))
-        });
-        let (certificate, bundle, authority) = issued.await?;
-        self.report(node, authority).await?;
+        // The node reports it when it has it.
+        let issued = self.with_trust(|known| trust::issue(known, &csr, node, role, now));
+        let Issued {
+            certificate,
+            bundle,
+            authority: _,
+        } = issued.await?;
         Ok(Renewed {
             certificate,
             bundle,
@@ -218,16 +255,12 @@ impl Managers for Manager {
 }
 
 impl Manager {
-    /// Remembers which authority signed a node's certificate; a rotation ends when all have a new one.
+    /// Remembers which authority signed a new node's certificate.
     async fn report(&self, node: NodeId, authority: String) -> Result<(), ServiceError> {
         let change = Change::ReportCertificate { node, authority };
         self.propose(super::random_bits(), change).await?;
         Ok(())
     }
-}
-
-fn signer_name(trust: &Trust) -> String {
-    trust.signer().name.clone()
 }
 
 /// A request that makes no sense is not the manager's failure.

@@ -18,9 +18,9 @@ use crate::{
 /// Time between two looks when nothing happens.
 const TICK: Duration = Duration::from_secs(5);
 
-/// Keys move on every 12 hours; those that a removed node knows are retired after a minute; addresses of
+/// Keys move on every 12 hours if nobody chose another time; those that a removed node knows are retired after a minute; addresses of
 /// nodes that left come back after an hour, which is longer than others remember their endpoints.
-const SCHEDULE: Schedule = Schedule {
+pub(super) const SCHEDULE: Schedule = Schedule {
     rotate_keys: 12 * 3600,
     retire_keys: 60,
     reap: 3600,
@@ -80,10 +80,15 @@ impl Manager {
                     secret: Secret::new(rand::random()),
                 },
                 Chore::RetireKeys { oldest } => Change::RetireKeys { oldest },
+                Chore::FinishAuthorityRotation => Change::FinishAuthorityRotation { force: false },
                 Chore::Reap { after } => Change::Reap { after },
             };
-            if let Err(error) = self.propose(random_bits(), change).await {
-                debug!(%error, ?chore, "could not be done; later again");
+            match self.propose(random_bits(), change).await {
+                Ok(_) if chore == Chore::FinishAuthorityRotation => {
+                    info!("only the new root CA is trusted from now on");
+                }
+                Ok(_) => debug!(?chore, "done"),
+                Err(error) => debug!(%error, ?chore, "could not be done; later again"),
             }
         }
     }

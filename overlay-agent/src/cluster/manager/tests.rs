@@ -16,7 +16,7 @@ use crate::{
         service::{Caller, Host, Joined, Joining, Managers as _, Standing},
         state::{Change, Family, Reply, ViewUpdate},
     },
-    model::{ClusterView, RequestId, Role},
+    model::{Availability, ClusterView, RequestId, Role},
 };
 
 const NOW: u64 = 1_800_000_000;
@@ -47,6 +47,7 @@ fn host(number: u8) -> Host {
         data_path: at(0).ip(),
         gossip: at(7946),
         control: at(2377),
+        availability: Availability::Active,
     }
 }
 
@@ -134,6 +135,67 @@ async fn a_rotated_token_is_worth_nothing() {
     assert!(tokens.role_of(&old).is_err());
     assert_eq!(tokens.role_of(&new), Ok(Role::Worker));
     assert_eq!(tokens.role_of(&tokens.manager), Ok(Role::Manager));
+    manager.consensus().shutdown().await;
+}
+
+#[tokio::test]
+async fn a_rotation_of_the_authority_waits_for_every_nodes_word() {
+    let directory = tempfile::tempdir().unwrap();
+    let (manager, beginning) = founded(&directory).await;
+    let old = manager.tokens().await.unwrap().worker;
+    let (joining, key) = joining(2, Role::Worker);
+    let worker = manager.join(joining).await.unwrap().node;
+    let first = beginning.credentials.identity().node;
+    let due = |manager: &Manager| {
+        let look = |state: &State| state.chores(NOW, &tend::SCHEDULE);
+        manager.consensus().with_state(look)
+    };
+
+    let (change, name) = manager.next_authority().unwrap().unwrap();
+    manager.propose(7, change).await.unwrap();
+    let tokens = manager.tokens().await.unwrap();
+    assert!(tokens.role_of(&old).is_err(), "it names the old root");
+    assert_eq!(tokens.worker.digest().to_string(), name);
+    let renewed = manager.renew(worker, key.request().unwrap()).await.unwrap();
+    let signer = renewed.bundle.signer_of(&renewed.certificate).unwrap();
+    assert_eq!(signer.to_string(), name);
+    assert_eq!(renewed.bundle.roots().len(), 2);
+
+    for (bits, node) in [(200, worker), (201, first)] {
+        assert_eq!(due(&manager), [], "{node} has not said that it has one");
+        let report = Ask::ReportCertificate {
+            authority: name.clone(),
+        };
+        let role = Role::Worker;
+        let id = RequestId::from_random(bits);
+        manager
+            .request(Caller { node, role }, id, report)
+            .await
+            .unwrap();
+    }
+    assert_eq!(
+        due(&manager),
+        [crate::cluster::state::Chore::FinishAuthorityRotation]
+    );
+    manager.consensus().shutdown().await;
+}
+
+#[tokio::test]
+async fn certificates_are_good_for_as_long_as_was_chosen() {
+    let directory = tempfile::tempdir().unwrap();
+    let (manager, beginning) = founded(&directory).await;
+    let times = crate::cluster::state::Times {
+        certificates: Some(7_200),
+        keys: Some(600),
+    };
+    manager.propose(7, Change::SetTimes(times)).await.unwrap();
+
+    let first = beginning.credentials.identity().node;
+    let request = beginning.credentials.key().request().unwrap();
+    let renewed = manager.renew(first, request).await.unwrap();
+    let identity = crate::cluster::pki::identity_in_pem(&renewed.certificate).unwrap();
+    assert_eq!(identity.validity.not_after, NOW + 7_200);
+    assert_eq!(manager.key_rotation(), 600);
     manager.consensus().shutdown().await;
 }
 

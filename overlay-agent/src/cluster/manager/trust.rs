@@ -1,12 +1,14 @@
 //! Certificates and tokens, from what the state knows of them.
 
+use std::time::Duration;
+
 use crate::{
     cluster::{
         pki::{
             Authority, BundleError, IssueError, JoinToken, JoinTokens, LIFETIME, TokenError,
             TrustBundle,
         },
-        state::{self, Secret, Trust},
+        state::{self, Secret, Times, Trust},
     },
     model::{NodeId, Role},
 };
@@ -45,15 +47,31 @@ pub(super) fn bundle(trust: &Trust) -> Result<TrustBundle, TrustError> {
     Ok(TrustBundle::from_pem(trust.bundle())?)
 }
 
-/// A certificate for the key of `csr`; for how long it is good, [`LIFETIME`] says.
+/// A certificate of the authority that signs now.
+#[derive(Debug)]
+pub(super) struct Issued {
+    /// In PEM.
+    pub(super) certificate: String,
+    /// What to trust from now on.
+    pub(super) bundle: TrustBundle,
+    /// The authority's name.
+    pub(super) authority: String,
+}
+
+/// A certificate for the key of `csr`. `now` is in seconds since 1970.
 pub(super) fn issue(
-    trust: &Trust,
+    (trust, times): (&Trust, Times),
     csr: &str,
     node: NodeId,
     role: Role,
     now: u64,
-) -> Result<String, TrustError> {
-    Ok(signer(trust)?.issue(csr, node, role, now, LIFETIME)?)
+) -> Result<Issued, TrustError> {
+    let lifetime = times.certificates.map_or(LIFETIME, Duration::from_secs);
+    Ok(Issued {
+        certificate: signer(trust)?.issue(csr, node, role, now, lifetime)?,
+        bundle: bundle(trust)?,
+        authority: trust.signer().name.clone(),
+    })
 }
 
 /// When a certificate in PEM ends, seconds since 1970.

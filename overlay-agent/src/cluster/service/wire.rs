@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     cluster::pki::{JoinToken, TokenError, TrustBundle},
-    model::{NodeId, RequestId},
+    model::{Availability, NodeId, RequestId},
 };
 
 /// A host wants to become a node.
@@ -37,6 +37,9 @@ pub struct Host {
     pub gossip: SocketAddr,
     /// Where it would answer as a manager.
     pub control: SocketAddr,
+    /// What it is wanted for.
+    #[serde(default)]
+    pub availability: Availability,
 }
 
 /// A host has become a node.

@@ -5,7 +5,7 @@ use super::State;
 /// After how many seconds what is due.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Schedule {
-    /// The gossip's keys move on; Docker: 12 hours.
+    /// The gossip's keys move on, if nobody chose another time; Docker: 12 hours.
     pub rotate_keys: u64,
     /// Keys that a removed node knows are accepted no longer: long enough for every node to hear of
     /// the new one.
@@ -25,6 +25,8 @@ pub enum Chore {
         /// The oldest that stays.
         oldest: u32,
     },
+    /// [`Change::FinishAuthorityRotation`](super::Change::FinishAuthorityRotation).
+    FinishAuthorityRotation,
     /// [`Change::Reap`](super::Change::Reap).
     Reap {
         /// How long ago, seconds.
@@ -41,7 +43,8 @@ impl State {
         let is_due = |since: u64, after: u64| since.saturating_add(after) <= now;
         let mut chores = Vec::new();
         let ring = &cluster.ring;
-        if is_due(ring.rotated(), schedule.rotate_keys) {
+        let rotate_keys = cluster.times.keys.unwrap_or(schedule.rotate_keys);
+        if is_due(ring.rotated(), rotate_keys) {
             chores.push(Chore::RotateKeys);
         }
         if ring
@@ -50,6 +53,9 @@ impl State {
         {
             let oldest = ring.keys().primary;
             chores.push(Chore::RetireKeys { oldest });
+        }
+        if cluster.trust.next().is_some() && cluster.uncertified().next().is_none() {
+            chores.push(Chore::FinishAuthorityRotation);
         }
         let mut gone = cluster.gone.values();
         if gone.any(|since| is_due(*since, schedule.reap)) {

@@ -8,7 +8,7 @@ use std::{
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{Family, Pool, Secret};
+use super::{Family, Pool, Secret, Times};
 use crate::model::{Availability, ClusterId, NetworkId, NodeId, Role};
 
 /// An entry of the log. A new form gets a new variant; old ones stay, for they are on disks.
@@ -171,6 +171,8 @@ pub enum Change {
         /// How long ago, seconds.
         after: u64,
     },
+    /// Times are chosen; what is left open stays.
+    SetTimes(Times),
 }
 
 /// What a cluster begins with.
@@ -220,6 +222,9 @@ pub struct Join {
     pub control: SocketAddr,
     /// Nodes that do not answer: their data-path addresses may be taken over.
     pub down: BTreeSet<NodeId>,
+    /// What it is wanted for; one that comes back is wanted for what it was.
+    #[serde(default)]
+    pub availability: Availability,
 }
 
 /// `network create`.

@@ -49,6 +49,10 @@ impl Refusal {
             Self::NoKey { .. } => "write NAME=VALUE",
             Self::WeakToken { .. } => "make a new random one",
             Self::SameAuthority => "make a new one",
+            Self::AuthorityOvertaken => {
+                "look at `overlay swarm ca`, and rotate again if it is still needed"
+            }
+            Self::TooShort { .. } => "choose a longer time",
             Self::NoAuthorityRotation => "begin one with `overlay swarm ca --rotate`",
             Self::AuthorityRotationUnfinished { .. } => {
                 "wait until they renewed theirs, or remove them if they are gone"

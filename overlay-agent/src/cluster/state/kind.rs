@@ -30,6 +30,7 @@ impl Refusal {
             | Self::NoKey { .. }
             | Self::WeakToken { .. }
             | Self::SameAuthority
+            | Self::TooShort { .. }
             | Self::AmbiguousNetwork { .. }
             | Self::NetworkName { .. }
             | Self::NetworkOption { .. }
@@ -59,6 +60,7 @@ impl Refusal {
             | Self::IsManager { .. }
             | Self::NotDown { .. }
             | Self::NoAuthorityRotation
+            | Self::AuthorityOvertaken
             | Self::AuthorityRotationUnfinished { .. }
             | Self::KeyInUse { .. }
             | Self::NetworkExists { .. }

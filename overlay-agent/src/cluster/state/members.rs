@@ -265,7 +265,7 @@ fn joined(before: Option<NodeRecord>, join: Join, at: u64) -> NodeRecord {
             member.joined,
             certified_by,
         ),
-        None => (Availability::default(), BTreeMap::new(), at, None),
+        None => (join.availability, BTreeMap::new(), at, None),
     };
     NodeRecord {
         member: Member {

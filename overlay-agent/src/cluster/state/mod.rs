@@ -24,6 +24,7 @@ mod ring;
 mod secret;
 #[cfg(test)]
 mod tests;
+mod times;
 mod trust;
 mod view;
 
@@ -49,6 +50,7 @@ pub use self::{
     refusal::Refusal,
     reply::Reply,
     secret::Secret,
+    times::Times,
     trust::Trust,
     view::{ViewChange, ViewDelta, ViewGap, ViewUpdate},
 };
@@ -80,6 +82,8 @@ struct Cluster {
     networks: Networks,
     ring: Ring,
     trust: Trust,
+    #[serde(default)]
+    times: Times,
 }
 
 impl State {
@@ -171,6 +175,14 @@ impl State {
         self.cluster.as_ref().map(|cluster| cluster.ring.rotated())
     }
 
+    /// Times that were chosen.
+    pub fn times(&self) -> Times {
+        self.cluster
+            .as_ref()
+            .map(|cluster| cluster.times)
+            .unwrap_or_default()
+    }
+
     /// Every network, by VNI.
     pub fn networks(&self) -> impl Iterator<Item = &ClusterNetwork> {
         let records = self
@@ -224,6 +236,7 @@ impl Cluster {
             networks: Networks::default(),
             ring: Ring::new(&init.gossip_secret, entry.at),
             trust: Trust::new(&init)?,
+            times: Times::default(),
             pools: pool::complete(init.pools, init.cluster)?,
         })
     }
@@ -266,6 +279,7 @@ impl Cluster {
                 entry.touch([Touch::Keys]);
                 self.ring.retire(oldest)
             }
+            Change::SetTimes(wish) => self.times.change(wish),
             Change::RemoveNetwork { network, endpoints } => {
                 self.remove_network(entry, network, endpoints)
             }

@@ -149,6 +149,19 @@ pub enum Refusal {
     /// An authority that is the present one, or without a name.
     #[error("the new root CA is the current one or has no name")]
     SameAuthority,
+    /// A bundle without an authority that nodes trust now.
+    #[error("another rotation of the root CA came first")]
+    AuthorityOvertaken,
+    /// A time in which the cluster cannot work.
+    #[error("{what} of {seconds} s is too short: {least} s at least")]
+    TooShort {
+        /// Which time.
+        what: String,
+        /// What was wished for.
+        seconds: u64,
+        /// What is possible.
+        least: u64,
+    },
     /// No rotation under way.
     #[error("no root CA rotation is under way")]
     NoAuthorityRotation,

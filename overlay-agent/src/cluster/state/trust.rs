@@ -85,6 +85,10 @@ impl Trust {
         if next.name.is_empty() || next.name == self.authority.name {
             return Err(Refusal::SameAuthority);
         }
+        // Without one of them, nodes that have certificates of it would be cut off.
+        if !sections(&self.bundle).all(|section| bundle.contains(section)) {
+            return Err(Refusal::AuthorityOvertaken);
+        }
         self.next = Some(next);
         self.bundle = bundle;
         Ok(())
@@ -103,6 +107,13 @@ impl Trust {
         }
         Ok(())
     }
+}
+
+/// The certificates of a PEM text.
+fn sections(pem: &str) -> impl Iterator<Item = &str> {
+    pem.split_inclusive("-----END CERTIFICATE-----")
+        .map(str::trim)
+        .filter(|section| !section.is_empty())
 }
 
 impl Cluster {

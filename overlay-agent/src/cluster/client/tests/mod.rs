@@ -16,7 +16,7 @@ use crate::{
             testing::{fixed, node},
         },
     },
-    model::{RequestId, Role},
+    model::{Availability, RequestId, Role},
 };
 
 fn quick() -> Timing {
@@ -56,6 +56,7 @@ fn host() -> Host {
         data_path: "10.0.0.1".parse().unwrap(),
         gossip: "10.0.0.1:7946".parse().unwrap(),
         control: "10.0.0.1:2377".parse().unwrap(),
+        availability: Availability::Active,
     }
 }
 

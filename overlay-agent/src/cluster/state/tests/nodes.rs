@@ -55,6 +55,18 @@ fn a_node_that_joins_again_keeps_what_it_was_wanted_for() {
 }
 
 #[test]
+fn a_node_is_wanted_for_what_it_joins_for() {
+    let mut world = World::with_nodes(1);
+    world.make(Change::Join(Box::new(Join {
+        availability: Availability::Pause,
+        ..join(2, Role::Worker)
+    })));
+
+    let view = world.state.view();
+    assert_eq!(view.members[&node(2)].availability, Availability::Pause);
+}
+
+#[test]
 fn labels_come_and_go() {
     let mut world = World::with_nodes(1);
     let label = |name: &str| (name.to_owned(), "1".to_owned());

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use super::super::{
     Authority, Change, Command, CreateNetwork, Family, Init, Join, Refusal, Reply, Secret, State,
 };
-use crate::model::{ClusterId, Lease, NetworkId, NodeId, Role, Vni};
+use crate::model::{Availability, ClusterId, Lease, NetworkId, NodeId, Role, Vni};
 
 /// A state, and what the log would count.
 #[derive(Clone)]
@@ -79,6 +79,7 @@ pub(super) fn join(number: u8, role: Role) -> Join {
         gossip: (address, 7946).into(),
         control: (address, 2377).into(),
         down: BTreeSet::new(),
+        availability: Availability::Active,
     }
 }
 

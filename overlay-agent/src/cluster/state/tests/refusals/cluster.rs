@@ -88,7 +88,7 @@ fn a_cluster_that_is_there() {
     };
     let start = |name| Change::StartAuthorityRotation {
         next: authority(name),
-        bundle: String::new(),
+        bundle: "certificate of first".to_owned(),
     };
     let same = "the new root CA is the current one or has no name";
     check(
@@ -138,7 +138,7 @@ fn an_authority_that_not_all_nodes_have() {
     let mut world = World::with_nodes(2);
     world.make(Change::StartAuthorityRotation {
         next: authority("second"),
-        bundle: String::new(),
+        bundle: "certificate of first, certificate of second".to_owned(),
     });
     world.make(Change::ReportCertificate {
         node: node(1),
