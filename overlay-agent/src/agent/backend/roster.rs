@@ -55,19 +55,17 @@ pub(super) fn nodes(access: &Access) -> Vec<NodeInfo> {
 
 /// The nodes, and whether each takes part: managers remember those that left.
 fn members(access: &Access) -> Vec<(Member, bool)> {
-    match &access.manager {
-        Some(manager) => manager.consensus().with_state(|state| {
-            let nodes = state.nodes();
-            nodes
-                .map(|record| (record.member.clone(), record.is_present()))
-                .collect()
-        }),
-        None => {
-            let view = access.view.borrow();
-            let members = view.members.values().cloned();
-            members.map(|member| (member, true)).collect()
-        }
-    }
+    let Some(manager) = &access.manager else {
+        let view = access.view.borrow();
+        let members = view.members.values().cloned();
+        return members.map(|member| (member, true)).collect();
+    };
+    manager.consensus().with_state(|state| {
+        let nodes = state.nodes();
+        nodes
+            .map(|record| (record.member.clone(), record.is_present()))
+            .collect()
+    })
 }
 
 /// The endpoints of one node, sorted by network and name.

@@ -1,59 +1,44 @@
-//! A node that takes part in a swarm: everything that runs as long as it does.
-//!
-//! | task | takes | gives |
-//! |---|---|---|
-//! | `cluster::service`, `cluster::manager::tend` (managers) | 2377/tcp, time | answers, log entries |
-//! | `watcher` | the managers' stream | the view: on disk, to the gossip, to the follower |
-//! | `gossip` | 7946 | updates |
-//! | `relay` (two) | updates; the follower's words | news; claims |
-//! | `renewal` | time, the view | new certificates |
-//! | `follower` and the data plane | see `agent` | |
+//! A node that takes part in a swarm.
 
-use std::{collections::BTreeSet, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
-    net::TcpListener,
-    sync::{broadcast, mpsc, watch},
+    sync::{broadcast, watch},
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{
-    Follower, Handle,
     disk::{Disk, DiskError, Kept},
-    follower::Surroundings,
     managers::ManagersClient,
-    relay::{self, Teller},
-    renewal::{RenewError, Renewal},
-    watcher,
+    parts,
+    renewal::RenewError,
 };
 use crate::{
     agent::{
         Error,
-        plane::{self, Plane, Planes, Tasks, finish, spawn_until},
+        plane::{Planes, Tasks, finish},
         start,
-        store::Store,
     },
     api::types::Event,
     cluster::{
-        client::{self, Client, ClientError},
-        consensus::{Compaction, Consensus, OpenError, Options, Start, Timing},
-        manager::{self, Beginning, Link, Manager},
+        client::{Client, ClientError},
+        consensus::OpenError,
+        manager::{Beginning, Manager},
         pki::{
             Clock, Credentials, FileError,
             tls::{Tls, TlsError},
         },
-        service::{Limits, Service, ServiceError},
+        service::ServiceError,
     },
-    control::planner::Cluster,
-    gossip::{self, GossipHandle, GossipService, GossipSettings, Known, Pace, next_epoch},
+    gossip::{self, GossipHandle},
     model::{ClusterView, Role},
     settings::Settings,
 };
 
 /// How long a node that knows nothing waits for a manager's first word.
-const FIRST_WORD: Duration = Duration::from_secs(20);
+pub(super) const FIRST_WORD: Duration = Duration::from_secs(20);
 
 /// How long a manager that replaces the root CA waits for its own certificate.
 const FOLLOWED: Duration = Duration::from_secs(10);
@@ -168,8 +153,8 @@ impl Member {
     ) -> Result<Self, Error> {
         let cancel = CancellationToken::new();
         let mut tasks = Tasks::new();
-        let started = start_parts(ground, &mut kept, credentials, entry, &mut tasks, &cancel).await;
-        match started {
+        let started = parts::start(ground, &mut kept, credentials, entry, &mut tasks, &cancel);
+        match started.await {
             Ok(access) => Ok(Self {
                 access: Arc::new(access),
                 tasks,
@@ -186,239 +171,6 @@ impl Member {
             }
         }
     }
-}
-
-async fn start_parts(
-    ground: &Ground,
-    kept: &mut Kept,
-    credentials: Credentials,
-    entry: Entry,
-    tasks: &mut Tasks,
-    cancel: &CancellationToken,
-) -> Result<Access, Error> {
-    let cluster_id = credentials.identity().cluster;
-    let tls = Tls::new(credentials, ground.clock.clone()).map_err(MemberError::from)?;
-    let (tls, tls_now) = watch::channel(Arc::new(tls));
-    let client = Client::new(
-        tls_now.clone(),
-        kept.managers.clone(),
-        client::Timing::default(),
-        manager::jitter(),
-    );
-    let (down, down_now) = watch::channel(BTreeSet::new());
-    let manager = if kept.is_manager {
-        let part = Part {
-            client: &client,
-            tls: tls_now.clone(),
-            down: down_now,
-        };
-        Some(start_manager(ground, kept, part, entry, tasks, cancel).await?)
-    } else {
-        None
-    };
-
-    let view = match ground.disk.view() {
-        Some(view) => view,
-        None => first_word(&client, ground).await?,
-    };
-    kept.epoch = Some(next_epoch(kept.epoch));
-    kept.managers = watcher::managers(&view);
-    ground.disk.save_node(kept).map_err(MemberError::from)?;
-    client.set_managers(kept.managers.clone());
-
-    let known = Known {
-        keys: view.keys.clone(),
-        members: watcher::gossips(&view),
-        claims: Vec::new(),
-    };
-    let gossip_settings = GossipSettings {
-        cluster: cluster_id.to_string(),
-        node: kept.node,
-        listen: SocketAddr::new(kept.listen.ip(), kept.gossip.port()),
-        advertise: kept.gossip,
-        epoch: kept.epoch.unwrap_or_default(),
-        pace: Pace::default(),
-        limits: gossip::Limits::default(),
-    };
-    let bound = GossipService::bind(gossip_settings, known).await;
-    let (service, gossip, updates) = bound.map_err(MemberError::from)?;
-
-    let mut cluster = Cluster::new(kept.node, Arc::new(view));
-    let store = Store::open(&ground.settings.data_dir)?;
-    let here = store.load()?;
-    cluster.set_present(here.iter().map(|endpoint| endpoint.vni).collect());
-    let plan = cluster.plan().ok_or(MemberError::Unknown)?;
-    let settings = Settings {
-        port: cluster.view().data_path_port,
-        ..ground.settings.clone()
-    };
-    let (news, hear) = mpsc::unbounded_channel();
-    let plane = plane::start(settings, plan, news.clone(), ground.events.clone(), cancel);
-    let (shared, commands, plane_tasks) = plane.await?;
-    let mut plane_tasks = plane_tasks;
-    let plane_cancel = cancel.clone();
-    tasks.spawn(async move {
-        while let Some(ended) = plane_tasks.join_next().await {
-            let ended = ended.unwrap_or(Err(Error::TaskEnded {
-                task: "task that panicked",
-            }))?;
-            if !plane_cancel.is_cancelled() {
-                return Err(Error::TaskEnded { task: ended });
-            }
-        }
-        Ok("data plane")
-    });
-
-    let (view, view_now) = watch::channel(Arc::clone(cluster.view()));
-    let managers = ManagersClient::new(client.clone(), view_now.clone());
-    let (teller, words) = Teller::new();
-    let endpoints = shared.directory().all();
-    let directory = Arc::clone(&shared);
-    let follower = Follower::new(
-        cluster,
-        Surroundings {
-            endpoints,
-            in_use: Arc::new(move |lease| directory.directory().uses(lease)),
-            commands: commands.clone(),
-            events: ground.events.clone(),
-            leases: Arc::new(managers.clone()),
-            announce: Box::new(teller),
-        },
-    );
-    ground.planes.send_replace(Some(Arc::new(Plane {
-        shared,
-        commands,
-        swarm: Some(Handle::new(news.clone())),
-    })));
-
-    let gossiping = cancel.clone();
-    tasks.spawn(async move {
-        Box::pin(service.run(gossiping)).await;
-        Ok("gossip")
-    });
-    spawn_until(tasks, cancel.clone(), async move {
-        follower.run(hear).await;
-        Ok("follower")
-    });
-    let (telling, hearing) = (gossip.clone(), news.clone());
-    let (heard, following) = (news.clone(), gossip.clone());
-    spawn_until(tasks, cancel.clone(), async move {
-        relay::tell(words, telling, heard).await;
-        Ok("words")
-    });
-    spawn_until(tasks, cancel.clone(), async move {
-        relay::hear(updates, hearing, down).await;
-        Ok("updates")
-    });
-    let (disk, watching) = (ground.disk.clone(), client.clone());
-    spawn_until(tasks, cancel.clone(), async move {
-        watcher::follow(watching, disk, view, following, news).await;
-        Ok("watcher")
-    });
-    let renewal = Renewal {
-        client: client.clone(),
-        files: ground.disk.certificates(),
-        clock: ground.clock.clone(),
-        tls,
-        view: view_now.clone(),
-    };
-    spawn_until(tasks, cancel.clone(), async move {
-        renewal.run().await;
-        Ok("renewal")
-    });
-    info!(node = %kept.node, manager = kept.is_manager, "takes part in the swarm");
-    Ok(Access {
-        kept: kept.clone(),
-        managers,
-        client,
-        tls: tls_now,
-        view: view_now,
-        gossip,
-        manager,
-    })
-}
-
-/// What a manager's part needs of the rest.
-struct Part<'a> {
-    client: &'a Client,
-    tls: watch::Receiver<Arc<Tls>>,
-    down: manager::Down,
-}
-
-async fn start_manager(
-    ground: &Ground,
-    kept: &Kept,
-    part: Part<'_>,
-    entry: Entry,
-    tasks: &mut Tasks,
-    cancel: &CancellationToken,
-) -> Result<Manager, Error> {
-    let options = Options {
-        data_dir: ground.disk.directory().to_owned(),
-        id: kept.node,
-        address: kept.control,
-        timing: Timing::default(),
-        compaction: Compaction::default(),
-    };
-    let (start, beginning) = match entry {
-        Entry::Found(beginning) => (
-            Start::Init {
-                epoch: rand::random(),
-            },
-            Some(beginning),
-        ),
-        Entry::Joined => (Start::Join, None),
-        Entry::Restart => (Start::Restart, None),
-        Entry::Forced => (
-            Start::ForceNewCluster {
-                epoch: rand::random(),
-            },
-            None,
-        ),
-    };
-    let address = kept.listen;
-    let listener = TcpListener::bind(address).await;
-    let listener = listener.map_err(|source| MemberError::Listen { address, source })?;
-    let link = Link::new(part.client.clone());
-    let consensus = Consensus::start(start, options, link).await;
-    let consensus = consensus.map_err(MemberError::from)?;
-    let manager = Manager::new(consensus.clone(), ground.clock.clone(), part.down);
-    let service = Service::new(
-        Arc::new(manager.clone()),
-        part.tls,
-        ground.clock.clone(),
-        Limits::default(),
-    );
-    let serving = cancel.clone();
-    tasks.spawn(async move {
-        service.serve(listener, serving).await;
-        Ok("managers' service")
-    });
-    spawn_until(tasks, cancel.clone(), {
-        let manager = manager.clone();
-        async move {
-            manager::tend(manager).await;
-            Ok("managers' chores")
-        }
-    });
-    let stopping = cancel.clone();
-    tasks.spawn(async move {
-        stopping.cancelled().await;
-        consensus.shutdown().await;
-        Ok("consensus")
-    });
-    if let Some(beginning) = beginning {
-        manager.found(&beginning).await.map_err(MemberError::from)?;
-    }
-    Ok(manager)
-}
-
-async fn first_word(client: &Client, ground: &Ground) -> Result<ClusterView, Error> {
-    let view = timeout(FIRST_WORD, watcher::first(client)).await;
-    let view = view.map_err(|_elapsed| MemberError::Silence)?;
-    let view = view.map_err(MemberError::NoView)?;
-    ground.disk.save_view(&view).map_err(MemberError::from)?;
-    Ok(view)
 }
 
 impl Access {

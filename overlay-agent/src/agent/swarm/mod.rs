@@ -11,6 +11,7 @@ mod idle;
 mod life;
 mod managers;
 mod member;
+mod parts;
 mod ports;
 mod relay;
 mod renewal;

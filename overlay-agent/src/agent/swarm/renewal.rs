@@ -35,10 +35,10 @@ const SPREAD: Duration = Duration::from_millis(5);
 pub enum RenewError {
     /// The managers.
     #[error("no manager renewed this node's certificate")]
-    Client(#[from] ClientError),
+    Client(#[source] Box<ClientError>),
     /// The managers, afterwards.
     #[error("no manager heard that this node has a new certificate")]
-    Unheard(#[source] ClientError),
+    Unheard(#[source] Box<ClientError>),
     /// The key.
     #[error("could not ask for a certificate")]
     Key(#[from] KeyError),
@@ -54,6 +54,12 @@ pub enum RenewError {
     /// TLS.
     #[error("could not set up TLS")]
     Tls(#[from] TlsError),
+}
+
+impl From<ClientError> for RenewError {
+    fn from(error: ClientError) -> Self {
+        Self::Client(Box::new(error))
+    }
 }
 
 /// What keeps a node's certificate valid.
@@ -165,7 +171,8 @@ impl Renewal {
             authority: authority.to_owned(),
         };
         let told: Result<Answer, ClientError> = self.client.request(id, &report).await;
-        told.map(drop).map_err(RenewError::Unheard)
+        told.map(drop)
+            .map_err(|error| RenewError::Unheard(Box::new(error)))
     }
 }
 

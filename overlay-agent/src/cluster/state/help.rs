@@ -6,6 +6,7 @@ use super::Refusal;
 
 impl Refusal {
     /// What to do.
+    #[expect(clippy::too_many_lines, reason = "a table: one row for each refusal")]
     pub fn help(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::NoCluster => "use `overlay swarm init` or `overlay swarm join` first",
