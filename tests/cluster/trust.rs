@@ -109,14 +109,20 @@ fn a_new_root_reaches_every_node_under_traffic() {
         new_token = swarm.token(Role::Worker).expect("a token");
         new_token != old_token
     });
-    assert!(renamed.expect("no interruption"), "tokens name the new root");
+    assert!(
+        renamed.expect("no interruption"),
+        "tokens name the new root"
+    );
     join(swarm, &old_token, 0, &[]).expect_err("the token of the old root, at once");
     await_root(swarm, &old, &new);
     for (host, before) in swarm.hosts().iter().zip(&before) {
         let leaf = |pem: &str| pem.split("-----END").next().map(str::to_owned);
         assert_ne!(leaf(&credentials(host)), leaf(before), "{}", host.name());
     }
-    assert_eq!([root(&swarm[0]), root(&swarm[1])], [new.clone(), new.clone()]);
+    assert_eq!(
+        [root(&swarm[0]), root(&swarm[1])],
+        [new.clone(), new.clone()]
+    );
     let refusal = join(swarm, &old_token, 0, &[]).expect_err("the token of the old root");
     let refusal = format!("{refusal:#}");
     assert!(refusal.contains("swarm join-token"), "{refusal}");
@@ -133,7 +139,8 @@ fn a_new_root_reaches_every_node_under_traffic() {
     for place in [2, 1] {
         let host = busy.swarm.host_mut(place);
         host.kill_agent().expect("a kill");
-        host.start_agent().expect("a start with the new certificate");
+        host.start_agent()
+            .expect("a start with the new certificate");
         busy.swarm.await_members(NAMES.len()).expect("members");
     }
     let (_late, eth0) = busy.swarm.guest(1, "blue", "late").expect("a container");
