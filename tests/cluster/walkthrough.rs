@@ -111,7 +111,7 @@ fn a_network_is_on_a_host_from_its_first_container_to_its_last() {
         .overlay(&["network", "rm", "test-net"])
         .unwrap_err();
     assert!(
-        format!("{refusal:#}").contains("in use"),
+        format!("{refusal:#}").contains("has active endpoints"),
         "a network that is used stays: {refusal:#}"
     );
     alpine2.detach(&swarm[1], "test-net").expect("detach");

@@ -98,6 +98,8 @@ pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<(), Er
             let (life, failures) = Life::new(settings, swarm, planes, events);
             let life = Arc::new(life);
             backend.life = Some(Arc::clone(&life));
+            // Whoever asks an agent that has just started finds it where the last one stopped.
+            life.begin().await;
             run_swarm(life, failures, &cancel)
         }
     };

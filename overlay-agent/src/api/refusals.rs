@@ -10,6 +10,12 @@ pub fn not_in_swarm() -> ApiError {
         .with_help("run `overlay swarm init` to make one, or `overlay swarm join` to join one")
 }
 
+/// A verb of the cluster on a node that has a part in one, but could not take it up yet.
+pub fn not_taken_up() -> ApiError {
+    ApiError::unavailable("this node could not take up its part in its swarm yet")
+        .with_help("the agent's log says why; it tries again every few seconds")
+}
+
 /// `init` or `join` on a node that is in a cluster.
 pub fn already_in_swarm() -> ApiError {
     ApiError::conflict("This node is already part of a swarm")

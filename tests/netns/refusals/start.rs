@@ -107,7 +107,6 @@ fn a_configuration_that_cannot_work_is_refused_by_its_key() {
     ] {
         refuses(&idle, &yaml(lines, node, network), words);
     }
-    refuses(&idle, "", &["bad.yaml is empty", "cluster"]);
     refuses(
         &idle,
         &yaml("", "", fine).replace("node: a", "node: z"),

@@ -67,7 +67,13 @@ impl AgentBackend {
     /// The data plane, if this node has its place in a cluster.
     fn plane(&self) -> Result<Arc<Plane>, ApiError> {
         let plane = self.planes.borrow().clone();
-        plane.ok_or_else(refusals::not_in_swarm)
+        plane.ok_or_else(|| self.absence())
+    }
+
+    /// Why there is no data plane.
+    fn absence(&self) -> ApiError {
+        let life = self.life.as_ref();
+        life.map_or_else(refusals::not_in_swarm, |life| life.absence())
     }
 
     /// Runs something that blocks.
@@ -116,7 +122,7 @@ impl Backend for AgentBackend {
             None => match attach(&plane, &request).await? {
                 Ok(attached) => attached,
                 Err(NoAddress::Refused(error)) => return Err(error),
-                Err(NoAddress::Lacks(_)) => return Err(refusals::not_in_swarm()),
+                Err(NoAddress::Lacks(_)) => return Err(self.absence()),
             },
         };
         Ok(EndpointInfo::new(&attached, EndpointState::Up))

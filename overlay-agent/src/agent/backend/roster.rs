@@ -28,10 +28,13 @@ const HEARSAY: Duration = Duration::from_millis(500);
 
 /// Every node, sorted by host name and identifier.
 pub(super) fn nodes(access: &Access) -> Vec<NodeInfo> {
-    let view = access.view.borrow().clone();
     let leader = leader(access);
-    let told = |member: &Member| {
-        let state = state(access, member.id);
+    let told = |(member, is_present): &(Member, bool)| {
+        let state = if *is_present {
+            state(access, member.id)
+        } else {
+            NodeState::Down
+        };
         let status = (member.role == Role::Manager).then(|| ManagerStatus {
             leader: leader == Some(member.id),
             reachability: reachability(state),
@@ -42,12 +45,29 @@ pub(super) fn nodes(access: &Access) -> Vec<NodeInfo> {
             ..NodeInfo::new(member, state, status)
         }
     };
-    let mut nodes: Vec<NodeInfo> = view.members.values().map(told).collect();
+    let mut nodes: Vec<NodeInfo> = members(access).iter().map(told).collect();
     nodes.sort_by(|a, b| {
         let key = |node: &NodeInfo| (node.description.hostname.clone(), node.id);
         key(a).cmp(&key(b))
     });
     nodes
+}
+
+/// The nodes, and whether each takes part: managers remember those that left.
+fn members(access: &Access) -> Vec<(Member, bool)> {
+    match &access.manager {
+        Some(manager) => manager.consensus().with_state(|state| {
+            let nodes = state.nodes();
+            nodes
+                .map(|record| (record.member.clone(), record.is_present()))
+                .collect()
+        }),
+        None => {
+            let view = access.view.borrow();
+            let members = view.members.values().cloned();
+            members.map(|member| (member, true)).collect()
+        }
+    }
 }
 
 /// The endpoints of one node, sorted by network and name.

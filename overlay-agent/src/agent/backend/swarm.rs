@@ -46,34 +46,19 @@ impl AgentBackend {
         life.manager_access()
     }
 
-    /// The node that a manager means by a name.
+    /// The node that a manager means by a name, which may have left.
     fn find_node(access: &Access, name: &str) -> Result<NodeId, ApiError> {
         if name == "self" {
             return Ok(access.kept.node);
         }
-        let view = access.view.borrow();
-        if let Some(node) = name.parse().ok().filter(|id| view.members.contains_key(id)) {
-            return Ok(node);
-        }
-        let named = view.members.values().filter(|node| node.hostname == name);
-        let mut found: Vec<NodeId> = named.map(|member| member.id).collect();
-        if found.is_empty() && !name.is_empty() {
-            let alike = view.members.keys();
-            found = alike
-                .filter(|id| id.to_string().starts_with(name))
-                .copied()
-                .collect();
-        }
-        match found.as_slice() {
-            [node] => Ok(*node),
-            [] => Err(refused(&Refusal::NoNode {
-                node: name.to_owned(),
-            })),
-            several => Err(refused(&Refusal::AmbiguousNode {
-                node: name.to_owned(),
-                count: several.len(),
-            })),
-        }
+        let manager = access.manager.as_ref();
+        let manager = manager.ok_or_else(refusals::not_a_manager)?;
+        manager.consensus().with_state(|state| {
+            let found = state.find_node(name);
+            found
+                .map(|record| record.member.id)
+                .map_err(|refusal| refused(&refusal))
+        })
     }
 
     fn node_info(access: &Access, node: NodeId) -> Result<NodeInfo, ApiError> {

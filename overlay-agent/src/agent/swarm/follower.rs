@@ -204,6 +204,7 @@ impl<L: Leases> Follower<L> {
             }
             News::Detached(attachment) => {
                 self.endpoints.remove(&attachment.id);
+                self.tidy(Instant::now());
             }
             News::Admit(network, answer) => self.admit(&network, answer),
             News::Done(vni) => {
@@ -283,11 +284,11 @@ impl<L: Leases> Follower<L> {
         }
         let leases = Arc::clone(&self.leases);
         self.asking.spawn(async move {
-            let leased = match need {
+            let given = match need {
                 Need::Any { is_ipv4 } => leases.lease(vni, is_ipv4).await,
                 Need::Exact(address) => leases.lease_exact(vni, address).await,
             };
-            Outcome::Leased(vni, need, leased)
+            Outcome::Leased(vni, need, given)
         });
     }
 

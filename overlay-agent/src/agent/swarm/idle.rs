@@ -7,8 +7,9 @@ use std::{
 
 use crate::model::{Lease, Vni};
 
-/// How long a lease is kept that no endpoint uses: containers that are replaced find their network and
-/// addresses as they were, also while no manager answers.
+/// How long a block is kept that no endpoint uses: containers that are replaced find their network and
+/// addresses as they were, also while no manager answers. A single address is not kept at all: it was
+/// asked for by name, and may be wanted elsewhere next, or addresses are scarce.
 pub(super) const KEEP: Duration = Duration::from_secs(300);
 
 /// Since when leases have been of no use.
@@ -35,6 +36,10 @@ impl Idle {
         let mut since = BTreeMap::new();
         let mut due = Vec::new();
         for one in unused {
+            if is_single(&one.lease) {
+                due.push(one.lease);
+                continue;
+            }
             let family = one.lease.block.addr().is_ipv4();
             let is_reserve = one.is_present && reserved.insert((one.lease.vni, family));
             if is_reserve {
@@ -50,6 +55,10 @@ impl Idle {
         self.since = since;
         due
     }
+}
+
+fn is_single(lease: &Lease) -> bool {
+    lease.block.prefix_len() == lease.block.max_prefix_len()
 }
 
 #[cfg(test)]
@@ -90,13 +99,13 @@ mod tests {
         let mut idle = Idle::default();
         let start = Instant::now();
         let uses = [unused("10.0.0.0/26", false)];
-        let used = [Use {
+        let busy = [Use {
             is_used: true,
             ..uses[0]
         }];
 
         assert!(idle.due(start, &uses).is_empty());
-        assert!(idle.due(start + KEEP / 2, &used).is_empty());
+        assert!(idle.due(start + KEEP / 2, &busy).is_empty());
         assert!(idle.due(start + KEEP, &uses).is_empty());
         assert_eq!(idle.due(start + KEEP * 2, &uses).len(), 1);
     }
@@ -106,12 +115,19 @@ mod tests {
         let mut idle = Idle::default();
         let start = Instant::now();
         let uses = [
-            unused("10.0.0.4/32", true),
-            unused("10.0.0.9/32", true),
+            unused("10.0.0.4/30", true),
+            unused("10.0.0.8/30", true),
             unused("fd00::/64", true),
         ];
 
         assert!(idle.due(start, &uses).is_empty());
-        assert_eq!(idle.due(start + KEEP, &uses), [lease("10.0.0.9/32")]);
+        assert_eq!(idle.due(start + KEEP, &uses), [lease("10.0.0.8/30")]);
+    }
+
+    #[test]
+    fn a_single_address_is_given_back_at_once() {
+        let uses = [unused("10.0.0.4/32", true), unused("fd00::1/128", true)];
+
+        assert_eq!(Idle::default().due(Instant::now(), &uses).len(), 2);
     }
 }

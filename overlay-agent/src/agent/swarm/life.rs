@@ -96,7 +96,15 @@ impl Life {
     /// What the swarm is asked through.
     pub(in crate::agent) fn access(&self) -> Result<Arc<Access>, ApiError> {
         let access = self.access.borrow().clone();
-        access.ok_or_else(refusals::not_in_swarm)
+        access.ok_or_else(|| self.absence())
+    }
+
+    /// Why there is nothing to ask.
+    pub(in crate::agent) fn absence(&self) -> ApiError {
+        match self.ground.disk.node() {
+            Ok(None) => refusals::not_in_swarm(),
+            Ok(Some(_)) | Err(_) => refusals::not_taken_up(),
+        }
     }
 
     /// What a manager is asked through.
@@ -109,14 +117,22 @@ impl Life {
         }
     }
 
+    /// Takes up the part that an earlier agent had, if that is possible at once.
+    pub(in crate::agent) async fn begin(&self) -> bool {
+        match self.resume().await {
+            Ok(()) => true,
+            Err(error) => {
+                let what = "could not take up this node's part in its swarm; tries again";
+                report(&error, what);
+                false
+            }
+        }
+    }
+
     /// Takes up the part that an earlier agent had, and does what the managers want of this node from
     /// then on.
     pub(in crate::agent) async fn run(&self) {
-        while let Err(error) = self.resume().await {
-            report(
-                &error,
-                "could not take up this node's part in its swarm; tries again",
-            );
+        while !self.begin().await {
             sleep(AGAIN).await;
         }
         let mut access = self.access.subscribe();

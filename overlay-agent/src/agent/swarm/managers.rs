@@ -1,8 +1,8 @@
 //! Leases, asked for from the managers.
 
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio::{sync::watch, time::sleep};
 
 use super::Leases;
 use crate::{
@@ -15,6 +15,11 @@ use crate::{
     },
     model::{ClusterView, Lease, NetworkId, RequestId, Vni},
 };
+
+/// How often an address is asked for again that another node has, and how long that one may take to give
+/// it back.
+const RETURNS: u32 = 2;
+const RETURN: Duration = Duration::from_millis(250);
 
 /// Asks the managers, whoever of them answers.
 #[derive(Clone, Debug)]
@@ -74,6 +79,13 @@ impl Leases for ManagersClient {
 
     async fn lease_exact(&self, vni: Vni, address: IpAddr) -> Result<Lease, ApiError> {
         let network = self.id_of(vni)?;
+        // Where an endpoint has just left it, its node gives it back in a moment.
+        for _ in 0..RETURNS {
+            match self.leased(Ask::LeaseAddress { network, address }).await {
+                Err(error) if error.kind == ErrorKind::Conflict => sleep(RETURN).await,
+                asked => return asked,
+            }
+        }
         self.leased(Ask::LeaseAddress { network, address }).await
     }
 

@@ -69,7 +69,7 @@ impl Default for Timing {
         Self {
             connect: Duration::from_secs(3),
             answer: Duration::from_secs(15),
-            patience: Duration::from_secs(30),
+            patience: Duration::from_secs(10),
             silence: Duration::from_secs(15),
             backoff: Backoff::default(),
         }

@@ -231,12 +231,12 @@ async fn a_node_leases_for_itself_and_a_removed_one_is_turned_away() {
         families: BTreeSet::from([Family::Ipv4]),
     };
     let by_worker = by(worker, Role::Worker);
-    let leased = manager.request(by_worker, id(101), lease).await.unwrap();
-    let Reply::Leases(leases) = leased.reply else {
-        panic!("{:?}", leased.reply);
+    let granted = manager.request(by_worker, id(101), lease).await.unwrap();
+    let Reply::Leases(leases) = granted.reply else {
+        panic!("{:?}", granted.reply);
     };
     assert_eq!(leases[0].node, worker);
-    assert_eq!(leases[0].index, leased.index);
+    assert_eq!(leases[0].index, granted.index);
 
     let remove = Change::RemoveNode {
         node: worker,

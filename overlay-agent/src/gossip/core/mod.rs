@@ -12,6 +12,7 @@ mod effect;
 mod error;
 mod exchange;
 mod fingerprint;
+mod following;
 mod gossip;
 mod identity;
 mod ledger;

@@ -183,8 +183,9 @@ impl LeaseBook {
         self.lease_over(node, block).is_some()
     }
 
-    /// Takes back a lease of a node or a part of one, and leaves the rest with its index. Returns the
-    /// blocks whose leases came or went; empty if the node has no such lease.
+    /// Takes back a lease of a node or a part of one, and leaves the rest with its index, but for single
+    /// addresses of other nodes. Returns the blocks whose leases came or went; empty if the node has no
+    /// such lease.
     pub(super) fn give_back(&mut self, node: NodeId, block: IpNet) -> Vec<IpNet> {
         let Some(lease) = self.lease_over(node, block) else {
             return Vec::new();
@@ -198,6 +199,12 @@ impl LeaseBook {
         self.blocks.remove(&lease.block.network());
         let mut touched = vec![lease.block];
         for part in rest(lease.block, block) {
+            if is_single(part)
+                && let Some(holding) = self.inside.remove(&part.addr())
+            {
+                self.blocks.insert(part.addr(), holding);
+                continue;
+            }
             self.insert_block(Holding {
                 block: part,
                 ..lease

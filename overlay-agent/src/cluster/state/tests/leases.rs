@@ -144,6 +144,29 @@ fn what_is_left_of_a_block_keeps_its_index() {
     assert!(world.lease_address(2, 1, "10.1.0.4").is_ok());
 }
 
+#[test]
+fn what_is_left_of_a_block_is_not_what_another_node_has_inside() {
+    let mut world = World::with_nodes(3);
+    world.network(1, &["10.1.0.0/24"]);
+    let block = world.lease(1, 1).unwrap();
+    let inside = world.lease_address(2, 1, "10.1.0.5").unwrap();
+    world.give_back(1, 1, &[net("10.1.0.4/32")]).unwrap();
+
+    let leases = world.state.view().leases.into_iter();
+    let left: Vec<_> = leases
+        .map(|lease| (lease.block, lease.node, lease.index))
+        .collect();
+    let expected = [
+        (net("10.1.0.5/32"), node(2), inside.index),
+        (net("10.1.0.6/31"), node(1), block.index),
+    ];
+    assert_eq!(left, expected);
+    assert!(world.lease_address(1, 1, "10.1.0.5").is_err());
+    assert!(world.give_back(1, 1, &[inside.block]).is_err());
+    world.give_back(2, 1, &[inside.block]).unwrap();
+    assert!(world.lease_address(3, 1, "10.1.0.5").is_ok());
+}
+
 /// Its time is that of the number of leases, not of its square: with 27 400 leases anything else
 /// would be noticed.
 #[test]

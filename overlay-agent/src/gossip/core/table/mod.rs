@@ -1,5 +1,8 @@
 //! Who attends which network, and who claims which address there.
 
+mod attendance;
+mod contest;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -245,88 +248,6 @@ impl Table {
         applied
     }
 
-    /// The run that a node's attendance is of, once that is known from its beginning.
-    fn attendance_epoch(&self, owner: NodeId) -> u64 {
-        self.ledgers
-            .get(&Topic::Attendance)
-            .and_then(|ledger| ledger.stream(owner))
-            .filter(|stream| stream.is_complete())
-            .map_or(0, |stream| stream.head.epoch)
-    }
-
-    fn follow_attendance(
-        &mut self,
-        span: &Span<'_>,
-        before: Head,
-        applied: &Applied,
-        now: Duration,
-    ) {
-        let owner = span.owner;
-        for key in &applied.changed {
-            let Key::Network(vni) = *key else {
-                continue;
-            };
-            let attends = self
-                .ledgers
-                .get(&Topic::Attendance)
-                .and_then(|ledger| ledger.stream(owner))
-                .is_some_and(|stream| stream.get(key).is_some());
-            self.note_attendance(owner, vni, attends);
-            if !attends {
-                let last = self
-                    .ledger(Topic::Network(vni))
-                    .map_or_else(Head::default, |ledger| ledger.head(owner));
-                self.finish(owner, vni, last, now);
-            }
-        }
-        let ended = span
-            .rows
-            .iter()
-            .filter_map(|row| match (row.key, row.content) {
-                (Key::Network(vni), super::wire::Told::Withdrawn { last }) => Some((vni, last)),
-                _ => None,
-            });
-        for (vni, seq) in ended.collect::<Vec<_>>() {
-            if !self.attends(owner, Topic::Network(vni)) {
-                let epoch = span.epoch;
-                self.finish(owner, vni, Head { epoch, seq }, now);
-            }
-        }
-        if self.attendance_epoch(owner) > before.epoch || !applied.changed.is_empty() {
-            self.drop_left(owner, now);
-        }
-    }
-
-    fn finish(&mut self, owner: NodeId, vni: Vni, last: Head, now: Duration) {
-        let Some(ledger) = self.ledgers.get_mut(&Topic::Network(vni)) else {
-            return;
-        };
-        if ledger.is_attended && last.epoch > 0 {
-            let changed = ledger.finish(owner, last, now).changed;
-            self.mark(vni, &changed);
-        }
-    }
-
-    /// Drops streams of earlier runs in networks that the node does not attend in this one.
-    fn drop_left(&mut self, owner: NodeId, now: Duration) {
-        let epoch = self.attendance_epoch(owner);
-        let left: Vec<Vni> = self
-            .ledgers
-            .iter()
-            .filter(|(topic, ledger)| {
-                let head = ledger.head(owner);
-                head.epoch > 0 && head.epoch < epoch && !self.attends(owner, **topic)
-            })
-            .filter_map(|(topic, _)| match topic {
-                Topic::Attendance => None,
-                Topic::Network(vni) => Some(*vni),
-            })
-            .collect();
-        for vni in left {
-            self.forget_in(Topic::Network(vni), owner, now);
-        }
-    }
-
     fn forget_in(&mut self, topic: Topic, owner: NodeId, now: Duration) {
         let Some(ledger) = self.ledgers.get_mut(&topic) else {
             return;
@@ -362,116 +283,10 @@ impl Table {
         self.hidden.remove(&owner);
     }
 
-    /// Hides or shows a node's claims.
-    pub(super) fn hide(&mut self, owner: NodeId, is_hidden: bool) {
-        let is_change = if is_hidden {
-            self.hidden.insert(owner)
-        } else {
-            self.hidden.remove(&owner)
-        };
-        if !is_change {
-            return;
-        }
-        let claims: Vec<(Vni, Vec<Key>)> = self
-            .ledgers
-            .iter()
-            .filter_map(|(topic, ledger)| match topic {
-                Topic::Attendance => None,
-                Topic::Network(vni) => Some((*vni, ledger.stream(owner)?)),
-            })
-            .map(|(vni, stream)| (vni, stream.live().map(|(key, _)| key).collect()))
-            .collect();
-        for (vni, keys) in claims {
-            self.mark(vni, &keys);
-        }
-    }
-
-    /// The best claim of a node other than this one, if it is not beaten by an own one.
-    pub(super) fn winner(&self, vni: Vni, address: IpAddr) -> Option<(NodeId, Claim)> {
-        let (index, node, value) = self.rival(vni, address)?;
-        if self.own_index(vni, address) > Some((index, node)) {
-            return None;
-        }
-        Some((node, Value::read(value)?.into_claim(vni, address, index)))
-    }
-
-    /// The best claim of another node.
-    pub(super) fn rival(&self, vni: Vni, address: IpAddr) -> Option<(u64, NodeId, &[u8])> {
-        self.ledger(Topic::Network(vni))?
-            .claims(address)
-            .filter(|(_, node, _)| !self.hidden.contains(node))
-            .max_by_key(|(index, node, _)| (*index, *node))
-    }
-
-    fn own_index(&self, vni: Vni, address: IpAddr) -> Option<(u64, NodeId)> {
-        match self.own(Topic::Network(vni))?.get(&Key::Address(address))? {
-            Content::Claimed { index, .. } => Some((*index, self.this)),
-            Content::Attending | Content::Withdrawn { .. } => None,
-        }
-    }
-
-    /// Own claims that are beaten since the last call.
-    pub(super) fn take_beaten(&mut self) -> Vec<Beaten> {
-        std::mem::take(&mut self.contested)
-            .into_iter()
-            .filter_map(|(vni, address)| self.beaten(vni, address))
-            .collect()
-    }
-
-    fn beaten(&self, vni: Vni, address: IpAddr) -> Option<Beaten> {
-        let own = self.own_index(vni, address)?;
-        let (index, winner, _) = self.rival(vni, address)?;
-        if own > (index, winner) {
-            return None;
-        }
-        Some(Beaten {
-            claim: self.own_claim(vni, address)?,
-            winner,
-            index,
-        })
-    }
-
-    /// Whether some address may have changed hands.
-    pub(super) fn is_dirty(&self) -> bool {
-        !self.dirty.is_empty()
-    }
-
-    /// Addresses that may have changed hands since the last call, with the winners.
-    pub(super) fn take_dirty(&mut self) -> BTreeMap<(Vni, IpAddr), Option<(NodeId, Claim)>> {
-        std::mem::take(&mut self.dirty)
-            .into_iter()
-            .map(|(vni, address)| ((vni, address), self.winner(vni, address)))
-            .collect()
-    }
-
-    /// Every winning claim of another node.
-    pub(super) fn winners(&self) -> BTreeMap<(Vni, IpAddr), (NodeId, Claim)> {
-        self.attended()
-            .filter_map(|topic| match topic {
-                Topic::Attendance => None,
-                Topic::Network(vni) => Some((vni, self.ledger(topic)?)),
-            })
-            .flat_map(|(vni, ledger)| ledger.addresses().map(move |address| (vni, address)))
-            .filter_map(|(vni, address)| Some(((vni, address), self.winner(vni, address)?)))
-            .collect()
-    }
-
     /// Forgets withdrawals before `limit`, milliseconds.
     pub(super) fn reap(&mut self, limit: u64) {
         for ledger in self.ledgers.values_mut() {
             ledger.reap(limit);
-        }
-    }
-
-    fn mark(&mut self, vni: Vni, keys: &[Key]) {
-        for key in keys {
-            let Key::Address(address) = *key else {
-                continue;
-            };
-            self.dirty.insert((vni, address));
-            if self.own_index(vni, address).is_some() {
-                self.contested.insert((vni, address));
-            }
         }
     }
 }

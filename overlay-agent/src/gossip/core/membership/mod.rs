@@ -1,5 +1,7 @@
 //! Who is there: the membership protocol (SWIM with suspicion) over the nodes that the managers know.
 
+mod told;
+
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -7,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use foca::{Foca, NoCustomBroadcast, PostcardCodec, State};
+use foca::{Foca, NoCustomBroadcast, PostcardCodec};
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IteratorRandom};
 
 use super::{
@@ -274,23 +276,6 @@ impl Membership {
         silent
     }
 
-    /// A node has said that it leaves.
-    pub(super) fn heard_leaving(
-        &mut self,
-        node: NodeId,
-        generation: u64,
-        now: Duration,
-    ) -> Option<Vec<Outcome>> {
-        let known = |member: &&foca::Member<Life>| member.id().node == node;
-        let life = *self.foca.iter_membership_state().find(known)?.id();
-        if life.generation > generation {
-            return None;
-        }
-        let outcomes = self.apply(vec![foca::Member::down(life)], now);
-        self.stand(node, Standing::Left, now);
-        Some(outcomes)
-    }
-
     /// This node leaves.
     pub(super) fn leave(&mut self) -> Vec<Outcome> {
         let mut collected = Collected::default();
@@ -298,93 +283,6 @@ impl Membership {
         self.instance += 1;
         let is_send = |outcome: &Outcome| matches!(outcome, Outcome::Send(..));
         collected.outcomes.into_iter().filter(is_send).collect()
-    }
-
-    /// Every member, as the protocol tells it, this node included.
-    pub(super) fn told(&self) -> Vec<wire::ToldMember> {
-        let own = foca::Member::alive(*self.foca.identity());
-        let others = self.foca.iter_membership_state().cloned();
-        others
-            .filter(|member| self.nodes.contains_key(&member.id().node))
-            .chain([own])
-            .collect()
-    }
-
-    /// Learns what another node knows of the members. Where it holds a node to be down that answers
-    /// here, the node is only suspected: the other may have been cut off. Also returns how many of the
-    /// members the managers do not know.
-    pub(super) fn learn(
-        &mut self,
-        members: Vec<wire::ToldMember>,
-        now: Duration,
-    ) -> (Vec<Outcome>, usize) {
-        let told = members.len();
-        let members: Vec<_> = members
-            .into_iter()
-            .filter(|member| self.knows(member.id().node))
-            .collect();
-        let strangers = told - members.len();
-        let this = self.foca.identity().node;
-        let after = config(&self.pace, self.nodes.len() + 1).suspect_to_down_after;
-        let mut doubts = Vec::new();
-        let mut news = Vec::with_capacity(members.len());
-        for member in members {
-            let life = *member.id();
-            if life.node == this && life.generation > self.generation() {
-                doubts.extend(self.outbid(life, now));
-                continue;
-            }
-            let is_here = self.standing(life.node)
-                == Some(Standing::Up {
-                    generation: life.generation,
-                });
-            if member.state() == State::Down && is_here && life.node != this {
-                let incarnation = member.incarnation();
-                news.push(foca::Member::new(life, incarnation, State::Suspect));
-                doubts.push(Outcome::Doubt(life, incarnation, after));
-            } else {
-                news.push(member);
-            }
-        }
-        let mut outcomes = self.apply(news, now);
-        outcomes.extend(doubts);
-        (outcomes, strangers)
-    }
-
-    /// Somebody knows a later life of this node: the clock went back since.
-    fn outbid(&mut self, later: Life, now: Duration) -> Vec<Outcome> {
-        let Some(generation) = later.generation.checked_add(1) else {
-            return Vec::new();
-        };
-        let life = Life {
-            generation,
-            ..*self.foca.identity()
-        };
-        let mut collected = Collected::default();
-        drop(self.foca.change_identity(life, &mut collected));
-        self.settle(collected, now)
-    }
-
-    /// Declares a suspect failed that has not said otherwise.
-    pub(super) fn decide(&mut self, life: Life, incarnation: u16, now: Duration) -> Vec<Outcome> {
-        let is_suspect = self.foca.iter_membership_state().any(|member| {
-            *member.id() == life
-                && member.state() == State::Suspect
-                && member.incarnation() == incarnation
-        });
-        if !is_suspect {
-            return Vec::new();
-        }
-        self.apply(vec![foca::Member::new(life, incarnation, State::Down)], now)
-    }
-
-    fn apply(&mut self, members: Vec<wire::ToldMember>, now: Duration) -> Vec<Outcome> {
-        let mut collected = Collected::default();
-        drop(
-            self.foca
-                .apply_many(members.into_iter(), true, &mut collected),
-        );
-        self.settle(collected, now)
     }
 
     /// Keeps the books, and begins anew where this node is alone: what it has found out about the
