@@ -146,12 +146,9 @@ impl Managers for Manager {
         // The same attempt makes the same node.
         let node = NodeId::from_random(id.bits());
         let now = self.clock.now();
-        let issued = self.with_trust(|known| trust::issue(known, &csr, node, role, now));
-        let Issued {
-            certificate,
-            bundle,
-            authority,
-        } = issued.await?;
+        let issue = |known: (&Trust, Times)| trust::issue(known, &csr, node, role, now);
+        // A request that makes no sense adds no node.
+        self.with_trust(issue).await?;
         let seen = |address: SocketAddr| {
             if address.ip().is_unspecified() {
                 SocketAddr::new(from.ip(), address.port())
@@ -176,6 +173,12 @@ impl Managers for Manager {
         };
         self.propose(id.bits(), Change::Join(Box::new(join)))
             .await?;
+        // The authority may have changed meanwhile; from here on a change waits for this node.
+        let Issued {
+            certificate,
+            bundle,
+            authority,
+        } = self.with_trust(issue).await?;
         self.report(node, authority).await?;
         Ok(Joined {
             node,
