@@ -135,9 +135,10 @@ impl Swarm {
             };
             ensure!(
                 interrupt::wait_until(AGREED, know)?,
-                "host {} does not know {others} others: {}",
+                "host {} does not know {others} others: {}; its agent's log ends:\n{}",
                 host.name(),
-                host.status()?["cluster"]
+                host.status()?["cluster"],
+                host.log_tail()
             );
         }
         Ok(())

@@ -100,6 +100,14 @@ impl Manager {
         chosen.unwrap_or(super::tend::SCHEDULE.rotate_keys)
     }
 
+    /// Whether this manager votes and follows a leader. Another one may not have heard of a manager that is
+    /// new, and must let that one bring it up to date.
+    fn is_current(&self) -> bool {
+        let own = self.consensus.id();
+        let votes = self.consensus.voters().iter().any(|(id, _)| *id == own);
+        votes && self.consensus.leader().borrow().is_some()
+    }
+
     /// Where managers answer.
     fn addresses(state: &State) -> Vec<SocketAddr> {
         let nodes = state.nodes().filter(|node| node.is_present());
@@ -118,12 +126,14 @@ impl Managers for Manager {
     }
 
     fn standing(&self, node: NodeId) -> Standing {
+        let is_current = self.is_current();
         self.consensus.with_state(|state| {
             if state.cluster_id().is_none() {
                 return Standing::Unknown;
             }
             match state.node(node) {
                 Some(record) if record.is_present() => Standing::Member(record.member.role),
+                None if !is_current => Standing::Unheard,
                 // One that is not there was removed: a manager that has not heard of a new one yet only
                 // sends it to the next.
                 Some(_) | None => Standing::Removed,

@@ -52,6 +52,15 @@ pub fn authorise(route: Route, role: Option<Role>) -> Result<(), ServiceError> {
     }
 }
 
+/// What a manager that may be behind makes of a node it does not know: whoever brings it up to date must
+/// get in, and nobody else.
+pub(super) fn standing_for(route: Route, standing: Standing) -> Standing {
+    match (standing, route) {
+        (Standing::Unheard, Route::Raft) => Standing::Unknown,
+        (standing, _) => standing,
+    }
+}
+
 /// The role of a node with a valid certificate.
 ///
 /// # Errors
@@ -60,7 +69,7 @@ pub fn effective_role(certified: Role, standing: Standing) -> Result<Role, Servi
     match standing {
         Standing::Member(role) => Ok(role.min(certified)),
         Standing::Unknown => Ok(certified),
-        Standing::Removed => Err(ServiceError::new(
+        Standing::Unheard | Standing::Removed => Err(ServiceError::new(
             ErrorKind::Forbidden,
             "this node was removed from the swarm",
         )
@@ -97,6 +106,14 @@ mod tests {
     #[test]
     fn the_lesser_role_counts() {
         use Role::{Manager, Worker};
+        assert_eq!(
+            standing_for(Route::Raft, Standing::Unheard),
+            Standing::Unknown
+        );
+        assert_eq!(
+            standing_for(Route::Watch, Standing::Unheard),
+            Standing::Unheard
+        );
         let role = |certified, standing| effective_role(certified, standing).ok();
 
         assert_eq!(role(Manager, Standing::Member(Worker)), Some(Worker));

@@ -26,6 +26,8 @@ pub enum Standing {
     /// Not heard of. A manager that lags behind has not heard of new nodes, and a new one of nobody, so
     /// the certificate decides.
     Unknown,
+    /// It is not known here, and this manager may be behind: consensus alone is let in.
+    Unheard,
 }
 
 /// Who may send a request.

@@ -19,6 +19,7 @@ use tracing::{debug, info};
 use super::{
     Caller, Counter, ErrorBody, ErrorKind, JoinRequest, Joined, Joining, Managers, Numbered, Peer,
     Privilege, RaftCall, RenewRequest, Renewed, Route, Service, ServiceError, TypedToken,
+    authorisation::standing_for,
     authorise, chain, effective_role,
     limits::longest_body,
     watch::{self, NDJSON},
@@ -166,7 +167,7 @@ impl<M: Managers> Service<M> {
                     self.counters.count(Counter::IdentityRefused);
                     ServiceError::new(ErrorKind::Unauthenticated, error.to_string())
                 })?;
-                let standing = self.managers.standing(identity.node);
+                let standing = standing_for(route, self.managers.standing(identity.node));
                 let role = effective_role(identity.role, standing).inspect_err(|_removed| {
                     self.counters.count(Counter::RemovedNode);
                 })?;
