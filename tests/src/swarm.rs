@@ -47,11 +47,17 @@ pub struct Swarm {
 impl Swarm {
     /// Starts an agent on each host; none is in a cluster.
     pub fn apart(names: &[&str]) -> Result<Self> {
-        Self::apart_in(Session::for_test()?, names, &Binaries::find()?)
+        let wiring = Wiring::default();
+        Self::apart_in(Session::for_test()?, wiring, names, &Binaries::find()?)
     }
 
-    fn apart_in(session: Session, names: &[&str], binaries: &Binaries) -> Result<Self> {
-        let underlay = Underlay::build(&session, "u", names, Wiring::default())?;
+    fn apart_in(
+        session: Session,
+        wiring: Wiring,
+        names: &[&str],
+        binaries: &Binaries,
+    ) -> Result<Self> {
+        let underlay = Underlay::build(&session, "u", names, wiring)?;
         let mut swarm = Self {
             hosts: Vec::new(),
             underlay,
@@ -70,14 +76,15 @@ impl Swarm {
         Self::apart(names)?.joined(managers)
     }
 
-    /// [`Swarm::start`] with programs of one's own, in a session of one's own.
+    /// [`Swarm::start`] with programs and wiring of one's own, in a session of one's own.
     pub fn in_session(
         session: Session,
+        wiring: Wiring,
         names: &[&str],
         managers: usize,
         binaries: &Binaries,
     ) -> Result<Self> {
-        Self::apart_in(session, names, binaries)?.joined(managers)
+        Self::apart_in(session, wiring, names, binaries)?.joined(managers)
     }
 
     fn joined(self, managers: usize) -> Result<Self> {

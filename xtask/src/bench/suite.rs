@@ -99,7 +99,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
         packages::ensure(&["busybox-static"], options.need.install())?;
     }
     packages::ensure(&PACKAGES, options.need.install())?;
-    let ours = [Name::Overlay, Name::OverlayDevice]
+    let ours = [Name::Overlay, Name::OverlayDevice, Name::Swarm]
         .iter()
         .any(|name| names.contains(name));
     let binaries = if ours {
@@ -150,15 +150,14 @@ fn measure(
 
 fn bring_up(name: Name, session: &Session, binaries: Option<&Binaries>) -> Result<Subject> {
     let wiring = Wiring::direct();
-    let overlay = |encap| {
-        let binaries = binaries.context("BUG: the agent was not built")?;
-        Subject::overlay(session, wiring, encap, binaries)
-    };
+    let binaries = || binaries.context("BUG: the agent was not built");
+    let overlay = |encap| Subject::overlay(session, wiring, encap, binaries()?);
     match name {
         Name::Host => Subject::host(session, wiring),
         Name::Kernel => Subject::kernel(session, wiring),
         Name::Overlay => overlay(Encap::Native),
         Name::OverlayDevice => overlay(Encap::Device),
+        Name::Swarm => Subject::swarm(wiring, binaries()?),
         Name::Docker => Subject::docker(session, wiring),
     }
 }

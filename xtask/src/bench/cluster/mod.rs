@@ -71,7 +71,7 @@ fn show(options: &Options, binaries: &Binaries) -> Result<Figures> {
     println!("{case}: starting {} agents and joining them …", names.len());
     let session = Session::open("cluster")?;
     let begun = Instant::now();
-    let mut swarm = Swarm::in_session(session, &names, MANAGERS, binaries)?;
+    let mut swarm = Swarm::in_session(session, Wiring::default(), &names, MANAGERS, binaries)?;
     figures.one(&case, "formed_s", "s", begun.elapsed().as_secs_f64());
     swarm.network(NETWORK, &["--subnet", "10.64.0.0/16"])?;
 

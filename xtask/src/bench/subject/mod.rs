@@ -4,6 +4,7 @@ pub(crate) mod docker;
 mod host;
 mod kernel;
 mod overlay;
+mod swarm;
 
 use std::fmt;
 
@@ -23,6 +24,8 @@ pub(crate) enum Name {
     Overlay,
     /// Our agent with the kernel's vxlan device.
     OverlayDevice,
+    /// Our agents in a swarm, instead of with a file each.
+    Swarm,
     /// A Docker engine's overlay network.
     Docker,
 }
@@ -34,6 +37,7 @@ impl fmt::Display for Name {
             Self::Kernel => "kernel",
             Self::Overlay => "overlay",
             Self::OverlayDevice => "overlay-device",
+            Self::Swarm => "swarm",
             Self::Docker => "docker",
         })
     }
@@ -57,6 +61,7 @@ enum Bed {
     Host(host::Bed),
     Kernel(kernel::Bed),
     Overlay(overlay::Bed),
+    Swarm(swarm::Bed),
     Docker(docker::Bed),
     /// Somebody else does.
     Elsewhere,
@@ -103,6 +108,17 @@ impl Subject {
             remote,
             local,
             _bed: Bed::Overlay(bed),
+        })
+    }
+
+    /// Our overlay, as a cluster of its own.
+    pub(crate) fn swarm(wiring: Wiring, binaries: &Binaries) -> Result<Self> {
+        let (bed, remote, local) = swarm::build(wiring, binaries)?;
+        Ok(Self {
+            name: Name::Swarm,
+            remote,
+            local,
+            _bed: Bed::Swarm(bed),
         })
     }
 
