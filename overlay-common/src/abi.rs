@@ -2,7 +2,7 @@
 
 /// Version of everything in this crate. Raised whenever the layout or the meaning of a map changes;
 /// part of the pin directory's name, so two versions never open each other's maps.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Names of the programs in the object, also their names in the kernel (at most 15 characters).
 pub mod program {
@@ -33,6 +33,30 @@ pub mod map {
     pub const PEER_BY_ADDR: &str = "PEER_BY_ADDR";
     /// `u32` VNI → `Network`.
     pub const NETWORK: &str = "NETWORK";
+    /// Index 0 → `Node`: this node.
+    pub const NODE: &str = "NODE";
+    /// `EndpointKey` → `Vip`: virtual addresses of services.
+    pub const VIP: &str = "VIP";
+    /// `PortKey` → `PublishedPort`.
+    pub const PORT: &str = "PORT";
+    /// `u32` backend → `Backend`.
+    pub const BACKEND: &str = "BACKEND";
+    /// Slot → `u32` backend: the rings of all services.
+    pub const RING: &str = "RING";
+    /// `FlowKey` → `Flow`: flows that both sides have sent in; the agent takes old ones away.
+    pub const FLOW: &str = "FLOW";
+    /// `FlowKey` → `Flow`: flows that nobody has answered yet; the oldest make room.
+    pub const FLOW_NEW: &str = "FLOW_NEW";
+    /// `FragmentKey` → `Fragment`.
+    pub const FRAGMENT: &str = "FRAGMENT";
+    /// `Address` → `EndpointKey`: which container a transit address stands for.
+    pub const TRANSIT: &str = "TRANSIT";
+    /// `Address` → `u32` interface index: this node's own addresses.
+    pub const OWN_ADDRESS: &str = "OWN_ADDRESS";
+    /// `u64` namespace cookie → `Namespace`.
+    pub const NAMESPACE: &str = "NAMESPACE";
+    /// `u64` socket cookie → `Believed`.
+    pub const BELIEVED: &str = "BELIEVED";
     /// `Reason` → `Count` per CPU.
     pub const REASON_COUNT: &str = "REASON_COUNT";
     /// `Walk` → `Count` per CPU.
@@ -43,7 +67,7 @@ pub mod map {
     pub const EVENT_LOST: &str = "EVENT_LOST";
 
     /// Every map of the object.
-    pub const ALL: [&str; 11] = [
+    pub const ALL: [&str; 23] = [
         ENDPOINT,
         INTERFACE,
         ROUTE,
@@ -51,6 +75,18 @@ pub mod map {
         PEER,
         PEER_BY_ADDR,
         NETWORK,
+        NODE,
+        VIP,
+        PORT,
+        BACKEND,
+        RING,
+        FLOW,
+        FLOW_NEW,
+        FRAGMENT,
+        TRANSIT,
+        OWN_ADDRESS,
+        NAMESPACE,
+        BELIEVED,
         REASON_COUNT,
         WALK_COUNT,
         EVENT,

@@ -24,10 +24,13 @@ shared! {
         pub mtu: u32,
         /// Ethernet address of the container end.
         pub mac: Mac,
-        /// Zero.
-        pub _reserved: [u8; 2],
+        /// `ENDPOINT_` flags.
+        pub flags: u16,
     }
 }
+
+/// [`Endpoint::flags`]: its network has VIPs, so that what arrives may be an answer that has to be rewritten.
+pub const ENDPOINT_BALANCED: u16 = 1;
 
 impl EndpointKey {
     /// The key of `address` in the network `vni`.

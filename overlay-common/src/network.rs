@@ -11,10 +11,13 @@ shared! {
         pub gateway_ipv6: Address,
         /// Largest layer-3 packet inside the network, bytes.
         pub mtu: u32,
-        /// Zero.
-        pub _reserved: u32,
+        /// `NETWORK_` flags.
+        pub flags: u32,
     }
 }
+
+/// [`Network::flags`]: nothing leaves it for the outside.
+pub const NETWORK_INTERNAL: u32 = 1;
 
 /// The Ethernet address with which every network's gateway answers (locally administered).
 pub const GATEWAY_MAC: [u8; 6] = [0x02, 0x42, 0x00, 0x00, 0x00, 0x01];

@@ -69,7 +69,7 @@ reasons! {
 }
 
 /// Entries of the per-CPU counter array: room for reasons to come.
-pub const REASON_CAPACITY: u32 = 64;
+pub const REASON_CAPACITY: u32 = 128;
 
 impl Reason {
     /// The reason with this number.

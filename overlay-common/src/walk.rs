@@ -61,7 +61,7 @@ impl Walk {
 }
 
 /// Entries of the per-CPU counter array: room for walks to come.
-pub const WALK_CAPACITY: u32 = 32;
+pub const WALK_CAPACITY: u32 = 64;
 
 shared! {
     /// One CPU's counter of a reason or a walk.

@@ -219,6 +219,8 @@ impl Fixture {
         let interface = Interface {
             ipv4: v4(CLIENT),
             ipv6: v6(CLIENT_V6),
+            transit_ipv4: Address::UNSPECIFIED,
+            transit_ipv6: Address::UNSPECIFIED,
             vni: VNI,
             mac: CLIENT_MAC,
             _reserved: [0; 6],
@@ -237,7 +239,7 @@ impl Fixture {
                 ifindex,
                 mtu: 1450,
                 mac,
-                _reserved: [0; 2],
+                flags: 0,
             };
             endpoints
                 .insert(EndpointKey::new(VNI, address), endpoint, 0)
@@ -249,7 +251,7 @@ impl Fixture {
             gateway_ipv4: v4(GATEWAY),
             gateway_ipv6: Address::UNSPECIFIED,
             mtu: 1450,
-            _reserved: 0,
+            flags: 0,
         };
         networks.insert(VNI, network, 0).expect("insert");
 

@@ -22,6 +22,12 @@ const CAPACITY: Capacity = Capacity {
     blocks: 16,
     peers: 4,
     networks: 4,
+    vips: 4,
+    ports: 4,
+    backends: 8,
+    slots: 64,
+    flows: 16,
+    new_flows: 16,
 };
 
 /// A namespace with a device in it, and a run directory whose bpffs goes with it.

@@ -146,5 +146,11 @@ pub(super) fn capacity(settings: &Settings) -> Capacity {
         blocks: limits.blocks,
         peers: limits.peers,
         networks: limits.networks,
+        vips: limits.vips,
+        ports: limits.ports,
+        backends: limits.backends,
+        slots: limits.slots,
+        flows: limits.flows,
+        new_flows: limits.new_flows,
     }
 }

@@ -7,11 +7,15 @@ use overlay_common::{
     abi::{self, map},
     address::Address,
     endpoint::{Endpoint, EndpointKey},
+    flow::{Flow, FlowKey, Fragment, FragmentKey},
     interface::Interface,
     network::Network,
+    node::Node,
     peer::Peer,
     reason::REASON_CAPACITY,
     route::{BlockKey, Route},
+    service::{Backend, PortKey, PublishedPort, Vip},
+    socket::{Believed, Namespace},
     walk::{Count, WALK_CAPACITY},
 };
 
@@ -30,6 +34,18 @@ pub struct Capacity {
     pub peers: u32,
     /// Networks.
     pub networks: u32,
+    /// Virtual addresses of services.
+    pub vips: u32,
+    /// Published ports.
+    pub ports: u32,
+    /// Backends of services.
+    pub backends: u32,
+    /// Slots in the rings of all services.
+    pub slots: u32,
+    /// Flows that both sides have sent in.
+    pub flows: u32,
+    /// Flows that nobody has answered yet.
+    pub new_flows: u32,
 }
 
 /// What a map must be.
@@ -125,6 +141,12 @@ pub(super) fn maps(capacity: &Capacity) -> [MapSpec; map::ALL.len()] {
         blocks,
         peers,
         networks,
+        vips,
+        ports,
+        backends,
+        slots,
+        flows,
+        new_flows,
     } = *capacity;
     let reasons = Some(REASON_CAPACITY);
     let walks = Some(WALK_CAPACITY);
@@ -136,6 +158,18 @@ pub(super) fn maps(capacity: &Capacity) -> [MapSpec; map::ALL.len()] {
         MapSpec::sized::<u32, Peer>(map::PEER, MapType::Hash, peers),
         MapSpec::sized::<Address, u32>(map::PEER_BY_ADDR, MapType::Hash, peers),
         MapSpec::sized::<u32, Network>(map::NETWORK, MapType::Hash, networks),
+        MapSpec::fixed::<u32, Node>(map::NODE, MapType::Array, Some(1)),
+        MapSpec::sized::<EndpointKey, Vip>(map::VIP, MapType::Hash, vips),
+        MapSpec::sized::<PortKey, PublishedPort>(map::PORT, MapType::Hash, ports),
+        MapSpec::sized::<u32, Backend>(map::BACKEND, MapType::Hash, backends),
+        MapSpec::sized::<u32, u32>(map::RING, MapType::Array, slots),
+        MapSpec::sized::<FlowKey, Flow>(map::FLOW, MapType::Hash, flows),
+        MapSpec::sized::<FlowKey, Flow>(map::FLOW_NEW, MapType::LruHash, new_flows),
+        MapSpec::fixed::<FragmentKey, Fragment>(map::FRAGMENT, MapType::LruHash, None),
+        MapSpec::sized::<Address, EndpointKey>(map::TRANSIT, MapType::Hash, endpoints),
+        MapSpec::fixed::<Address, u32>(map::OWN_ADDRESS, MapType::Hash, None),
+        MapSpec::sized::<u64, Namespace>(map::NAMESPACE, MapType::Hash, endpoints),
+        MapSpec::fixed::<u64, Believed>(map::BELIEVED, MapType::LruHash, None),
         MapSpec::fixed::<u32, Count>(map::REASON_COUNT, MapType::PerCpuArray, reasons),
         MapSpec::fixed::<u32, Count>(map::WALK_COUNT, MapType::PerCpuArray, walks),
         MapSpec::fixed::<(), ()>(map::EVENT, MapType::RingBuf, None),
@@ -194,6 +228,12 @@ mod tests {
         blocks: 8,
         peers: 4,
         networks: 2,
+        vips: 4,
+        ports: 4,
+        backends: 8,
+        slots: 64,
+        flows: 16,
+        new_flows: 16,
     };
 
     #[test]

@@ -8,7 +8,9 @@ use std::{
 use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
-use super::{KeyRing, MacAddress, Member, Network, NetworkId, NodeId, Vni};
+use super::{
+    ClusterService, KeyRing, MacAddress, Member, Network, NetworkId, NodeId, ServiceId, TaskClaim, Vni,
+};
 
 /// A network with all that `network create` was told.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -25,6 +27,9 @@ pub struct ClusterNetwork {
     pub internal: bool,
     /// Whether the underlay carries it encrypted.
     pub encrypted: bool,
+    /// Whether it is the one by which nodes send each other what came to published ports.
+    #[serde(default)]
+    pub ingress: bool,
     /// Labels by name.
     pub labels: BTreeMap<String, String>,
     /// Driver options by name, as typed.
@@ -66,6 +71,9 @@ pub struct ClusterView {
     pub networks: BTreeMap<Vni, ClusterNetwork>,
     /// Every lease, in the order of networks and blocks.
     pub leases: BTreeSet<Lease>,
+    /// Every service, by identifier.
+    #[serde(default)]
+    pub services: BTreeMap<ServiceId, ClusterService>,
     /// UDP port of VXLAN.
     pub data_path_port: u16,
     /// What protects the gossip.
@@ -125,6 +133,10 @@ pub struct Claim {
     pub endpoint: String,
     /// Its Ethernet address where it is not the derived one.
     pub mac: Option<MacAddress>,
+    /// Other names under which it is found in this network.
+    pub aliases: Vec<String>,
+    /// Its part in a service.
+    pub task: Option<TaskClaim>,
     /// Position in the managers' log when the address was claimed; of two claims on one address the
     /// greater wins, and of two equal ones that of the greater node identifier.
     pub index: u64,

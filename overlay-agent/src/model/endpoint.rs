@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{MacAddress, Vni};
+use super::{MacAddress, PublishedPort, ServiceId, Vni};
 
 /// Which namespace a path led to when the endpoint was attached; a path can be reused, this cannot
 /// while the namespace lives.
@@ -55,6 +55,19 @@ pub struct Attachment {
     /// interface, and nothing gets in or out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conflict: Option<String>,
+    /// Other names under which it is found in this network.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+    /// The service of which it is a task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceId>,
+    /// Ports of this node at which it answers itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<PublishedPort>,
+    /// Which of this node's transit addresses stands for it outside: a position in the pools, from 1 up;
+    /// `None` if it has no way out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transit: Option<u32>,
 }
 
 impl Attachment {

@@ -86,6 +86,11 @@ identifier! {
 }
 
 identifier! {
+    /// A service of the cluster.
+    ServiceId
+}
+
+identifier! {
     /// A request to the managers. The same one again is the same request, whoever answers it.
     RequestId
 }

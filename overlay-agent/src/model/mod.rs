@@ -10,6 +10,7 @@ mod member;
 mod name;
 mod network;
 mod node;
+mod service;
 pub mod subnet;
 mod tables;
 mod underlay;
@@ -17,13 +18,17 @@ mod underlay;
 pub use cluster::{Claim, ClusterNetwork, ClusterView, Lease, Observed, Roots};
 pub use desired::{Desired, Exact};
 pub use endpoint::{Attachment, NamespaceId};
-pub use identity::{ClusterId, IdError, NetworkId, NodeId, RequestId};
+pub use identity::{ClusterId, IdError, NetworkId, NodeId, RequestId, ServiceId};
 pub use key_ring::{KeyRing, RingKey};
 pub use mac::{MacAddress, ParseMacError};
 pub use member::{Availability, Member, Role};
 pub use name::is_name;
 pub use network::{Network, Vni, VniError};
 pub use node::{Attach, Encap, Node, RemoteEndpoint};
+pub use service::{
+    ClusterService, EndpointMode, HealthCheck, HealthProbe, Protocol, PublishMode, PublishedPort,
+    TaskClaim, TaskState,
+};
 pub use tables::{
     EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, PeerEntry, PeerId, Place,
     RemoteTables, RouteEntry,

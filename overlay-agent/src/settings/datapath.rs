@@ -23,6 +23,12 @@ const DEFAULT_LIMITS: Limits = Limits {
     blocks: 16_384,
     peers: 4_096,
     networks: 4_096,
+    vips: 16_384,
+    ports: 8_192,
+    backends: 65_536,
+    slots: 1 << 20,
+    flows: 262_144,
+    new_flows: 16_384,
 };
 
 pub(super) fn port(typed: Option<u64>) -> Result<u16, Refusal> {
@@ -105,6 +111,12 @@ pub(super) fn limits(typed: &typed::Limits, needed: Needed) -> Result<Limits, Re
             DEFAULT_LIMITS.networks,
             networks,
         )?,
+        vips: limit("vips", typed.vips, DEFAULT_LIMITS.vips)?,
+        ports: limit("ports", typed.ports, DEFAULT_LIMITS.ports)?,
+        backends: limit("backends", typed.backends, DEFAULT_LIMITS.backends)?,
+        slots: limit("slots", typed.slots, DEFAULT_LIMITS.slots)?,
+        flows: limit("flows", typed.flows, DEFAULT_LIMITS.flows)?,
+        new_flows: limit("new_flows", typed.new_flows, DEFAULT_LIMITS.new_flows)?,
     })
 }
 

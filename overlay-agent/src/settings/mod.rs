@@ -76,4 +76,16 @@ pub struct Limits {
     pub peers: u32,
     /// Networks.
     pub networks: u32,
+    /// Virtual addresses of services.
+    pub vips: u32,
+    /// Published ports.
+    pub ports: u32,
+    /// Backends of services; one in two networks counts twice.
+    pub backends: u32,
+    /// Slots in the rings of all services; a ring has about a hundred for each backend.
+    pub slots: u32,
+    /// Flows that both sides have sent in; each takes two.
+    pub flows: u32,
+    /// Flows that nobody has answered yet.
+    pub new_flows: u32,
 }

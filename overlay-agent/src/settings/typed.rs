@@ -42,6 +42,12 @@ pub(super) struct Limits {
     pub(super) blocks: Option<u64>,
     pub(super) peers: Option<u64>,
     pub(super) networks: Option<u64>,
+    pub(super) vips: Option<u64>,
+    pub(super) ports: Option<u64>,
+    pub(super) backends: Option<u64>,
+    pub(super) slots: Option<u64>,
+    pub(super) flows: Option<u64>,
+    pub(super) new_flows: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

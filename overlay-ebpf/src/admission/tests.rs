@@ -14,6 +14,8 @@ fn interface() -> Interface {
         vni: 7,
         ipv4: Address::from_v4([10, 0, 0, 1]),
         ipv6: Address::from_v6(V6),
+        transit_ipv4: Address::UNSPECIFIED,
+        transit_ipv6: Address::UNSPECIFIED,
         mac: MAC,
         _reserved: [0; 6],
     }

@@ -277,6 +277,8 @@ async fn claims(access: &Access, shared: &Shared) -> Vec<(NodeId, Claim)> {
     for endpoint in all.values() {
         claims.extend(endpoint.addresses().map(|address| {
             let claim = Claim {
+                aliases: Vec::new(),
+                task: None,
                 vni: endpoint.vni,
                 address,
                 name: endpoint.name.clone(),

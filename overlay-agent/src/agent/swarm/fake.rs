@@ -107,6 +107,8 @@ impl Announce for FakeAnnounce {
 
     fn claim(&self, claim: Claim) {
         let Claim {
+            aliases: Vec::new(),
+            task: None,
             vni,
             address,
             name,

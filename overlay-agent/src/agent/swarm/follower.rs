@@ -493,6 +493,8 @@ impl<L: Leases> Follower<L> {
         };
         let derived = MacAddress::derived(place.address);
         Claim {
+            aliases: Vec::new(),
+            task: None,
             vni: place.vni,
             address: place.address,
             name: endpoint.name.clone(),

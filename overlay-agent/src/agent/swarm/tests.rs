@@ -57,6 +57,7 @@ fn member(number: u8) -> Member {
 
 fn network(name: &str, vni: Vni, attachable: bool) -> ClusterNetwork {
     ClusterNetwork {
+        ingress: false,
         id: NetworkId::from_random(u32::from(vni).into()),
         network: Network {
             name: name.to_owned(),
@@ -358,6 +359,8 @@ async fn a_taken_address_is_refused_with_its_holder() {
     let world = World::new(view(5), &[]);
     let _stay = world.handle.admit("blue").await.unwrap();
     let web = Claim {
+        aliases: Vec::new(),
+        task: None,
         vni: blue(),
         address: ip("10.1.0.9"),
         name: "web".to_owned(),
@@ -385,6 +388,8 @@ async fn one_claim_is_one_change() {
     world.settle().await;
     let plans = lock(&world.told).plans.len();
     let claim = |address: &str| Claim {
+        aliases: Vec::new(),
+        task: None,
         vni: blue(),
         address: ip(address),
         name: "web".to_owned(),

@@ -167,6 +167,7 @@ impl Cluster {
         let mtu = wish.options.get("com.docker.network.driver.mtu");
         let mtu = mtu.map(|text| text.parse().unwrap());
         let network = ClusterNetwork {
+            ingress: false,
             id,
             network: Network {
                 name: wish.name,

@@ -143,6 +143,7 @@ impl Cluster {
         let vni = self.networks.choose_vni(definition.vni)?;
         let network = definition.network(wish.name, vni);
         let network = ClusterNetwork {
+            ingress: false,
             id: wish.id,
             network,
             ranges: wish.ranges,

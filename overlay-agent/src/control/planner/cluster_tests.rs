@@ -46,6 +46,7 @@ fn member(number: u8) -> Member {
 
 fn network(number: u32) -> ClusterNetwork {
     ClusterNetwork {
+        ingress: false,
         id: NetworkId::from_random(number.into()),
         network: Network {
             name: format!("net{number}"),
@@ -75,6 +76,8 @@ fn lease(network: u32, block: &str, node: u8, index: u64) -> Lease {
 
 fn claim(address: &str, mac: Option<MacAddress>, index: u64) -> Claim {
     Claim {
+        aliases: Vec::new(),
+        task: None,
         vni: vni(0),
         address: ip(address),
         name: "c".to_owned(),

@@ -10,7 +10,7 @@ pub(in crate::datapath) fn encode(entry: &EndpointEntry) -> Endpoint {
         ifindex: entry.ifindex,
         mtu: entry.mtu,
         mac: entry.mac.0,
-        _reserved: [0; 2],
+        flags: 0,
     }
 }
 

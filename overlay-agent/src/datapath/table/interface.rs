@@ -1,6 +1,6 @@
 //! `INTERFACE`: what a container of this node may send as.
 
-use overlay_common::interface::Interface;
+use overlay_common::{address::Address, interface::Interface};
 
 use super::{address_or_none, optional_address};
 use crate::model::{InterfaceEntry, MacAddress, Vni};
@@ -11,6 +11,8 @@ pub(in crate::datapath) fn encode(entry: &InterfaceEntry) -> Interface {
         vni: entry.vni.into(),
         ipv4: optional_address(entry.ipv4),
         ipv6: optional_address(entry.ipv6),
+        transit_ipv4: Address::UNSPECIFIED,
+        transit_ipv6: Address::UNSPECIFIED,
         mac: entry.mac.0,
         _reserved: [0; 6],
     }

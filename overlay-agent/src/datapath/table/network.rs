@@ -11,7 +11,7 @@ pub(in crate::datapath) fn encode(entry: &NetworkEntry) -> Network {
         gateway_ipv4: optional_address(entry.gateway_ipv4),
         gateway_ipv6: optional_address(entry.gateway_ipv6),
         mtu: entry.mtu,
-        _reserved: 0,
+        flags: 0,
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::{ClaimError, wire};
-use crate::model::{Claim, MacAddress, Vni};
+use crate::model::{Claim, MacAddress, ServiceId, TaskClaim, TaskState, Vni};
 
 /// Name, identifier and Ethernet address of an endpoint.
 #[derive(Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -14,6 +14,10 @@ pub(super) struct Value<'a> {
     #[serde(borrow)]
     endpoint: Endpoint<'a>,
     mac: Option<[u8; 6]>,
+    #[serde(borrow)]
+    aliases: Vec<&'a str>,
+    /// The service's identifier, and the task's state.
+    task: Option<(u128, TaskState)>,
 }
 
 /// Identifiers are mostly 64 hexadecimal digits: half as long as bytes.
@@ -37,6 +41,11 @@ impl<'a> Value<'a> {
         Claim {
             vni,
             address,
+            aliases: self.aliases.into_iter().map(str::to_owned).collect(),
+            task: self.task.map(|(service, state)| TaskClaim {
+                service: ServiceId::from_random(service),
+                state,
+            }),
             name: self.name.to_owned(),
             endpoint: match self.endpoint {
                 Endpoint::Digits(bytes) => bytes
@@ -61,6 +70,8 @@ pub(super) fn written(claim: &Claim) -> Result<Box<[u8]>, ClaimError> {
             .as_deref()
             .map_or(Endpoint::Text(&claim.endpoint), Endpoint::Digits),
         mac: claim.mac.map(|mac| mac.0),
+        aliases: claim.aliases.iter().map(String::as_str).collect(),
+        task: claim.task.map(|task| (task.service.bits(), task.state)),
     });
     if bytes.len() > wire::VALUE {
         return Err(ClaimError::TooLong {
@@ -93,6 +104,8 @@ mod tests {
 
     fn claim(name: &str, endpoint: &str) -> Claim {
         Claim {
+            aliases: Vec::new(),
+            task: None,
             vni: 4096.try_into().unwrap(),
             address: "10.0.0.5".parse().unwrap(),
             name: name.to_owned(),

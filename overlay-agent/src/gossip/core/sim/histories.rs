@@ -80,6 +80,8 @@ impl History {
         let last = self.world.rng.random_range(1..12);
         let network = self.world.rng.random_range(0..NETWORKS);
         let claim = Claim {
+            aliases: Vec::new(),
+            task: None,
             vni: vni(network),
             address: std::net::Ipv4Addr::new(10, 0, 0, last).into(),
             name: format!("c{}", self.log.len()),

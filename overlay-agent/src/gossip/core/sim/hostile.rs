@@ -14,6 +14,8 @@ fn busy() -> World {
     let mut world = World::settled(1, 3);
     for at in 0..3u8 {
         let claim = Claim {
+            aliases: Vec::new(),
+            task: None,
             vni: vni(0),
             address: std::net::Ipv4Addr::new(10, 0, 0, at).into(),
             name: "web".to_owned(),

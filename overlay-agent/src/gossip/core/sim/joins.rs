@@ -11,6 +11,8 @@ fn claims(at: usize, networks: usize, share: usize, endpoints: usize) -> Vec<Cla
             let network = (at + number % share) % networks;
             let host = u32::try_from(at * endpoints + number).unwrap();
             Claim {
+                aliases: Vec::new(),
+                task: None,
                 vni: vni(network),
                 address: std::net::Ipv4Addr::from(0x0a00_0000 + host).into(),
                 name: format!("web-{number}"),

@@ -12,6 +12,8 @@ const NODES: usize = 25;
 fn claim(number: usize, index: u64) -> Claim {
     let number = u32::try_from(number).unwrap();
     Claim {
+        aliases: Vec::new(),
+        task: None,
         vni: vni(0),
         address: std::net::Ipv4Addr::from(0x0a00_0000 + number).into(),
         name: format!("web-{number}"),

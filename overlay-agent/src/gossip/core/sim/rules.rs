@@ -10,6 +10,8 @@ use crate::model::Claim;
 
 fn claim(last: u8, index: u64) -> Claim {
     Claim {
+        aliases: Vec::new(),
+        task: None,
         vni: vni(0),
         address: std::net::Ipv4Addr::new(10, 0, 0, last).into(),
         name: format!("web-{last}-{index}"),
@@ -135,6 +137,8 @@ fn a_node_that_leaves_is_missed_at_once() {
 fn an_address_that_another_node_has_is_refused_with_its_name() {
     let mut world = three();
     let taken = Claim {
+        aliases: Vec::new(),
+        task: None,
         index: 0,
         ..claim(1, 1)
     };

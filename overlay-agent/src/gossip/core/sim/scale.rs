@@ -49,6 +49,8 @@ fn claims(endpoints: usize) -> Vec<Claim> {
         .map(|number| {
             let host = u32::try_from(number).unwrap();
             Claim {
+                aliases: Vec::new(),
+                task: None,
                 vni: vni(0),
                 address: std::net::Ipv4Addr::from(0x0a00_0000 + host).into(),
                 name: format!("web-{number}"),

@@ -10,6 +10,8 @@ const NODES: usize = 25;
 fn claim(at: usize, number: usize) -> Claim {
     let at8 = u8::try_from(at).unwrap();
     Claim {
+        aliases: Vec::new(),
+        task: None,
         vni: vni(0),
         address: std::net::Ipv4Addr::new(10, 0, at8, u8::try_from(number).unwrap()).into(),
         name: format!("web-{at}-{number}"),

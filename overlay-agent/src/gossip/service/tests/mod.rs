@@ -37,6 +37,8 @@ fn address(last: u32) -> IpAddr {
 
 fn claim(last: u32, index: u64) -> Claim {
     Claim {
+        aliases: Vec::new(),
+        task: None,
         vni: vni(),
         address: address(last),
         name: format!("c{last}"),

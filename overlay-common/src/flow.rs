@@ -1,0 +1,91 @@
+//! What was decided about a flow, so that all of its packets go the same way.
+
+use crate::{address::Address, shared::shared};
+
+shared! {
+    /// Key: one direction of a flow, as its packets look where they enter.
+    pub struct FlowKey [40] {
+        /// Source address.
+        pub source: Address,
+        /// Destination address.
+        pub destination: Address,
+        /// VXLAN network identifier in the lower 24 bits ([`SCOPE_HOST`]: seen on the underlay), IP protocol in
+        /// the upper 8.
+        pub scope: u32,
+        /// Source port as it stands on the wire; of an ICMP echo its identifier.
+        pub source_port: [u8; 2],
+        /// Destination port as it stands on the wire; of an ICMP echo its identifier.
+        pub destination_port: [u8; 2],
+    }
+
+    /// Value: how packets of this direction are rewritten.
+    pub struct Flow [64] {
+        /// For a [`FLOW_FORWARD`] flow the new destination (the backend), for a [`FLOW_REVERSE`] one the new source.
+        pub address: Address,
+        /// The other address, if that is rewritten too: the stand-in for a task that is balanced to itself.
+        pub partner: Address,
+        /// Key into `BACKEND`.
+        pub backend: u32,
+        /// Number of the service.
+        pub service: u32,
+        /// The network in which the rewritten packet goes on; 0: outside.
+        pub vni: u32,
+        /// Key into `PEER`: the node through which a client from outside came, or 0 for this one.
+        pub peer: u32,
+        /// Seconds since boot when the last packet passed.
+        pub seen: u32,
+        /// The new port that goes with `address`, as it stands on the wire.
+        pub port: [u8; 2],
+        /// One of the `FLOW_` kinds.
+        pub kind: u8,
+        /// One of the `STATE_` numbers.
+        pub state: u8,
+        /// Zero.
+        pub _reserved: [u8; 8],
+    }
+
+    /// Key: one fragmented IP packet.
+    pub struct FragmentKey [40] {
+        /// Source address.
+        pub source: Address,
+        /// Destination address.
+        pub destination: Address,
+        /// As in [`FlowKey::scope`].
+        pub scope: u32,
+        /// The packet's identification, as it stands on the wire (IPv4's two bytes first).
+        pub identification: [u8; 4],
+    }
+
+    /// Value: the ports that only its first fragment carries.
+    pub struct Fragment [8] {
+        /// Source port as it stands on the wire.
+        pub source_port: [u8; 2],
+        /// Destination port as it stands on the wire.
+        pub destination_port: [u8; 2],
+        /// Zero.
+        pub _reserved: [u8; 4],
+    }
+}
+
+/// The network part of [`FlowKey::scope`] for packets outside all networks.
+pub const SCOPE_HOST: u32 = 0;
+
+/// [`Flow::kind`]: from the client to a backend.
+pub const FLOW_FORWARD: u8 = 1;
+/// [`Flow::kind`]: from the backend to the client.
+pub const FLOW_REVERSE: u8 = 2;
+
+/// [`Flow::state`]: nothing came back yet.
+pub const STATE_NEW: u8 = 1;
+/// [`Flow::state`]: both sides have sent.
+pub const STATE_OPEN: u8 = 2;
+/// [`Flow::state`]: one side of a TCP connection has ended it.
+pub const STATE_CLOSING: u8 = 3;
+
+impl FlowKey {
+    /// The scope of a network (0: outside) and an IP protocol.
+    #[inline(always)]
+    pub const fn scope(vni: u32, protocol: u8) -> u32 {
+        vni | (protocol as u32) << 24
+    }
+}

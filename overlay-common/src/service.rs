@@ -1,0 +1,75 @@
+//! Virtual addresses, published ports, and the backends behind them.
+
+use crate::{address::Address, shared::shared};
+
+shared! {
+    /// A part of the array `RING`, in which each slot holds a backend's number. A flow's hash chooses the slot
+    /// (Maglev: Eisenbud et al., NSDI 2016, 3.4).
+    pub struct Ring [8] {
+        /// Index of the first slot.
+        pub first: u32,
+        /// Slots; 0 if there is no backend for new flows.
+        pub size: u32,
+    }
+
+    /// Value, keyed by the VIP's `EndpointKey`.
+    pub struct Vip [16] {
+        /// Backends for new flows.
+        pub ring: Ring,
+        /// Number of the service, given by the agent, never 0.
+        pub service: u32,
+        /// Zero.
+        pub _reserved: u32,
+    }
+
+    /// Key: a port that this node answers from outside.
+    pub struct PortKey [24] {
+        /// The only address of this node at which it is answered, or `::` for all of them.
+        pub address: Address,
+        /// The port, big-endian.
+        pub port: [u8; 2],
+        /// IP protocol: 6, 17 or 132.
+        pub protocol: u8,
+        /// Zero.
+        pub _reserved: [u8; 5],
+    }
+
+    /// Value: what answers at a published port.
+    pub struct PublishedPort [32] {
+        /// Backends on all nodes.
+        pub everywhere: Ring,
+        /// Those on this node.
+        pub here: Ring,
+        /// Number of the service.
+        pub service: u32,
+        /// The network in which the backends' addresses are.
+        pub vni: u32,
+        /// Port of the backends, big-endian.
+        pub target: [u8; 2],
+        /// `PORT_` flags.
+        pub flags: u16,
+        /// Zero.
+        pub _reserved: u32,
+    }
+
+    /// Value, keyed by a backend's number (`u32`, given by the agent, never 0, never used again): a task
+    /// that may still be sent packets. Flows to a number that is not there are dead.
+    pub struct Backend [32] {
+        /// The task's address.
+        pub address: Address,
+        /// The network in which it is.
+        pub vni: u32,
+        /// Key into `PEER`, or 0 for this node.
+        pub peer: u32,
+        /// Number of the service.
+        pub service: u32,
+        /// Zero.
+        pub _reserved: u32,
+    }
+}
+
+/// [`PublishedPort::flags`]: the backend's node answers the client itself, not through the node that the client
+/// asked.
+pub const PORT_DIRECT_RETURN: u16 = 1;
+/// [`PublishedPort::flags`]: only backends of this node answer.
+pub const PORT_HOST: u16 = 2;
