@@ -7,7 +7,7 @@ use aya_ebpf::{
 };
 use overlay_common::{
     endpoint::EndpointKey,
-    service::{Backend, PortKey, PublishedPort, Ring, Vip},
+    service::{Backend, PortKey, PublishedPort, RING_SINGLE, Ring, Vip},
 };
 
 #[map]
@@ -49,6 +49,9 @@ pub(crate) fn backend(number: u32) -> Option<&'static Backend> {
 pub(crate) fn choose(ring: Ring, hash: u32) -> Option<u32> {
     if ring.size == 0 {
         return None;
+    }
+    if ring.size == RING_SINGLE {
+        return Some(ring.first);
     }
     let number = *RING.get(ring.first.wrapping_add(hash % ring.size))?;
     (number != 0).then_some(number)
