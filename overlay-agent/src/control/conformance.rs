@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use super::{Datapath, Hook, Key, Row, Table, Tables};
 use crate::model::{
     Encap, EndpointEntry, InterfaceEntry, MacAddress, NetworkEntry, PeerEntry, PeerId, Place,
-    RouteEntry, Vni,
+    PortEntry, PortKey, Protocol, RingSpan, RouteEntry, Vni,
 };
 
 fn ip(text: &str) -> IpAddr {
@@ -64,6 +64,23 @@ fn rows() -> Vec<Row> {
         mac: mac(5),
         mtu: 1450,
     };
+    let port = |address: &str, protocol| PortKey {
+        address: ip(address),
+        protocol,
+        port: 8080,
+    };
+    let published = |is_host| PortEntry {
+        everywhere: RingSpan {
+            first: 100,
+            size: 7,
+        },
+        here: RingSpan::single(3),
+        service: 4,
+        vni: vni(1),
+        target: 80,
+        is_direct_return: !is_host,
+        is_host,
+    };
     vec![
         Row::Peer(PeerId(1), peer("192.0.2.2", Encap::Native)),
         Row::Peer(PeerId(2), peer("2001:db8::2", Encap::Device)),
@@ -79,6 +96,10 @@ fn rows() -> Vec<Row> {
         Row::Interface(9, interface(6)),
         Row::Endpoint(place(1, "10.1.0.5"), endpoint(8)),
         Row::Endpoint(place(1, "fd00::5"), endpoint(9)),
+        Row::OwnAddress(ip("192.0.2.1"), 7),
+        Row::OwnAddress(ip("fe80::1"), 0),
+        Row::Port(port("0.0.0.0", Protocol::Tcp), published(true)),
+        Row::Port(port("::", Protocol::Sctp), published(false)),
     ]
 }
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{Action, Key, Row, Table};
-use crate::model::{MacAddress, NamespaceId, Way};
+use crate::model::{MacAddress, NamespaceId, PortKey, Way};
 
 /// A program that is attached somewhere.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
@@ -60,6 +60,8 @@ pub enum PortErrorKind {
     Gone,
     /// A table has no room left.
     Full,
+    /// Somebody else has it.
+    Taken,
     /// Anything else.
     Other,
 }
@@ -68,7 +70,7 @@ impl PortErrorKind {
     fn way_out(self) -> &'static str {
         match self {
             Self::Full => "; raise this table's number in datapath.limits and restart the agent",
-            Self::Gone | Self::Other => "",
+            Self::Gone | Self::Taken | Self::Other => "",
         }
     }
 }
@@ -183,6 +185,10 @@ pub trait Underlay {
         destinations: &mut dyn Iterator<Item = IpAddr>,
     ) -> Result<BTreeMap<IpAddr, Way>, PortError>;
 
+    /// The addresses by which the host can be reached from elsewhere, each with the device from which
+    /// answers leave; 0 where no Ethernet device has it.
+    fn own_addresses(&mut self) -> Result<BTreeMap<IpAddr, u32>, PortError>;
+
     /// The device that has this address; `None` where the host does not have it.
     fn device_of(&mut self, address: IpAddr) -> Result<Option<UnderlayDevice>, PortError>;
 }
@@ -244,6 +250,12 @@ pub trait Plumbing {
 
     /// Switches a host end on.
     fn raise(&mut self, end: &HostEnd) -> Result<(), PortError>;
+
+    /// Keeps a port of the host from everybody else; that it is kept already is no error.
+    fn hold_port(&mut self, key: &PortKey) -> Result<(), PortError>;
+
+    /// Gives a port back.
+    fn release_port(&mut self, key: &PortKey);
 
     /// Makes sure that the collect-metadata vxlan device is there and up; returns its index and what
     /// had to be done.

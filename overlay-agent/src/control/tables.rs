@@ -6,8 +6,8 @@ use ipnet::IpNet;
 
 use super::{Change, Inspect, Key, PortError, Row, Table};
 use crate::model::{
-    EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, PeerEntry, PeerId, Place,
-    RemoteTables, RouteEntry, Vni,
+    EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, PeerEntry, PeerId, Place, PortEntry,
+    PortKey, RemoteTables, RouteEntry, Vni,
 };
 
 /// The contents of all tables. Routes are shared, because there may be a million of them and they
@@ -28,6 +28,10 @@ pub struct Tables {
     pub interfaces: BTreeMap<u32, InterfaceEntry>,
     /// The way into each container.
     pub endpoints: BTreeMap<Place, EndpointEntry>,
+    /// This node's own addresses, each with the device from which its answers leave, or 0.
+    pub own_addresses: BTreeMap<IpAddr, u32>,
+    /// Published ports, of services and of single endpoints.
+    pub ports: BTreeMap<PortKey, PortEntry>,
 }
 
 impl Tables {
@@ -41,6 +45,8 @@ impl Tables {
             blocks: Arc::new(remote.blocks),
             interfaces: local.interfaces,
             endpoints: local.endpoints,
+            own_addresses: remote.own_addresses,
+            ports: joined(remote.ports, local.ports),
         }
     }
 
@@ -55,15 +61,18 @@ impl Tables {
             blocks: Arc::new(remote.blocks),
             interfaces: self.interfaces.clone(),
             endpoints: self.endpoints.clone(),
+            own_addresses: remote.own_addresses,
+            ports: joined(remote.ports, self.local_ports()),
         }
     }
 
-    /// The same tables with other peers and networks.
+    /// The same tables with other ways, networks and addresses of this node.
     #[must_use]
     pub fn with_ways(
         &self,
         peers: BTreeMap<PeerId, PeerEntry>,
         networks: BTreeMap<Vni, NetworkEntry>,
+        own_addresses: BTreeMap<IpAddr, u32>,
     ) -> Self {
         Self {
             peer_addresses: addresses_of(&peers),
@@ -73,7 +82,14 @@ impl Tables {
             blocks: Arc::clone(&self.blocks),
             interfaces: self.interfaces.clone(),
             endpoints: self.endpoints.clone(),
+            own_addresses,
+            ports: self.ports.clone(),
         }
+    }
+
+    fn local_ports(&self) -> BTreeMap<PortKey, PortEntry> {
+        let local = self.ports.iter().filter(|(_, entry)| entry.is_local());
+        local.map(|(key, entry)| (*key, *entry)).collect()
     }
 
     /// Reads the tables back.
@@ -113,6 +129,11 @@ impl Tables {
                 let entry = self.endpoints.get(&place);
                 entry.map(|entry| Row::Endpoint(place, *entry))
             }
+            Key::OwnAddress(address) => {
+                let ifindex = self.own_addresses.get(&address);
+                ifindex.map(|ifindex| Row::OwnAddress(address, *ifindex))
+            }
+            Key::Port(key) => self.ports.get(&key).map(|entry| Row::Port(key, *entry)),
         }
     }
 
@@ -144,6 +165,11 @@ impl Tables {
                 let endpoints = self.endpoints.iter();
                 Box::new(endpoints.map(|(place, entry)| Row::Endpoint(*place, *entry)))
             }
+            Table::OwnAddress => {
+                let addresses = self.own_addresses.iter();
+                Box::new(addresses.map(|(address, ifindex)| Row::OwnAddress(*address, *ifindex)))
+            }
+            Table::Port => Box::new(self.ports.iter().map(|(key, entry)| Row::Port(*key, *entry))),
         }
     }
 
@@ -178,6 +204,12 @@ impl Tables {
             Row::Endpoint(place, entry) => {
                 self.endpoints.insert(place, entry);
             }
+            Row::OwnAddress(address, ifindex) => {
+                self.own_addresses.insert(address, ifindex);
+            }
+            Row::Port(key, entry) => {
+                self.ports.insert(key, entry);
+            }
         }
     }
 
@@ -202,6 +234,12 @@ impl Tables {
             Key::Endpoint(place) => {
                 self.endpoints.remove(place);
             }
+            Key::OwnAddress(address) => {
+                self.own_addresses.remove(address);
+            }
+            Key::Port(key) => {
+                self.ports.remove(key);
+            }
         }
     }
 
@@ -215,6 +253,8 @@ impl Tables {
             Table::Block => self.blocks.len(),
             Table::Interface => self.interfaces.len(),
             Table::Endpoint => self.endpoints.len(),
+            Table::OwnAddress => self.own_addresses.len(),
+            Table::Port => self.ports.len(),
         }
     }
 
@@ -227,9 +267,21 @@ impl Tables {
             | Table::PeerAddress
             | Table::Network
             | Table::Interface
-            | Table::Endpoint => false,
+            | Table::Endpoint
+            | Table::OwnAddress
+            | Table::Port => false,
         }
     }
+}
+
+/// Of two that publish one port the service is answered: it was promised by all nodes.
+fn joined(
+    services: BTreeMap<PortKey, PortEntry>,
+    endpoints: BTreeMap<PortKey, PortEntry>,
+) -> BTreeMap<PortKey, PortEntry> {
+    let mut ports = endpoints;
+    ports.extend(services);
+    ports
 }
 
 fn addresses_of(peers: &BTreeMap<PeerId, PeerEntry>) -> BTreeMap<IpAddr, PeerId> {

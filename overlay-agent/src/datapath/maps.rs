@@ -16,6 +16,7 @@ use overlay_common::{
     network::Network,
     peer::Peer,
     route::{BlockKey, Route},
+    service::{PortKey, PublishedPort},
 };
 
 use super::{
@@ -38,6 +39,8 @@ pub(super) struct Maps {
     peer: HashMap<MapData, u32, Peer>,
     peer_address: HashMap<MapData, Address, u32>,
     network: HashMap<MapData, u32, Network>,
+    own_address: HashMap<MapData, Address, u32>,
+    port: HashMap<MapData, PortKey, PublishedPort>,
 }
 
 impl Maps {
@@ -51,6 +54,8 @@ impl Maps {
             peer: open(pins, map::PEER)?,
             peer_address: open(pins, map::PEER_BY_ADDR)?,
             network: open(pins, map::NETWORK)?,
+            own_address: open(pins, map::OWN_ADDRESS)?,
+            port: open(pins, map::PORT)?,
         })
     }
 
@@ -82,6 +87,14 @@ impl Maps {
                 self.endpoint
                     .insert(table::place_key(*place), table::endpoint::encode(entry), 0)
             }
+            Row::OwnAddress(address, ifindex) => {
+                let key: Address = (*address).into();
+                self.own_address.insert(key, ifindex, 0)
+            }
+            Row::Port(key, entry) => {
+                let key = table::port::encode_key(key);
+                self.port.insert(key, table::port::encode(entry), 0)
+            }
         }
         .map_err(failed("write", row.key().table()))
     }
@@ -96,6 +109,8 @@ impl Maps {
             Key::Block(vni, block) => self.block.remove(&table::block::encode(*vni, *block)),
             Key::Interface(ifindex) => self.interface.remove(ifindex),
             Key::Endpoint(place) => self.endpoint.remove(&table::place_key(*place)),
+            Key::OwnAddress(address) => self.own_address.remove(&(*address).into()),
+            Key::Port(key) => self.port.remove(&table::port::encode_key(key)),
         };
         match removed {
             Err(error) if map_errno(&error) == Some(libc::ENOENT) => Ok(()),
@@ -121,6 +136,11 @@ impl Maps {
                 .map(|entry| Row::Interface(ifindex, entry)),
             Key::Endpoint(place) => found(self.endpoint.get(&table::place_key(place), 0), table)?
                 .map(|value| Row::Endpoint(place, table::endpoint::decode(&value))),
+            Key::OwnAddress(address) => found(self.own_address.get(&address.into(), 0), table)?
+                .map(|ifindex| Row::OwnAddress(address, ifindex)),
+            Key::Port(key) => found(self.port.get(&table::port::encode_key(&key), 0), table)?
+                .and_then(|value| table::port::decode(&value))
+                .map(|entry| Row::Port(key, entry)),
         })
     }
 
@@ -158,6 +178,11 @@ impl Maps {
             Table::Block => visit_all(self.block.iter(), meaning::block, visit),
             Table::Interface => visit_all(self.interface.iter(), meaning::interface, visit),
             Table::Endpoint => visit_all(self.endpoint.iter(), meaning::endpoint, visit),
+            Table::OwnAddress => {
+                let meaning = |key, value| Some(meaning::own_address(key, value));
+                visit_all(self.own_address.iter(), meaning, visit)
+            }
+            Table::Port => visit_all(self.port.iter(), meaning::port, visit),
         }
         .map_err(failed("read", table))
     }
@@ -165,12 +190,13 @@ impl Maps {
     /// Removes every entry of a table that means nothing; returns how many there were.
     pub(super) fn purge(&mut self, table: Table) -> Result<u64, Error> {
         match table {
-            Table::Peer | Table::PeerAddress => Ok(0),
+            Table::Peer | Table::PeerAddress | Table::OwnAddress => Ok(0),
             Table::Network => purge(&mut self.network, meaning::network),
             Table::Route => purge(&mut self.route, meaning::route),
             Table::Block => self.purge_blocks(),
             Table::Interface => purge(&mut self.interface, meaning::interface),
             Table::Endpoint => purge(&mut self.endpoint, meaning::endpoint),
+            Table::Port => purge(&mut self.port, meaning::port),
         }
         .map_err(failed("clear", table))
     }
@@ -215,6 +241,8 @@ pub fn map_name(table: Table) -> &'static str {
         Table::Block => map::BLOCK,
         Table::Interface => map::INTERFACE,
         Table::Endpoint => map::ENDPOINT,
+        Table::OwnAddress => map::OWN_ADDRESS,
+        Table::Port => map::PORT,
     }
 }
 

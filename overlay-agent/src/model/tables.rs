@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{Encap, MacAddress, Vni};
+use super::{Encap, MacAddress, PortEntry, PortKey, Vni};
 
 /// A peer's number in the tables, given by the agent; never 0.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
@@ -92,6 +92,10 @@ pub struct RemoteTables {
     pub blocks: BTreeMap<(Vni, IpNet), RouteEntry>,
     /// Networks.
     pub networks: BTreeMap<Vni, NetworkEntry>,
+    /// This node's own addresses, each with the device from which its answers leave, or 0.
+    pub own_addresses: BTreeMap<IpAddr, u32>,
+    /// Ports that services publish.
+    pub ports: BTreeMap<PortKey, PortEntry>,
 }
 
 /// Tables that follow from this node's own endpoints: small, they change with every attach.
@@ -101,4 +105,6 @@ pub struct LocalTables {
     pub endpoints: BTreeMap<Place, EndpointEntry>,
     /// Interfaces by index of the host end.
     pub interfaces: BTreeMap<u32, InterfaceEntry>,
+    /// Ports that single endpoints publish.
+    pub ports: BTreeMap<PortKey, PortEntry>,
 }

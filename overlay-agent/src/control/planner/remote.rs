@@ -40,6 +40,8 @@ pub struct Facts<'a> {
     pub ways: &'a BTreeMap<IpAddr, Way>,
     /// The device that has this node's underlay address.
     pub own_device: Option<UnderlayDevice>,
+    /// This node's own addresses, each with the device from which its answers leave, or 0.
+    pub own_addresses: &'a BTreeMap<IpAddr, u32>,
 }
 
 impl<'a> Facts<'a> {
@@ -69,6 +71,8 @@ pub fn remote_tables(facts: Facts<'_>) -> RemoteTables {
         routes: routes(facts),
         blocks: blocks(facts),
         networks: networks(facts),
+        own_addresses: facts.own_addresses.clone(),
+        ports: BTreeMap::new(),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod endpoint;
 mod follow;
+mod publish;
 mod repair;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,7 @@ use super::{
     Underlay, UnderlayDevice, changes, numbers,
     planner::{self, Facts},
 };
-use crate::model::{Attachment, Desired, Encap, Exact, PeerId, Place, Way};
+use crate::model::{Attachment, Desired, Encap, Exact, PeerId, Place, PortKey, Way};
 
 /// What the reconciler works with.
 #[derive(Debug)]
@@ -46,6 +47,11 @@ pub struct Reconciler<D, U, P> {
     numbers: BTreeMap<IpAddr, PeerId>,
     ways: BTreeMap<IpAddr, Way>,
     own_device: Option<UnderlayDevice>,
+    own_addresses: BTreeMap<IpAddr, u32>,
+    /// Ports that are kept from everybody else.
+    held_ports: BTreeSet<PortKey>,
+    /// Ports that somebody else has, with the reason.
+    refused_ports: BTreeMap<PortKey, String>,
     /// What the tables hold; nothing while that is not known, after a write failed.
     applied: Option<Tables>,
     /// What is attached.
@@ -73,6 +79,9 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             numbers: BTreeMap::new(),
             ways: BTreeMap::new(),
             own_device: None,
+            own_addresses: BTreeMap::new(),
+            held_ports: BTreeSet::new(),
+            refused_ports: BTreeMap::new(),
             applied: None,
             hooks: BTreeSet::new(),
             tunnel,
@@ -143,7 +152,11 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             return Ok(0);
         };
         let facts = self.facts();
-        let desired = actual.with_ways(planner::peers(facts), planner::networks(facts));
+        let desired = actual.with_ways(
+            planner::peers(facts),
+            planner::networks(facts),
+            facts.own_addresses.clone(),
+        );
         let written = self.apply(&actual, desired)?;
         Ok(written + self.hang_on_underlay()?)
     }
@@ -163,6 +176,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             numbers: &self.numbers,
             ways: &self.ways,
             own_device: self.own_device,
+            own_addresses: &self.own_addresses,
         }
     }
 
@@ -180,17 +194,20 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
     fn look_around(&mut self) -> Result<(), PortError> {
         let own = self.desired.this;
         self.own_device = self.underlay.device_of(own)?;
+        self.own_addresses = self.underlay.own_addresses()?;
         self.ways = self.underlay.ways(own, &mut self.numbers.keys().copied())?;
         Ok(())
     }
 
     /// Writes all differences. `applied` stays unknown unless all of them are written.
-    fn apply(&mut self, actual: &Tables, desired: Tables) -> Result<usize, PortError> {
+    fn apply(&mut self, actual: &Tables, mut desired: Tables) -> Result<usize, PortError> {
         let mut count = 0;
+        self.hold_wanted(actual, &mut desired);
         for change in changes(actual, &desired) {
             self.write(&change)?;
             count += 1;
         }
+        self.release_unwanted(&desired);
         self.applied = Some(desired);
         Ok(count)
     }

@@ -8,6 +8,7 @@ use overlay_common::{
     network::Network,
     peer::Peer,
     route::{BlockKey, Route},
+    service::{PortKey, PublishedPort},
 };
 
 use crate::{
@@ -54,4 +55,15 @@ pub(in crate::datapath) fn interface(ifindex: u32, value: Interface) -> Option<R
 pub(in crate::datapath) fn endpoint(key: EndpointKey, value: Endpoint) -> Option<Row> {
     let place = super::place(&key)?;
     Some(Row::Endpoint(place, super::endpoint::decode(&value)))
+}
+
+/// `OWN_ADDRESS`.
+pub(in crate::datapath) fn own_address(key: Address, ifindex: u32) -> Row {
+    Row::OwnAddress(key.into(), ifindex)
+}
+
+/// `PORT`.
+pub(in crate::datapath) fn port(key: PortKey, value: PublishedPort) -> Option<Row> {
+    let key = super::port::decode_key(&key)?;
+    Some(Row::Port(key, super::port::decode(&value)?))
 }

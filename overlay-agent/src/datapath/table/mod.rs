@@ -10,6 +10,7 @@ pub(super) mod meaning;
 pub(super) mod network;
 pub(super) mod peer;
 pub(super) mod peer_address;
+pub(super) mod port;
 pub(super) mod route;
 #[cfg(test)]
 mod tests;
