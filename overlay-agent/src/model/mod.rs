@@ -27,8 +27,8 @@ pub use member::{Availability, Member, Role};
 pub use name::is_name;
 pub use network::{Network, Vni, VniError};
 pub use node::{Attach, Encap, Node, RemoteEndpoint};
-pub use port_wish::{MASQUERADE_PORTS, PortWish};
-pub use published::{FIRST_LOCAL_NUMBER, PortEntry, PortKey, RingSpan};
+pub use port_wish::PortWish;
+pub use published::{FIRST_LOCAL_NUMBER, MASQUERADE_PORTS, PortEntry, PortKey, RingSpan};
 pub use service::{
     ClusterService, EndpointMode, HealthCheck, HealthProbe, Protocol, PublishMode, PublishedPort,
     TaskClaim, TaskState,

@@ -10,6 +10,10 @@ use super::{Protocol, Vni};
 /// ports without a service.
 pub const FIRST_LOCAL_NUMBER: u32 = 0x8000_0000;
 
+/// Ports that masquerading gives to connections of containers, and that cannot be published: it does not
+/// look at sockets, and an answer to such a connection would be taken for a client.
+pub const MASQUERADE_PORTS: std::ops::RangeInclusive<u16> = 61_000..=65_535;
+
 /// A port that this node answers from outside.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
 pub struct PortKey {

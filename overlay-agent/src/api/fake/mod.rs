@@ -67,10 +67,6 @@ pub(crate) fn endpoint(n: u8, name: &str, netns: PathBuf) -> EndpointInfo {
         state: EndpointState::Up,
         ports: Vec::new(),
         conflict: None,
-            aliases: Vec::new(),
-            service: None,
-            ports: Vec::new(),
-            transit: None,
         warnings: Vec::new(),
     }
 }
