@@ -9,7 +9,7 @@ shared! {
     /// A part of `RING`, in which each slot holds a backend's number. A flow's hash chooses the slot
     /// (Maglev: Eisenbud et al., NSDI 2016, 3.4).
     pub struct Ring [8] {
-        /// Number of the first slot, a multiple of [`SLOTS`].
+        /// Number of the first slot, a multiple of [`SLOTS`]; of a ring with [`RING_SINGLE`] slots its backend.
         pub first: u32,
         /// Slots; 0 if there is no backend for new flows.
         pub size: u32,
@@ -33,7 +33,8 @@ shared! {
 
     /// Key: a port that this node answers from outside.
     pub struct PortKey [24] {
-        /// The only address of this node at which it is answered, or `::` for all of them.
+        /// The only address of this node at which it is answered, or [`EVERY_IPV4`] or [`EVERY_IPV6`]: a
+        /// backend has one address, so the clients of each family have an entry of their own.
         pub address: Address,
         /// The port, big-endian.
         pub port: [u8; 2],
@@ -76,6 +77,14 @@ shared! {
         pub _reserved: u32,
     }
 }
+
+/// [`Ring::size`] of a ring that has one backend and takes no slot.
+pub const RING_SINGLE: u32 = u32::MAX;
+
+/// [`PortKey::address`]: every IPv4 address of this node.
+pub const EVERY_IPV4: Address = Address::from_v4([0; 4]);
+/// [`PortKey::address`]: every IPv6 address of this node.
+pub const EVERY_IPV6: Address = Address::UNSPECIFIED;
 
 /// [`PublishedPort::flags`]: the backend's node answers the client itself, not through the node that the client
 /// asked.

@@ -320,6 +320,8 @@ fn new_id() -> io::Result<String> {
 fn refused(error: &PortError) -> ApiError {
     match error.kind {
         PortErrorKind::Full | PortErrorKind::Gone => ApiError::conflict(error.to_string()),
+        PortErrorKind::Taken => ApiError::conflict(error.source.to_string())
+            .with_help("publish another port, or end whoever has it"),
         PortErrorKind::Other => ApiError::internal(error),
     }
 }

@@ -10,6 +10,8 @@ mod member;
 mod name;
 mod network;
 mod node;
+mod port_wish;
+mod published;
 mod service;
 pub mod subnet;
 mod tables;
@@ -25,6 +27,8 @@ pub use member::{Availability, Member, Role};
 pub use name::is_name;
 pub use network::{Network, Vni, VniError};
 pub use node::{Attach, Encap, Node, RemoteEndpoint};
+pub use port_wish::{MASQUERADE_PORTS, PortWish};
+pub use published::{FIRST_LOCAL_NUMBER, PortEntry, PortKey, RingSpan};
 pub use service::{
     ClusterService, EndpointMode, HealthCheck, HealthProbe, Protocol, PublishMode, PublishedPort,
     TaskClaim, TaskState,

@@ -7,7 +7,7 @@ use aya_ebpf::{
 };
 use overlay_common::{
     endpoint::EndpointKey,
-    service::{Backend, PortKey, PublishedPort, Ring, Slots, Vip},
+    service::{Backend, PortKey, PublishedPort, RING_SINGLE, Ring, Slots, Vip},
 };
 
 #[map]
@@ -47,6 +47,9 @@ pub(crate) fn backend(number: u32) -> Option<&'static Backend> {
 /// The number of the backend that a hash chooses from a ring.
 #[inline(always)]
 pub(crate) fn choose(ring: Ring, hash: u32) -> Option<u32> {
+    if ring.size == RING_SINGLE {
+        return Some(ring.first);
+    }
     let (entry, place) = ring.slot(hash)?;
     let number = *RING.get(entry)?.backends.get(place)?;
     (number != 0).then_some(number)

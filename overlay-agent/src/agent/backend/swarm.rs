@@ -321,6 +321,7 @@ impl ClusterBackend for AgentBackend {
                 name: known.name.clone(),
                 addresses: request.addresses,
                 mac: request.mac,
+                ports: Vec::new(),
             })
             .await?;
         if made.namespace == known.namespace {

@@ -2,6 +2,7 @@
 
 mod pair;
 mod port;
+mod reserve;
 mod sysctl;
 #[cfg(test)]
 mod tests;
@@ -10,12 +11,15 @@ mod tunnel;
 use std::path::Path;
 
 pub use port::PortHolder;
+pub use reserve::ReserveError;
+use reserve::Reserved;
 use tunnel::Tunnel;
 pub use tunnel::TunnelError;
 pub(super) use tunnel::{NAME as TUNNEL_NAME, holder_of};
 
 use crate::{
     control::{Action, HostEnd, InterfaceWish, MadeInterface, Plumbing, PortError, PortErrorKind},
+    model::PortKey,
     netlink::{self, Link, Socket},
 };
 
@@ -28,6 +32,7 @@ const HOST_DIGITS: usize = 12;
 pub(super) struct KernelPlumbing {
     socket: Socket,
     tunnel: Tunnel,
+    reserved: Reserved,
 }
 
 impl KernelPlumbing {
@@ -41,6 +46,7 @@ impl KernelPlumbing {
         Ok(Self {
             socket: Socket::open()?,
             tunnel,
+            reserved: Reserved::default(),
         })
     }
 
@@ -90,6 +96,20 @@ impl Plumbing for KernelPlumbing {
         self.socket
             .set_up(end.ifindex)
             .map_err(|error| failed("switch on", &end.name, error))
+    }
+
+    fn hold_port(&mut self, key: &PortKey) -> Result<(), PortError> {
+        self.reserved.hold(key).map_err(|error| {
+            let kind = match &error {
+                ReserveError::Taken { .. } | ReserveError::NoAddress { .. } => PortErrorKind::Taken,
+                ReserveError::Refused { .. } => PortErrorKind::Other,
+            };
+            PortError::new("publish", key, kind, error)
+        })
+    }
+
+    fn release_port(&mut self, key: &PortKey) {
+        self.reserved.release(key);
     }
 
     fn ensure_tunnel(&mut self) -> Result<(u32, Option<Action>), PortError> {

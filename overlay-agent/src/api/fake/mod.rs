@@ -65,6 +65,7 @@ pub(crate) fn endpoint(n: u8, name: &str, netns: PathBuf) -> EndpointInfo {
         interface: "eth0".to_owned(),
         created: 1_763_823_600,
         state: EndpointState::Up,
+        ports: Vec::new(),
         conflict: None,
         warnings: Vec::new(),
     }
@@ -262,6 +263,8 @@ impl Backend for FakeBackend {
             }
         }
         made.mac = request.mac.unwrap_or(made.mac);
+        let ports = request.ports.iter();
+        made.ports = ports.map(|wish| wish.at(32_768)).collect();
         endpoints.push(made.clone());
         Ok(made)
     }

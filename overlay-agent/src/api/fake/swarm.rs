@@ -268,6 +268,7 @@ impl ClusterBackend for FakeBackend {
             name: known.name,
             addresses: request.addresses,
             mac: request.mac,
+            ports: Vec::new(),
         })
         .await
     }

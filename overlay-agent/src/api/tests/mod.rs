@@ -20,6 +20,7 @@ fn wish(name: &str) -> AttachRequest {
         name: name.to_owned(),
         addresses: Vec::new(),
         mac: None,
+        ports: Vec::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::{net::IpAddr, path::PathBuf};
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Attachment, MacAddress, NamespaceId, Vni};
+use crate::model::{Attachment, MacAddress, NamespaceId, PortWish, PublishedPort, Vni};
 
 /// The wish for an endpoint.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub struct AttachRequest {
     /// Ethernet address, unless it follows from the IP address.
     #[serde(default)]
     pub mac: Option<MacAddress>,
+    /// Ports of this node at which it answers itself.
+    #[serde(default)]
+    pub ports: Vec<PortWish>,
 }
 
 /// Whether an endpoint can be reached.
@@ -74,6 +77,9 @@ pub struct EndpointInfo {
     pub created: u64,
     /// Whether it can be reached.
     pub state: EndpointState,
+    /// Ports of this node at which it answers itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<PublishedPort>,
     /// Why it is cut off, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conflict: Option<String>,
@@ -107,6 +113,7 @@ impl EndpointInfo {
                 Some(_) => EndpointState::Conflict,
                 None => state,
             },
+            ports: attachment.ports.clone(),
             conflict: attachment.conflict.clone(),
             warnings: Vec::new(),
         }

@@ -113,6 +113,9 @@ pub(super) struct RunArguments {
     pub(super) name: Option<String>,
     #[command(flatten)]
     pub(super) addresses: AddressArguments,
+    /// Port of this node that leads to one of the endpoint's, as 8080:80, 192.0.2.1:53:53/udp or 80
+    #[arg(short, long, value_name = "PORT")]
+    pub(super) publish: Vec<String>,
     /// The command and its arguments, best after `--`
     #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
     pub(super) command: Vec<OsString>,
@@ -131,6 +134,9 @@ pub(super) struct AttachArguments {
     pub(super) name: String,
     #[command(flatten)]
     pub(super) addresses: AddressArguments,
+    /// Port of this node that leads to one of the endpoint's, as 8080:80, 192.0.2.1:53:53/udp or 80
+    #[arg(short, long, value_name = "PORT")]
+    pub(super) publish: Vec<String>,
     /// Print the identifier alone
     #[arg(short, long)]
     pub(super) quiet: bool,

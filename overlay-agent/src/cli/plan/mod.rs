@@ -170,7 +170,12 @@ impl List {
 
 fn run(typed: RunArguments) -> Result<Run, clap::Error> {
     let wishes = Wish::several(&typed.network, typed.addresses);
-    let wishes = wishes.map_err(|error| invalid(&["run"], error))?;
+    let mut wishes = wishes.map_err(|error| invalid(&["run"], error))?;
+    // The first network is the one by which the container reaches the outside.
+    if let Some(first) = wishes.first_mut() {
+        let published = first.publish(&typed.publish);
+        published.map_err(|error| invalid(&["run"], format!("--publish: {error}")))?;
+    }
     if let Some(name) = &typed.name {
         check_name(name).map_err(|error| invalid(&["run"], format!("--name: {error}")))?;
     }
@@ -191,7 +196,9 @@ fn run(typed: RunArguments) -> Result<Run, clap::Error> {
 
 fn attach(typed: AttachArguments) -> Result<Question, clap::Error> {
     let wish = Wish::new(typed.network, typed.addresses);
-    let wish = wish.map_err(|error| invalid(&["attach"], error))?;
+    let mut wish = wish.map_err(|error| invalid(&["attach"], error))?;
+    let published = wish.publish(&typed.publish);
+    published.map_err(|error| invalid(&["attach"], format!("--publish: {error}")))?;
     check_name(&typed.name).map_err(|error| invalid(&["attach"], format!("--name: {error}")))?;
     Ok(Question::Attach {
         request: AttachRequest {
@@ -200,6 +207,7 @@ fn attach(typed: AttachArguments) -> Result<Question, clap::Error> {
             name: typed.name,
             addresses: wish.addresses,
             mac: wish.mac,
+            ports: wish.ports,
         },
         is_quiet: typed.quiet,
     })

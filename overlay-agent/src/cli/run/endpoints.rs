@@ -43,6 +43,7 @@ impl<'a> Endpoints<'a> {
                 name: self.name.clone(),
                 addresses: wish.addresses.clone(),
                 mac: wish.mac,
+                ports: wish.ports.clone(),
             };
             let made = self.client.attach(&request).await;
             let made = made.with_context(|| format!("attach to network `{}`", wish.network))?;

@@ -33,6 +33,7 @@ fn wish(network: &str) -> Wish {
         network: network.to_owned(),
         addresses: Vec::new(),
         mac: None,
+        ports: Vec::new(),
     }
 }
 

@@ -185,6 +185,8 @@ impl World {
         let plumbing = FakePlumbing {
             tunnel: Rc::clone(&self.tunnel),
             next_ifindex: self.tunnel.get().max(TUNNEL),
+            held: Rc::default(),
+            taken: Rc::default(),
         };
         let mut underlay = FakeUnderlay {
             own_device: Some(UnderlayDevice {

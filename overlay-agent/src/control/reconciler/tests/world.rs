@@ -48,6 +48,8 @@ impl World {
         let plumbing = FakePlumbing {
             tunnel: Rc::clone(&tunnel),
             next_ifindex: TUNNEL,
+            held: Rc::default(),
+            taken: Rc::default(),
         };
         let ports = Ports {
             datapath: datapath.clone(),
