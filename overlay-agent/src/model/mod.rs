@@ -1,5 +1,7 @@
 //! Plain values that the rest of the agent passes around, one noun per file. No I/O, no decisions.
 
+mod backend;
+mod balanced;
 mod cluster;
 mod desired;
 mod endpoint;
@@ -17,6 +19,8 @@ pub mod subnet;
 mod tables;
 mod underlay;
 
+pub use backend::{BackendEntry, BackendId, SLOTS, Slots, VipEntry};
+pub use balanced::{Balanced, ServiceChange, Task};
 pub use cluster::{Claim, ClusterNetwork, ClusterView, Lease, Observed, Roots};
 pub use desired::{Desired, Exact};
 pub use endpoint::{Attachment, NamespaceId};
@@ -27,8 +31,8 @@ pub use member::{Availability, Member, Role};
 pub use name::is_name;
 pub use network::{Network, Vni, VniError};
 pub use node::{Attach, Encap, Node, RemoteEndpoint};
-pub use port_wish::{MASQUERADE_PORTS, PortWish};
-pub use published::{FIRST_LOCAL_NUMBER, PortEntry, PortKey, RingSpan};
+pub use port_wish::PortWish;
+pub use published::{FIRST_LOCAL_NUMBER, MASQUERADE_PORTS, PortEntry, PortKey, RingSpan};
 pub use service::{
     ClusterService, EndpointMode, HealthCheck, HealthProbe, Protocol, PublishMode, PublishedPort,
     TaskClaim, TaskState,
