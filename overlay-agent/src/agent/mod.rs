@@ -151,7 +151,12 @@ async fn run_static(
     let exact = BTreeMap::new();
     // Nobody follows the endpoints.
     let (changes, _) = mpsc::unbounded_channel();
-    let plan = Plan { desired, exact };
+    let services = Vec::new();
+    let plan = Plan {
+        desired,
+        exact,
+        services,
+    };
     let (shared, commands, mut tasks) =
         plane::start(settings, plan, changes, events, cancel).await?;
     let swarm = None;

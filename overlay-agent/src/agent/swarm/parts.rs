@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{
-    Follower, Handle, News,
+    Follower, Handle, News, tasks,
     disk::Kept,
     follower::Surroundings,
     managers::ManagersClient,
@@ -87,9 +87,9 @@ pub(super) async fn start(
     client.set_managers(kept.managers.clone());
 
     let (service, gossip, updates) = bind_gossip(kept, cluster_id, &view).await?;
-    let cluster = seen_from_here(ground, kept, view)?;
+    let mut cluster = seen_from_here(ground, kept, view)?;
     let (news, hear) = mpsc::unbounded_channel();
-    let plane = start_plane(ground, &cluster, &news, cancel).await?;
+    let plane = start_plane(ground, &mut cluster, &news, cancel).await?;
     let (shared, commands, plane_tasks) = plane;
     tasks.spawn(watch_plane(plane_tasks, cancel.clone()));
 
@@ -190,16 +190,18 @@ fn seen_from_here(ground: &Ground, kept: &Kept, view: ClusterView) -> Result<Clu
     let mut cluster = Cluster::new(kept.node, Arc::new(view));
     let here = Store::open(&ground.settings.data_dir)?.load()?;
     cluster.set_present(here.iter().map(|endpoint| endpoint.vni).collect());
+    cluster.set_own_tasks(tasks::Tasks::default().of(&here));
     Ok(cluster)
 }
 
 async fn start_plane(
     ground: &Ground,
-    cluster: &Cluster,
+    cluster: &mut Cluster,
     news: &mpsc::UnboundedSender<News>,
     cancel: &CancellationToken,
 ) -> Result<(Arc<Shared>, mpsc::Sender<Command>, Tasks), Error> {
-    let plan = cluster.plan().ok_or(MemberError::Unknown)?;
+    let mut plan = cluster.plan().ok_or(MemberError::Unknown)?;
+    plan.services = cluster.take_services();
     let settings = Settings {
         port: cluster.view().data_path_port,
         ..ground.settings.clone()
