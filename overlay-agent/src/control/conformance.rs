@@ -78,7 +78,7 @@ fn rows() -> Vec<Row> {
         protocol,
         port: 8080,
     };
-    let published = |is_host| PortEntry {
+    let published = |is_host: bool| PortEntry {
         everywhere: RingSpan {
             first: 100,
             size: 7,

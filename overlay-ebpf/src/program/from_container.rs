@@ -10,7 +10,7 @@ use overlay_ebpf::{
 };
 
 use super::{
-    TcFrame, answer, deliver, encapsulate, neighbour,
+    TcFrame, answer, deliver, encapsulate, mesh, neighbour,
     service::{self, Balanced},
 };
 use crate::map;
@@ -64,7 +64,7 @@ fn forward(
         ((mac, Walk::Encapsulated), peer)
     } else {
         match service::balance(frame, interface, packet)? {
-            Balanced::NotAVip => return Err(Reason::NoRoute),
+            Balanced::NotAVip => return to_outside(frame, interface, packet),
             Balanced::Done(verdict) => return Ok(verdict),
             Balanced::Here(endpoint) => {
                 return deliver::into_container(frame, endpoint, Walk::Balanced);
@@ -73,4 +73,14 @@ fn forward(
         }
     };
     encapsulate::towards(frame, vni, packet, receiver, peer)
+}
+
+/// A packet for an address that nobody in the network has.
+#[inline(always)]
+fn to_outside(
+    frame: &mut TcFrame,
+    interface: &Interface,
+    packet: &Packet,
+) -> Result<Verdict, Reason> {
+    mesh::answer::decide(frame, interface.vni, packet)?.ok_or(Reason::NoRoute)
 }
