@@ -8,6 +8,8 @@ use overlay_common::{
 
 /// What one packet needs at most.
 pub(crate) struct Work {
+    /// The network of the packet.
+    pub(crate) vni: u32,
     /// The packet's own direction.
     pub(crate) key: FlowKey,
     /// The other direction.
@@ -21,12 +23,14 @@ pub(crate) struct Work {
 #[map]
 static WORK: PerCpuArray<Work> = PerCpuArray::with_max_entries(1, 0);
 
-/// This CPU's room; what was there before is left over. Asked for once per packet, where its hook's own part
+/// This CPU's room; what was there before is left over but the network. Asked for once per packet, where its hook's own part
 /// begins.
 #[inline(always)]
-pub(crate) fn get() -> Result<&'static mut Work, Reason> {
+pub(crate) fn get(vni: u32) -> Result<&'static mut Work, Reason> {
     let room = WORK.get_ptr_mut(0).ok_or(Reason::Torn)?;
     // SAFETY: the entry is this CPU's, where programs do not interrupt one another, every bit pattern is
     // valid, and nobody else holds a reference: one packet asks once.
-    Ok(unsafe { &mut *room })
+    let work = unsafe { &mut *room };
+    work.vni = vni;
+    Ok(work)
 }

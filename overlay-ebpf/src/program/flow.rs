@@ -20,14 +20,13 @@ use crate::map::{
 #[inline(always)]
 pub(super) fn ends(
     frame: &TcFrame,
-    vni: u32,
     transport: &Transport,
     work: &mut Work,
 ) -> Result<Option<Ends>, Reason> {
     if transport.part != Part::Later {
         return transport::ends(frame, transport).map(Some);
     }
-    work.fragment = flow::fragment_key(frame, vni, transport)?;
+    work.fragment = flow::fragment_key(frame, work.vni, transport)?;
     Ok(ports_of(&work.fragment).map(|fragment| flow::ends_of(&fragment)))
 }
 
@@ -35,7 +34,6 @@ pub(super) fn ends(
 #[inline(always)]
 pub(super) fn expect_fragments(
     frame: &TcFrame,
-    vni: u32,
     transport: &Transport,
     ends: &Ends,
     work: &mut Work,
@@ -43,7 +41,7 @@ pub(super) fn expect_fragments(
     if transport.part != Part::First {
         return Ok(());
     }
-    work.fragment = flow::fragment_key(frame, vni, transport)?;
+    work.fragment = flow::fragment_key(frame, work.vni, transport)?;
     let fragment: Fragment = flow::fragment(ends);
     remember_ports(&work.fragment, &fragment);
     Ok(())

@@ -133,7 +133,7 @@ pub(super) fn requote(
 }
 
 /// Replaces an address of the packet that an ICMP error quotes.
-#[inline(never)]
+#[inline(always)]
 fn quoted_address(
     frame: &mut TcFrame,
     error: &Transport,
@@ -156,7 +156,7 @@ fn quoted_address(
 }
 
 /// Replaces a port of the packet that an ICMP error quotes.
-#[inline(never)]
+#[inline(always)]
 fn quoted_port(
     frame: &mut TcFrame,
     error: &Transport,

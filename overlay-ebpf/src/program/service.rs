@@ -57,21 +57,21 @@ pub(super) fn balance(
         return Ok(Balanced::NotAVip);
     };
     let transport = transport::find(frame, packet.is_v4)?.ok_or(Reason::Untranslatable)?;
-    let work = work::get()?;
-    let ends = flow::ends(frame, vni, &transport, work)?.ok_or(Reason::UnknownFragment)?;
+    let work = work::get(vni)?;
+    let ends = flow::ends(frame, &transport, work)?.ok_or(Reason::UnknownFragment)?;
     if ends.icmp == Icmp::Error {
-        return report_to_task(frame, vni, packet, &transport, work);
+        return report_to_task(frame, packet, &transport, work);
     }
     let flags = transport::tcp_flags(frame, &transport)?;
     work.key = keys::key(frame, vni, &transport, &ends)?;
 
     let is_start = transport.protocol != PROTOCOL_TCP || transport::is_start(flags);
-    let known = known(vni, is_start, work);
+    let known = known(is_start, work);
     let backend = match known {
         Known::Task(_, backend) => Ok(backend),
         Known::Dead => Err(Reason::DeadBackend),
         Known::Nothing if ends.icmp == Icmp::Reply => return Err(Reason::UnknownFlow),
-        Known::Nothing => choose(vni, vip, work).ok_or(Reason::NoBackend),
+        Known::Nothing => choose(vip, work).ok_or(Reason::NoBackend),
     };
     let backend = match backend {
         Ok(backend) => backend,
@@ -83,7 +83,7 @@ pub(super) fn balance(
         Balanced::Done(verdict) => return Ok(Balanced::Done(verdict)),
         next => next,
     };
-    flow::expect_fragments(frame, vni, &transport, &ends, work)?;
+    flow::expect_fragments(frame, &transport, &ends, work)?;
     match known {
         Known::Task(found, _) => follow(&found, flags, work),
         _ => remember(flags, work),
@@ -107,13 +107,13 @@ enum Known {
 
 /// Looks up the flow of `work.key`, and forgets one that has no task any more.
 #[inline(always)]
-fn known(vni: u32, is_start: bool, work: &mut Work) -> Known {
+fn known(is_start: bool, work: &mut Work) -> Known {
     let Some(found) = map::flow::find(&work.key) else {
         return Known::Nothing;
     };
     work.twin = found.flow().twin(&work.key);
     let is_over = is_start && found.flow().state == STATE_CLOSING;
-    if !is_over && let Some(backend) = live(vni, found.flow().backend) {
+    if !is_over && let Some(backend) = live(work.vni, found.flow().backend) {
         return Known::Task(found, backend);
     }
     flow::forget_both(&work.key, &work.twin);
@@ -133,7 +133,7 @@ fn live(vni: u32, number: u32) -> Option<&'static Backend> {
 /// still names a task that has just gone, or if a task serves this very client under another name in a flow
 /// that could not be told from the new one, slots beside the first are asked.
 #[inline(always)]
-fn choose(vni: u32, vip: &Vip, work: &mut Work) -> Option<&'static Backend> {
+fn choose(vip: &Vip, work: &mut Work) -> Option<&'static Backend> {
     let hash = keys::hash(&work.key);
     let mut chosen = None;
     let mut attempt = 0;
@@ -142,12 +142,12 @@ fn choose(vni: u32, vip: &Vip, work: &mut Work) -> Option<&'static Backend> {
             break;
         };
         attempt += 1;
-        let Some(backend) = live(vni, number) else {
+        let Some(backend) = live(work.vni, number) else {
             continue;
         };
-        write_forward(vni, vip.service, number, backend, work);
+        write_forward(vip.service, number, backend, work);
         chosen = Some(backend);
-        if !is_taken(vni, work) {
+        if !is_taken(work) {
             break;
         }
     }
@@ -155,7 +155,7 @@ fn choose(vni: u32, vip: &Vip, work: &mut Work) -> Option<&'static Backend> {
 }
 
 #[inline(always)]
-fn write_forward(vni: u32, service: u32, number: u32, backend: &Backend, work: &mut Work) {
+fn write_forward(service: u32, number: u32, backend: &Backend, work: &mut Work) {
     let is_self = backend.address == work.key.source;
     work.flow = Flow {
         address: backend.address,
@@ -166,7 +166,7 @@ fn write_forward(vni: u32, service: u32, number: u32, backend: &Backend, work: &
         },
         backend: number,
         service,
-        vni,
+        vni: work.vni,
         peer: 0,
         seen: map::flow::now(),
         port: work.key.destination_port,
@@ -190,12 +190,12 @@ fn turn_around(work: &mut Work) {
 
 /// Whether the answers of the flow in `work` would be taken for those of another one.
 #[inline(always)]
-fn is_taken(vni: u32, work: &Work) -> bool {
+fn is_taken(work: &Work) -> bool {
     map::flow::find(&work.twin).is_some_and(|found| {
         let other = found.flow();
         other.address != work.key.destination
             && other.state != STATE_CLOSING
-            && live(vni, other.backend).is_some()
+            && live(work.vni, other.backend).is_some()
     })
 }
 
@@ -270,20 +270,19 @@ fn hand_to(
 #[inline(never)]
 fn report_to_task(
     frame: &mut TcFrame,
-    vni: u32,
     packet: &mut Packet,
     transport: &Transport,
     work: &mut Work,
 ) -> Result<Balanced, Reason> {
     let quote = quote::read(frame, transport)?.ok_or(Reason::UnknownFlow)?;
-    work.key = quote.answer_key(vni);
+    work.key = quote.answer_key(work.vni);
     if work.key.destination != packet.destination {
         return Err(Reason::UnknownFlow);
     }
     let found = map::flow::find(&work.key).ok_or(Reason::UnknownFlow)?;
     work.twin = found.flow().twin(&work.key);
-    let backend = live(vni, found.flow().backend).ok_or(Reason::DeadBackend)?;
-    let next = match way_to(frame, vni, packet, backend)? {
+    let backend = live(work.vni, found.flow().backend).ok_or(Reason::DeadBackend)?;
+    let next = match way_to(frame, work.vni, packet, backend)? {
         Balanced::Done(verdict) => return Ok(Balanced::Done(verdict)),
         next => next,
     };
@@ -317,12 +316,12 @@ fn answered(frame: &mut TcFrame, vni: u32, is_v4: bool) -> Result<bool, Reason> 
     let Ok(Some(transport)) = transport::find(frame, is_v4) else {
         return Ok(false);
     };
-    let work = work::get()?;
-    let Ok(Some(ends)) = flow::ends(frame, vni, &transport, work) else {
+    let work = work::get(vni)?;
+    let Ok(Some(ends)) = flow::ends(frame, &transport, work) else {
         return Ok(false);
     };
     match ends.icmp {
-        Icmp::Error => return reported(frame, vni, &transport, work),
+        Icmp::Error => return reported(frame, &transport, work),
         Icmp::Query => return Ok(false),
         Icmp::No | Icmp::Reply | Icmp::Other => {}
     }
@@ -335,7 +334,7 @@ fn answered(frame: &mut TcFrame, vni: u32, is_v4: bool) -> Result<bool, Reason> 
     }
     work.twin = found.flow().twin(&work.key);
     let flags = transport::tcp_flags(frame, &transport)?;
-    flow::expect_fragments(frame, vni, &transport, &ends, work)?;
+    flow::expect_fragments(frame, &transport, &ends, work)?;
     flow::progress(&found, Way::Back, flags, &work.key, &work.twin);
 
     // Point of no return.
@@ -346,16 +345,11 @@ fn answered(frame: &mut TcFrame, vni: u32, is_v4: bool) -> Result<bool, Reason> 
 /// Rewrites an ICMP error about a packet that the container sent to a virtual address, so that it quotes what
 /// the container sent. Whoever reports it keeps its address, unless it is the task.
 #[inline(never)]
-fn reported(
-    frame: &mut TcFrame,
-    vni: u32,
-    transport: &Transport,
-    work: &mut Work,
-) -> Result<bool, Reason> {
+fn reported(frame: &mut TcFrame, transport: &Transport, work: &mut Work) -> Result<bool, Reason> {
     let Ok(Some(quote)) = quote::read(frame, transport) else {
         return Ok(false);
     };
-    work.key = quote.answer_key(vni);
+    work.key = quote.answer_key(work.vni);
     let Some(found) = map::flow::find(&work.key) else {
         return Ok(false);
     };
