@@ -13,7 +13,7 @@ use super::{
     TcFrame, answer, deliver, encapsulate, mesh, neighbour,
     service::{self, Balanced},
 };
-use crate::map;
+use crate::map::{self, work::Work};
 
 /// Ethernet, IPv4 and TCP without options: what the kernel keeps together at the start of a packet.
 const HEADERS_V4: u32 = 54;
@@ -63,13 +63,21 @@ fn forward(
         let mac = neighbour::remote_mac(route, &packet.destination);
         ((mac, Walk::Encapsulated), peer)
     } else {
-        match service::balance(frame, interface, packet)? {
-            Balanced::NotAVip => return to_outside(frame, interface, packet),
-            Balanced::Done(verdict) => return Ok(verdict),
-            Balanced::Here(endpoint) => {
+        let work = map::work::get(vni)?;
+        work.packet = *packet;
+        match service::balance(frame, work)? {
+            Balanced::NotAVip => return to_outside(frame, work),
+            Balanced::Answered(walk) => return Ok(answer::back(frame, walk)),
+            Balanced::Here => {
+                let key = EndpointKey::new(vni, work.packet.destination);
+                let endpoint = map::endpoint::get(&key).ok_or(Reason::NoEndpoint)?;
                 return deliver::into_container(frame, endpoint, Walk::Balanced);
             }
-            Balanced::Towards(peer) => ((derived_mac(&packet.destination), Walk::Balanced), peer),
+            Balanced::Away => {
+                packet.destination = work.packet.destination;
+                let peer = map::peer::get(work.peer).ok_or(Reason::NoPeer)?;
+                ((derived_mac(&packet.destination), Walk::Balanced), peer)
+            }
         }
     };
     encapsulate::towards(frame, vni, packet, receiver, peer)
@@ -77,10 +85,7 @@ fn forward(
 
 /// A packet for an address that nobody in the network has.
 #[inline(always)]
-fn to_outside(
-    frame: &mut TcFrame,
-    interface: &Interface,
-    packet: &Packet,
-) -> Result<Verdict, Reason> {
-    mesh::answer::decide(frame, interface.vni, packet)?.ok_or(Reason::NoRoute)
+fn to_outside(frame: &mut TcFrame, work: &mut Work) -> Result<Verdict, Reason> {
+    let next = mesh::answer::decide(frame, work)?;
+    mesh::carry_out(frame, work, next, Reason::NoRoute)
 }

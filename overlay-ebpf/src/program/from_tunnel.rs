@@ -24,7 +24,7 @@ pub(crate) fn decide(frame: &mut TcFrame) -> Result<Verdict, Reason> {
     }
     match arrival::inner::<_, 0>(frame)? {
         Inner::Packet(packet) if mesh::is_ingress(vni) => {
-            mesh::peer::decide(frame, peer_id, packet.is_v4)
+            mesh::peer::serve(frame, vni, peer_id, packet.is_v4)
         }
         Inner::Packet(packet) => {
             let key = EndpointKey::new(vni, packet.destination);

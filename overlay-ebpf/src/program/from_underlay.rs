@@ -1,7 +1,9 @@
 //! TC ingress of the underlay device: VXLAN is taken off, clients of published ports are served, the rest
 //! passes.
 
-use overlay_common::{address::Mac, endpoint::EndpointKey, reason::Reason, walk::Walk};
+use overlay_common::{
+    address::Mac, endpoint::EndpointKey, flow::SCOPE_HOST, reason::Reason, walk::Walk,
+};
 use overlay_ebpf::{
     admission::{ETHERNET, Packet},
     arrival::{self, Carrier, INNER_V4, INNER_V6, Inner, Outer},
@@ -10,7 +12,11 @@ use overlay_ebpf::{
     verdict::Verdict,
 };
 
-use super::{TcFrame, answer, deliver, mesh, service};
+use super::{
+    TcFrame, answer, deliver,
+    mesh::{self, Next},
+    service,
+};
 use crate::{
     context::Headroom,
     map::{self, config, scratch},
@@ -51,7 +57,7 @@ fn arrived<const AT: usize>(
     outer: Outer,
 ) -> Result<Verdict, Reason> {
     let carrier = match outer {
-        Outer::NotOurs => return mesh::client::decide(frame, matches!(room, Headroom::V4)),
+        Outer::NotOurs => return from_outside(frame, matches!(room, Headroom::V4)),
         Outer::KernelOnly => return Ok(Verdict::Leave(Walk::LeftToKernel)),
         Outer::Vxlan(carrier) => carrier,
     };
@@ -117,7 +123,17 @@ fn from_ingress<const AT: usize>(
     }
     match unwrap::<AT>(frame, room, carrier, &packet, None)? {
         Some(verdict) => Ok(verdict),
-        None => mesh::peer::decide(frame, peer_id, packet.is_v4),
+        None => mesh::peer::serve(frame, carrier.vni, peer_id, packet.is_v4),
+    }
+}
+
+/// What is no VXLAN for this node: a client's, or the host's own.
+#[inline(always)]
+fn from_outside(frame: &mut TcFrame, is_v4: bool) -> Result<Verdict, Reason> {
+    let work = map::work::get(SCOPE_HOST)?;
+    match mesh::client::decide(frame, work, is_v4)? {
+        Next::NotOurs => Ok(Verdict::Pass),
+        next => mesh::carry_out(frame, work, next, Reason::MeshStranger),
     }
 }
 

@@ -1,16 +1,13 @@
 //! What a task answers to a client outside.
 
 use overlay_common::{
-    address::{Address, derived_mac},
     flow::{FLOW_REVERSE, SCOPE_HOST},
     reason::Reason,
     walk::Walk,
 };
 use overlay_ebpf::{
-    admission::Packet,
     flow as keys, quote,
-    transport::{self, Icmp, Transport},
-    verdict::Verdict,
+    transport::{self, Icmp},
 };
 
 use super::{
@@ -19,112 +16,92 @@ use super::{
         flow::{self, Way},
         nat::{self, Side},
     },
-    check_port, ingress, out, rewrite,
+    Next, ingress, rewrite,
 };
-use crate::map::{
-    self,
-    flow::Found,
-    work::{self, Work},
-};
+use crate::map::{self, flow::Found, work::Work};
 
-/// Sends a container's packet back to a client outside, if it is an answer to one. `None`: it is not.
+/// Rewrites a container's packet if it is an answer to a client outside; `work` has the packet and its
+/// network.
 #[inline(never)]
-pub(in crate::program) fn decide(
-    frame: &mut TcFrame,
-    vni: u32,
-    packet: &Packet,
-) -> Result<Option<Verdict>, Reason> {
-    let Some(transport) = transport::find(frame, packet.is_v4)? else {
-        return Ok(None);
+pub(in crate::program) fn decide(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
+    work.asked = 0;
+    let is_v4 = work.packet.is_v4;
+    let Some(transport) = transport::find(frame, is_v4)? else {
+        return Ok(Next::NotOurs);
     };
-    let work = work::get()?;
-    let Some(ends) = flow::ends(frame, vni, &transport, work)? else {
-        return Ok(None);
+    work.transport = transport;
+    let Some(ends) = flow::ends(frame, work)? else {
+        return Ok(Next::NotOurs);
     };
     if ends.icmp == Icmp::Error {
-        return report(frame, vni, packet, &transport, work);
+        return report(frame, work);
     }
-    work.key = keys::key(frame, vni, &transport, &ends)?;
+    work.key = keys::key(frame, work.vni, &work.transport, &ends)?;
     let Some(found) = of_client(work) else {
-        return Ok(None);
+        return Ok(Next::NotOurs);
     };
-    let flow = found.flow();
-    let (address, port, peer) = (flow.address, flow.port, flow.peer);
-    check_port(frame, &transport, ends.source, port)?;
-    if let Some(verdict) = told_too_big(frame, packet, peer)? {
-        return Ok(Some(verdict));
+    let port = found.flow().port;
+    rewrite::check(frame, &work.transport, ends.source, port)?;
+    if is_told_too_big(frame, work)? {
+        return Ok(Next::Answered(Walk::MtuTold));
     }
-    let flags = transport::tcp_flags(frame, &transport)?;
-    work.twin = flow.twin(&work.key);
-    flow::expect_fragments(frame, vni, &transport, &ends, work)?;
+    let flags = transport::tcp_flags(frame, &work.transport)?;
+    flow::expect_fragments(frame, &ends, work)?;
     flow::progress(&found, Way::Back, flags, &work.key, &work.twin);
 
     // Point of no return.
-    rewrite(frame, &transport, Side::Source, &address, port)?;
-    send(frame, packet, peer, &address).map(Some)
+    let port = u16::from_ne_bytes(port);
+    rewrite::end(frame, &work.transport, Side::Source, &work.task, port)?;
+    Ok(next(work))
 }
 
-/// The flow of `work.key`, if its client is outside.
+/// The flow of `work.key`, if its client is outside; `work` is told where the client's node is.
 #[inline(always)]
-fn of_client(work: &Work) -> Option<Found> {
-    map::flow::find(&work.key).filter(|found| {
-        let flow = found.flow();
-        flow.kind == FLOW_REVERSE && (flow.vni == SCOPE_HOST || flow.vni == ingress())
-    })
+fn of_client(work: &mut Work) -> Option<Found> {
+    let found = map::flow::find(&work.key)?;
+    let flow = found.flow();
+    let is_outside = flow.vni == SCOPE_HOST || flow.vni == ingress();
+    if flow.kind != FLOW_REVERSE || !is_outside {
+        return None;
+    }
+    work.task = flow.address;
+    work.peer = flow.peer;
+    work.twin = flow.twin(&work.key);
+    Some(found)
 }
 
 /// Sends a task's ICMP error about a client's packet, which then quotes what the client sent.
 #[inline(never)]
-fn report(
-    frame: &mut TcFrame,
-    vni: u32,
-    packet: &Packet,
-    transport: &Transport,
-    work: &mut Work,
-) -> Result<Option<Verdict>, Reason> {
-    let Some(quote) = quote::read(frame, transport)? else {
-        return Ok(None);
+fn report(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
+    let Ok(Some(quote)) = quote::read(frame, &work.transport) else {
+        return Ok(Next::NotOurs);
     };
-    work.key = quote.answer_key(vni);
-    let Some(found) = of_client(work) else {
-        return Ok(None);
-    };
-    if packet.destination != work.key.destination {
-        return Ok(None);
+    work.quote = quote;
+    work.key = work.quote.answer_key(work.vni);
+    if of_client(work).is_none() || work.packet.destination != work.key.destination {
+        return Ok(Next::NotOurs);
     }
-    let (address, peer) = (found.flow().address, found.flow().peer);
-    work.twin = found.flow().twin(&work.key);
 
     // Point of no return.
-    nat::requote(frame, transport, &quote, &work.twin)?;
-    nat::address(frame, transport, Side::Source, &address)?;
-    send(frame, packet, peer, &address).map(Some)
+    nat::requote(frame, &work.transport, &work.quote, &work.twin)?;
+    nat::address(frame, &work.transport, Side::Source, &work.task)?;
+    Ok(next(work))
 }
 
 #[inline(always)]
-fn told_too_big(
-    frame: &mut TcFrame,
-    packet: &Packet,
-    peer: u32,
-) -> Result<Option<Verdict>, Reason> {
-    if peer == 0 {
-        return Ok(None);
+fn is_told_too_big(frame: &mut TcFrame, work: &Work) -> Result<bool, Reason> {
+    if work.peer == 0 {
+        return Ok(false);
     }
-    let peer = map::peer::get(peer).ok_or(Reason::NoPeer)?;
-    encapsulate::refuse_oversize(frame, packet, peer)
+    let peer = map::peer::get(work.peer).ok_or(Reason::NoPeer)?;
+    encapsulate::refuse_oversize(frame, &work.packet, peer)
 }
 
 #[inline(always)]
-fn send(
-    frame: &mut TcFrame,
-    packet: &Packet,
-    peer: u32,
-    from: &Address,
-) -> Result<Verdict, Reason> {
-    if peer == 0 {
-        return out(from, Walk::PublishedAnswer);
+fn next(work: &Work) -> Next {
+    if work.peer == 0 {
+        Next::Out(Walk::PublishedAnswer)
+    } else {
+        Next::ToAsked
     }
-    let peer = map::peer::get(peer).ok_or(Reason::NoPeer)?;
-    let receiver = (derived_mac(&packet.destination), Walk::MeshAnswered);
-    encapsulate::towards(frame, ingress(), packet, receiver, peer)
 }

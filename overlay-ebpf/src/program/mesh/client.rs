@@ -8,82 +8,72 @@ use overlay_common::{
 };
 use overlay_ebpf::{
     flow as keys, quote,
-    transport::{self, Icmp, Transport},
-    verdict::Verdict,
+    transport::{self, Icmp},
 };
 
 use super::{
     super::{TcFrame, flow},
-    Door, Subject, published, read, serve,
+    Next, published, read, serve,
 };
-use crate::map::{
-    self,
-    work::{self, Work},
-};
+use crate::map::{self, work::Work};
 
-const OUTSIDE: Door = Door {
-    vni: SCOPE_HOST,
-    peer: 0,
-};
-
-/// Decides about a packet that came from outside. What cannot be read is the host's own business.
+/// Decides about a packet that came from outside; `work` has the scope of the host. What cannot be read is the
+/// host's own business.
 #[inline(never)]
-pub(in crate::program) fn decide(frame: &mut TcFrame, is_v4: bool) -> Result<Verdict, Reason> {
+pub(in crate::program) fn decide(
+    frame: &mut TcFrame,
+    work: &mut Work,
+    is_v4: bool,
+) -> Result<Next, Reason> {
     let Ok(Some(transport)) = transport::find(frame, is_v4) else {
-        return Ok(Verdict::Pass);
+        return Ok(Next::NotOurs);
     };
-    let is_of_interest = transport.has_ports() || transport.is_icmp();
-    if !is_of_interest {
-        return Ok(Verdict::Pass);
+    if !transport.has_ports() && !transport.is_icmp() {
+        return Ok(Next::NotOurs);
     }
-    let work = work::get()?;
-    let Ok(Some(ends)) = flow::ends(frame, SCOPE_HOST, &transport, work) else {
-        return Ok(Verdict::Pass);
+    work.transport = transport;
+    work.asked = 0;
+    let Ok(Some(ends)) = flow::ends(frame, work) else {
+        return Ok(Next::NotOurs);
     };
     match ends.icmp {
         Icmp::No => {}
-        Icmp::Error => return report(frame, &transport, work),
-        Icmp::Query | Icmp::Reply | Icmp::Other => return Ok(Verdict::Pass),
+        Icmp::Error => return report(frame, work),
+        Icmp::Query | Icmp::Reply | Icmp::Other => return Ok(Next::NotOurs),
     }
     let Ok(packet) = read(frame, is_v4) else {
-        return Ok(Verdict::Pass);
+        return Ok(Next::NotOurs);
     };
     let Some(port) = published(packet.destination, transport.protocol, ends.destination) else {
-        return Ok(Verdict::Pass);
+        return Ok(Next::NotOurs);
     };
     if map::transit::own_address(&packet.destination).is_none() {
-        return Ok(Verdict::Pass);
+        return Ok(Next::NotOurs);
     }
-    let subject = Subject {
-        flags: transport::tcp_flags(frame, &transport).unwrap_or_default(),
-        packet,
-        transport,
-        ends,
-    };
-    serve::serve(frame, &subject, port, OUTSIDE, work)
+    work.packet = packet;
+    serve::serve(frame, work, port, &ends)
 }
 
 /// Leads an ICMP error about an answer to the task that sent it.
 #[inline(never)]
-fn report(
-    frame: &mut TcFrame,
-    transport: &Transport,
-    work: &mut Work,
-) -> Result<Verdict, Reason> {
-    let Ok(Some(quote)) = quote::read(frame, transport) else {
-        return Ok(Verdict::Pass);
+fn report(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
+    let Ok(Some(quote)) = quote::read(frame, &work.transport) else {
+        return Ok(Next::NotOurs);
     };
-    work.key = quote.answer_key(SCOPE_HOST);
+    work.quote = quote;
+    work.key = work.quote.answer_key(SCOPE_HOST);
     let Some(found) = map::flow::find(&work.key) else {
-        return Ok(Verdict::Pass);
+        return Ok(Next::NotOurs);
     };
-    let (_, destination) = keys::addresses(frame, transport.is_v4)?;
+    let (_, destination) = keys::addresses(frame, work.transport.is_v4)?;
     if found.flow().kind != FLOW_FORWARD || destination != work.key.destination {
-        return Ok(Verdict::Pass);
+        return Ok(Next::NotOurs);
     }
     if found.flow().peer == 0 {
-        return serve::report_here(frame, transport, &quote, &found, Walk::Published);
+        return serve::report_here(frame, work, &found, Walk::Published);
     }
-    let packet = read(frame, transport.is_v4)?;
-    serve::towards(frame, &packet, found.flow().peer, &found.flow().address)
+    work.packet = read(frame, work.transport.is_v4)?;
+    work.peer = found.flow().peer;
+    work.task = found.flow().address;
+    serve::towards(frame, work)
 }

@@ -12,48 +12,74 @@
 pub(super) mod answer;
 pub(super) mod client;
 pub(super) mod peer;
+mod rewrite;
 mod serve;
 
 use overlay_common::{
     address::Address,
+    endpoint::EndpointKey,
     reason::Reason,
     service::{EVERY_IPV4, EVERY_IPV6, PortKey, PublishedPort},
     walk::Walk,
 };
 use overlay_ebpf::{
     admission::{self, ETHERNET, Packet},
-    frame::Bytes as _,
-    header::{Ipv4, Ipv6, PROTOCOL_SCTP},
-    sctp,
-    transport::{Ends, Part, Transport},
+    mesh::Names,
     verdict::Verdict,
 };
 
-use super::{
-    TcFrame,
-    nat::{self, Side},
-};
-use crate::map::{self, config};
+use super::{TcFrame, answer as answers, deliver, encapsulate};
+use crate::map::{self, config, scratch, work::Work};
 
-/// Ethernet, IPv6 and TCP, which a refusal quotes.
-const HEADERS: u32 = 74;
-
-/// A packet that was read.
-struct Subject {
-    packet: Packet,
-    transport: Transport,
-    ends: Ends,
-    /// Flags of TCP.
-    flags: u8,
+/// What becomes of a packet. What else there is to know stands in `Work`.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) enum Next {
+    /// It has to do with no published port.
+    NotOurs,
+    /// It is an answer to its sender now.
+    Answered(Walk),
+    /// It is for the task `task` in the network `network`, on this node.
+    Here(Walk),
+    /// It goes to the node `peer`, for the task `task`.
+    ToTask,
+    /// It goes to the node `peer`, for a client there.
+    ToAsked,
+    /// It goes to a client outside; it comes from this node's address `task`.
+    Out(Walk),
 }
 
-/// Where clients' packets come in.
-#[derive(Clone, Copy)]
-struct Door {
-    /// The network part of flows' scopes: none outside, or the ingress network.
-    vni: u32,
-    /// The node that they asked, or 0 if it is this one.
-    peer: u32,
+/// Does what was decided. A packet that is not ours is dropped for `reason`.
+#[inline(always)]
+pub(super) fn carry_out(
+    frame: &mut TcFrame,
+    work: &mut Work,
+    next: Next,
+    reason: Reason,
+) -> Result<Verdict, Reason> {
+    let (walk, is_for_task) = match next {
+        Next::NotOurs => return Err(reason),
+        Next::Answered(walk) if work.asked == 0 => return Ok(answers::back(frame, walk)),
+        Next::Here(walk) => {
+            let key = EndpointKey::new(work.network, work.task);
+            return deliver::into_container(frame, deliver::endpoint(&key)?, walk);
+        }
+        Next::Out(walk) => return out(&work.task, walk),
+        // Through the node that the client asked.
+        Next::Answered(walk) => {
+            work.peer = work.asked;
+            work.packet = read(frame, work.packet.is_v4)?;
+            (walk, false)
+        }
+        Next::ToAsked => (Walk::MeshAnswered, false),
+        Next::ToTask => (Walk::MeshSent, true),
+    };
+    let peer = map::peer::get(work.peer).ok_or(Reason::NoPeer)?;
+    let names = scratch::fill(|names| *names = Names::of(&work.task))?;
+    let mac = names.destination;
+    if is_for_task {
+        frame.0.store(0, names)?;
+    }
+    encapsulate::towards(frame, ingress(), &work.packet, (mac, walk), peer)
 }
 
 /// Whether frames of this network carry what came to published ports.
@@ -76,13 +102,17 @@ fn published(address: Address, protocol: u8, port: [u8; 2]) -> Option<&'static P
     } else {
         EVERY_IPV6
     };
-    let key = |address| PortKey {
-        address,
+    let mut key = PortKey {
+        address: every,
         port,
         protocol,
         _reserved: [0; 5],
     };
-    map::service::port(&key(every)).or_else(|| map::service::port(&key(address)))
+    if let Some(published) = map::service::port(&key) {
+        return Some(published);
+    }
+    key.address = address;
+    map::service::port(&key)
 }
 
 #[inline(always)]
@@ -97,8 +127,7 @@ fn read(frame: &TcFrame, is_v4: bool) -> Result<Packet, Reason> {
 /// Sends a packet from this node's address `from` to a client.
 #[inline(always)]
 fn out(from: &Address, walk: Walk) -> Result<Verdict, Reason> {
-    let device = |address: &Address| map::transit::own_address(address).filter(|device| *device != 0);
-    // With direct return the address is another node's.
+    // With direct return the address is another node's, or its device may not be known.
     let ifindex = device(from)
         .or_else(|| device(&config::local_ipv4()))
         .or_else(|| device(&config::local_ipv6()));
@@ -109,66 +138,7 @@ fn out(from: &Address, walk: Walk) -> Result<Verdict, Reason> {
     })
 }
 
-/// Fails unless a port of the packet can be replaced.
 #[inline(always)]
-fn check_port(
-    frame: &TcFrame,
-    transport: &Transport,
-    old: [u8; 2],
-    new: [u8; 2],
-) -> Result<(), Reason> {
-    let is_sctp = transport.protocol == PROTOCOL_SCTP && old != new;
-    if is_sctp && (transport.part != Part::Whole || frame.0.gso_size() != 0) {
-        return Err(Reason::SctpInParts);
-    }
-    Ok(())
-}
-
-/// Replaces an end of a packet.
-#[inline(never)]
-fn rewrite(
-    frame: &mut TcFrame,
-    transport: &Transport,
-    side: Side,
-    address: &Address,
-    port: [u8; 2],
-) -> Result<(), Reason> {
-    nat::address(frame, transport, side, address)?;
-    if !transport.is_here() || !transport.has_ports() {
-        return Ok(());
-    }
-    let at = match side {
-        Side::Source => transport.at,
-        Side::Destination => transport.at + 2,
-    };
-    let old = frame.0.copy::<2>(at)?;
-    if old == port {
-        return Ok(());
-    }
-    if transport.protocol == PROTOCOL_SCTP {
-        correct_sctp(frame, transport, at, old, port)?;
-    }
-    nat::port(frame, transport, side, port)
-}
-
-#[inline(never)]
-fn correct_sctp(
-    frame: &mut TcFrame,
-    transport: &Transport,
-    at: u32,
-    old: [u8; 2],
-    new: [u8; 2],
-) -> Result<(), Reason> {
-    let end = if transport.is_v4 {
-        u32::from(frame.header::<Ipv4>(ETHERNET)?.total_length.get())
-    } else {
-        let payload = frame.header::<Ipv6>(ETHERNET)?.payload_length.get();
-        u32::from(payload) + size_of::<Ipv6>() as u32
-    };
-    let behind = (end + ETHERNET as u32).saturating_sub(at + 2);
-    let sum_at = transport.at + 8;
-    let sum = frame.0.copy::<4>(sum_at)?;
-    frame
-        .0
-        .store(sum_at, &sctp::corrected(sum, old, new, behind as u16))
+fn device(address: &Address) -> Option<u32> {
+    map::transit::own_address(address).filter(|device| *device != 0)
 }

@@ -12,7 +12,7 @@ use overlay_ebpf::{
     flow as keys,
     header::{Ipv4, Ipv6},
     quote,
-    transport::{self, Icmp, Transport},
+    transport::{self, Icmp},
     verdict::Verdict,
 };
 
@@ -21,72 +21,74 @@ use super::{
         TcFrame,
         flow::{self, Way},
     },
-    Door, Subject, ingress, out, published, read, serve,
+    Next, carry_out, published, read, serve,
 };
-use crate::map::{
-    self,
-    flow::Found,
-    work::{self, Work},
-};
+use crate::map::{self, flow::Found, work::Work};
 
 /// Whether the packet at `at` seems to be an answer for a client of this node, which leaves the node again.
 #[inline(always)]
 pub(in crate::program) fn is_answer(frame: &TcFrame, at: usize, is_v4: bool) -> bool {
     let source = if is_v4 {
-        frame.header::<Ipv4>(at).map(|ip| Address::from_v4(ip.source))
+        let ip = frame.header::<Ipv4>(at);
+        ip.map(|ip| Address::from_v4(ip.source))
     } else {
-        frame.header::<Ipv6>(at).map(|ip| Address::from_v6(ip.source))
+        let ip = frame.header::<Ipv6>(at);
+        ip.map(|ip| Address::from_v6(ip.source))
     };
     source.is_ok_and(|source| map::transit::own_address(&source).is_some())
 }
 
-/// Decides about a bare frame from the node `peer`.
-#[inline(never)]
-pub(in crate::program) fn decide(
+/// Leads a bare frame from the node `peer` on its way.
+#[inline(always)]
+pub(in crate::program) fn serve(
     frame: &mut TcFrame,
+    vni: u32,
     peer: u32,
     is_v4: bool,
 ) -> Result<Verdict, Reason> {
-    let packet = read(frame, is_v4)?;
-    let transport = transport::find(frame, is_v4)?.ok_or(Reason::MeshStranger)?;
-    let door = Door {
-        vni: ingress(),
-        peer,
-    };
-    let work = work::get()?;
-    let ends = flow::ends(frame, door.vni, &transport, work)?.ok_or(Reason::UnknownFragment)?;
-    if ends.icmp == Icmp::Error {
-        return report(frame, &transport, door, work);
-    }
-    let flags = transport::tcp_flags(frame, &transport)?;
-    work.key = keys::key(frame, SCOPE_HOST, &transport, &ends)?;
-    let from = work.key.source;
-    turn(&mut work.key);
-    if let Some(found) = of_client(&work.key, peer) {
-        flow::expect_fragments(frame, door.vni, &transport, &ends, work)?;
-        flow::progress(&found, Way::Back, flags, &work.key, &work.key);
-        return out(&from, Walk::MeshReturned);
-    }
-    let port = published(packet.destination, transport.protocol, ends.destination)
-        .filter(|port| port.flags & PORT_HOST == 0)
-        .ok_or(Reason::MeshStranger)?;
-    let subject = Subject {
-        packet,
-        transport,
-        ends,
-        flags,
-    };
-    serve::serve(frame, &subject, port, door, work)
+    let work = map::work::get(vni)?;
+    work.asked = peer;
+    let next = decide(frame, work, is_v4)?;
+    carry_out(frame, work, next, Reason::MeshStranger)
 }
 
-/// The flow of a client of this node whose task is on the node `peer`. Nothing else that comes from there
-/// leaves this node.
+/// Decides about a bare frame from the node `work.asked`; `work` has the ingress network.
+#[inline(never)]
+fn decide(
+    frame: &mut TcFrame,
+    work: &mut Work,
+    is_v4: bool,
+) -> Result<Next, Reason> {
+    work.packet = read(frame, is_v4)?;
+    work.transport = transport::find(frame, is_v4)?.ok_or(Reason::MeshStranger)?;
+    let ends = flow::ends(frame, work)?.ok_or(Reason::UnknownFragment)?;
+    if ends.icmp == Icmp::Error {
+        return report(frame, work);
+    }
+    work.key = keys::key(frame, SCOPE_HOST, &work.transport, &ends)?;
+    turn(&mut work.key);
+    if let Some(found) = of_client(work) {
+        work.task = work.key.destination;
+        let flags = transport::tcp_flags(frame, &work.transport)?;
+        flow::expect_fragments(frame, &ends, work)?;
+        flow::progress(&found, Way::Back, flags, &work.key, &work.key);
+        return Ok(Next::Out(Walk::MeshReturned));
+    }
+    let protocol = work.transport.protocol;
+    let port = published(work.packet.destination, protocol, ends.destination)
+        .filter(|port| port.flags & PORT_HOST == 0)
+        .ok_or(Reason::MeshStranger)?;
+    serve::serve(frame, work, port, &ends)
+}
+
+/// The flow `work.key` of a client of this node whose task is on the node that sent the frame. Nothing else
+/// that comes from there leaves this node.
 #[inline(always)]
-fn of_client(key: &FlowKey, peer: u32) -> Option<Found> {
-    map::transit::own_address(&key.destination)?;
-    map::flow::find(key).filter(|found| {
+fn of_client(work: &Work) -> Option<Found> {
+    map::transit::own_address(&work.key.destination)?;
+    map::flow::find(&work.key).filter(|found| {
         let flow = found.flow();
-        flow.kind == FLOW_FORWARD && flow.peer == peer
+        flow.kind == FLOW_FORWARD && flow.peer == work.asked
     })
 }
 
@@ -98,24 +100,20 @@ fn turn(key: &mut FlowKey) {
 
 /// Leads an ICMP error to the client that sent the quoted packet, or to the task that answered with it.
 #[inline(never)]
-fn report(
-    frame: &mut TcFrame,
-    transport: &Transport,
-    door: Door,
-    work: &mut Work,
-) -> Result<Verdict, Reason> {
-    let quote = quote::read(frame, transport)?.ok_or(Reason::MeshStranger)?;
-    let (from, destination) = keys::addresses(frame, transport.is_v4)?;
-    work.key = quote.answer_key(SCOPE_HOST);
+fn report(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
+    work.quote = quote::read(frame, &work.transport)?.ok_or(Reason::MeshStranger)?;
+    let (from, destination) = keys::addresses(frame, work.transport.is_v4)?;
+    work.key = work.quote.answer_key(SCOPE_HOST);
     turn(&mut work.key);
     let is_for_client = destination == work.key.source && from == work.key.destination;
-    if is_for_client && of_client(&work.key, door.peer).is_some() {
-        return out(&from, Walk::MeshReturned);
+    if is_for_client && of_client(work).is_some() {
+        work.task = from;
+        return Ok(Next::Out(Walk::MeshReturned));
     }
-    work.key = quote.answer_key(door.vni);
+    work.key = work.quote.answer_key(work.vni);
     let found = map::flow::find(&work.key).ok_or(Reason::MeshStranger)?;
     if found.flow().kind != FLOW_FORWARD || destination != work.key.destination {
         return Err(Reason::MeshStranger);
     }
-    serve::report_here(frame, transport, &quote, &found, Walk::MeshDelivered)
+    serve::report_here(frame, work, &found, Walk::MeshDelivered)
 }
