@@ -1,14 +1,10 @@
 //! Ports to be published, as they are asked for.
 
-use std::{fmt, net::IpAddr, ops::RangeInclusive};
+use std::{fmt, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Protocol, PublishMode, PublishedPort};
-
-/// Ports that masquerading gives to connections of containers, and that cannot be published: it does not
-/// look at sockets, and an answer to such a connection would be taken for a client.
-pub const MASQUERADE_PORTS: RangeInclusive<u16> = 61_000..=65_535;
 
 /// A port to be published, before the open ends are chosen.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
