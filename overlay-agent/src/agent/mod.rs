@@ -28,6 +28,7 @@ mod doctor;
 mod error;
 mod events;
 mod explain;
+mod health;
 mod neighbour_limit;
 mod owner;
 mod plane;
