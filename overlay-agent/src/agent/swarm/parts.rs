@@ -6,6 +6,7 @@
 //! | `watcher` | the managers' stream | the view: on disk, to the gossip, to the follower |
 //! | `gossip` | 7946 | updates |
 //! | `relay` (two) | updates; the follower's words | news; claims |
+//! | `tenancy` | the view, the endpoints, time | endpoints that follow their services |
 //! | `renewal` | time, the view | new certificates |
 //! | `follower` and the data plane | see `agent` | |
 
@@ -27,6 +28,7 @@ use super::{
     member::{Access, Entry, FIRST_WORD, Ground, MemberError},
     relay::{self, Teller},
     renewal::Renewal,
+    tenancy::Tenancy,
     watcher,
 };
 use crate::{
@@ -109,11 +111,12 @@ pub(super) async fn start(
             announce: Box::new(teller),
         },
     );
-    ground.planes.send_replace(Some(Arc::new(Plane {
+    let plane = Arc::new(Plane {
         shared,
         commands,
         swarm: Some(Handle::new(news.clone())),
-    })));
+    });
+    ground.planes.send_replace(Some(Arc::clone(&plane)));
 
     let gossiping = cancel.clone();
     tasks.spawn(async move {
@@ -138,6 +141,14 @@ pub(super) async fn start(
     spawn_until(tasks, cancel.clone(), async move {
         watcher::follow(watching, disk, view, following, news).await;
         Ok("watcher")
+    });
+    let tenancy = Tenancy {
+        plane,
+        view: view_now.clone(),
+    };
+    spawn_until(tasks, cancel.clone(), async move {
+        tenancy.run().await;
+        Ok("tenancy")
     });
     let renewal = Renewal {
         client: client.clone(),
