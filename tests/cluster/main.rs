@@ -5,5 +5,6 @@ mod managers;
 mod partition;
 mod refusals;
 mod restarts;
+mod services_state;
 mod trust;
 mod walkthrough;
