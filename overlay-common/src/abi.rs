@@ -41,7 +41,7 @@ pub mod map {
     pub const PORT: &str = "PORT";
     /// `u32` backend → `Backend`.
     pub const BACKEND: &str = "BACKEND";
-    /// Slot → `u32` backend: the rings of all services.
+    /// Index → `Slots`: the rings of all services.
     pub const RING: &str = "RING";
     /// `FlowKey` → `Flow`: flows that both sides have sent in; the agent takes old ones away.
     pub const FLOW: &str = "FLOW";

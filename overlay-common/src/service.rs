@@ -2,14 +2,23 @@
 
 use crate::{address::Address, shared::shared};
 
+/// Slots in one entry of `RING`.
+pub const SLOTS: usize = 32;
+
 shared! {
-    /// A part of the array `RING`, in which each slot holds a backend's number. A flow's hash chooses the slot
+    /// A part of `RING`, in which each slot holds a backend's number. A flow's hash chooses the slot
     /// (Maglev: Eisenbud et al., NSDI 2016, 3.4).
     pub struct Ring [8] {
-        /// Index of the first slot.
+        /// Number of the first slot, a multiple of [`SLOTS`].
         pub first: u32,
         /// Slots; 0 if there is no backend for new flows.
         pub size: u32,
+    }
+
+    /// Value of `RING`: so many slots at once, because a ring has hundreds and each write is a system call.
+    pub struct Slots [128] {
+        /// Backends' numbers; 0: none.
+        pub backends: [u32; SLOTS],
     }
 
     /// Value, keyed by the VIP's `EndpointKey`.
@@ -73,3 +82,15 @@ shared! {
 pub const PORT_DIRECT_RETURN: u16 = 1;
 /// [`PublishedPort::flags`]: only backends of this node answer.
 pub const PORT_HOST: u16 = 2;
+
+impl Ring {
+    /// Where the slot that a hash chooses is: the entry of `RING`, and the place in it.
+    #[inline(always)]
+    pub const fn slot(self, hash: u32) -> Option<(u32, usize)> {
+        if self.size == 0 {
+            return None;
+        }
+        let slot = self.first.wrapping_add(hash % self.size);
+        Some((slot / SLOTS as u32, slot as usize % SLOTS))
+    }
+}
