@@ -26,11 +26,17 @@ pub enum Walk {
     MtuTold = 9,
     /// VXLAN for this node left to the kernel's own path: outer fragments, IP options.
     LeftToKernel = 10,
+    /// From a container to the host or through it.
+    Outside = 28,
+    /// From the host, or through it, to a container.
+    FromOutside = 29,
+    /// Time exceeded sent to a container, whose packet had no hop left for the way out.
+    HopsTold = 30,
 }
 
 impl Walk {
     /// Every walk, in the order of its number.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Local,
         Self::Encapsulated,
         Self::Device,
@@ -41,6 +47,9 @@ impl Walk {
         Self::NeighbourAnswered,
         Self::MtuTold,
         Self::LeftToKernel,
+        Self::Outside,
+        Self::FromOutside,
+        Self::HopsTold,
     ];
 
     /// The name that commands and metrics print.
@@ -56,6 +65,9 @@ impl Walk {
             Self::NeighbourAnswered => "neighbour-answered",
             Self::MtuTold => "mtu-told",
             Self::LeftToKernel => "left-to-kernel",
+            Self::Outside => "outside",
+            Self::FromOutside => "from-outside",
+            Self::HopsTold => "hops-told",
         }
     }
 }

@@ -13,6 +13,8 @@ pub mod ecn;
 pub mod entropy;
 pub mod frame;
 pub mod header;
+pub mod hops;
 pub mod outer;
 pub mod path_mtu;
 pub mod verdict;
+pub mod way_out;

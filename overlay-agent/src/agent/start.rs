@@ -23,7 +23,7 @@ use crate::{
     datapath::{
         DatapathConfig, Features, KernelDatapath, Pins, is_mounted, remove_filters, remove_pins,
     },
-    model::Attachment,
+    model::{Attachment, TransitPools},
     settings::Settings,
 };
 
@@ -43,6 +43,9 @@ pub(super) fn start(
     require_root()?;
     neighbour_limit::raise();
     let mut plumbing = KernelPlumbing::open(settings.port, &settings.run_dir)?;
+    if let Some(pools) = settings.outside.in_use() {
+        plumbing.let_out(pools);
+    }
     let is_first = !plumbing.has_tunnel()? && !is_mounted(&settings.run_dir);
     let run_dir = settings.run_dir.clone();
     take_over(settings, plan, plumbing, changes).inspect_err(|_| {
@@ -88,7 +91,8 @@ fn take_over(
     let traffic = KernelTraffic::open()?;
     let mode = features.attach;
     let datapath = KernelDatapath::load(pins.clone(), config, mode, traffic, &settings.run_dir)?;
-    let directory = restore(&store, &mut plumbing)?;
+    let pools = settings.outside.in_use().unwrap_or_default();
+    let directory = restore(&store, &mut plumbing, pools)?;
 
     let underlay = KernelUnderlay::open()?;
     let ports = Ports {
@@ -97,7 +101,8 @@ fn take_over(
         plumbing,
     };
     let mut reconciler: KernelReconciler =
-        Reconciler::new(ports, Arc::clone(&desired), settings.encap, tunnel);
+        Reconciler::new(ports, Arc::clone(&desired), settings.encap, tunnel)
+            .with_transit_pools(pools);
     let started = Instant::now();
     let written = reconciler.follow(Arc::clone(&desired), plan.exact, directory.iter())?;
     let programmed = started.elapsed();
@@ -128,7 +133,9 @@ pub(super) fn undo(run_dir: &Path) -> Result<(), Error> {
     remove_filters(run_dir, &mut *KernelTraffic::open()?)?;
     remove_pins(run_dir)?;
     // The port does not matter: nothing is made.
-    KernelPlumbing::open(0, run_dir)?.remove_tunnel()?;
+    let mut plumbing = KernelPlumbing::open(0, run_dir)?;
+    plumbing.remove_gateway()?;
+    plumbing.remove_tunnel()?;
     Ok(())
 }
 
@@ -160,8 +167,13 @@ pub(super) fn local_ports() -> (u16, u16) {
     }
 }
 
-/// The endpoints of an earlier agent that still have their interfaces.
-fn restore(store: &Store, plumbing: &mut KernelPlumbing) -> Result<Directory, Error> {
+/// The endpoints of an earlier agent that still have their interfaces. One that had no way out gets a place in the
+/// pools.
+fn restore(
+    store: &Store,
+    plumbing: &mut KernelPlumbing,
+    pools: TransitPools,
+) -> Result<Directory, Error> {
     let ends = plumbing.host_ends()?;
     let mut directory = Directory::default();
     for attachment in store.load()? {
@@ -174,6 +186,18 @@ fn restore(store: &Store, plumbing: &mut KernelPlumbing) -> Result<Directory, Er
                 "gone meanwhile"
             );
             store.remove(&attachment.id)?;
+        }
+    }
+    let without: Vec<Attachment> = directory
+        .iter()
+        .filter(|attachment| attachment.transit.is_none())
+        .cloned()
+        .collect();
+    for mut attachment in without {
+        attachment.transit = directory.free_transit(pools);
+        if attachment.transit.is_some() {
+            store.save(&attachment)?;
+            directory.insert(attachment);
         }
     }
     Ok(directory)

@@ -65,5 +65,6 @@ pub(super) fn desired() -> Desired {
             gateways: vec!["10.1.0.1".parse().unwrap(), "fd00:1::1".parse().unwrap()],
             mtu: None,
         }],
+        internal: std::collections::BTreeSet::new(),
     }
 }

@@ -21,7 +21,7 @@ mod tables;
 pub use drift::{Action, DriftKind, Expected, Repair, Survey};
 pub use order::changes;
 pub use ports::{
-    Datapath, Filter, Hook, HostEnd, Inspect, InterfaceWish, MadeInterface, Plumbing, PortError,
+    Datapath, Direction, Filter, Gateway, Hook, HostEnd, Inspect, InterfaceWish, MadeInterface, Plumbing, PortError,
     PortErrorKind, Program, TrafficControl, Underlay, UnderlayDevice,
 };
 pub use reconciler::{Ports, Reconciler};

@@ -5,7 +5,8 @@ use std::{fmt, net::IpAddr};
 use ipnet::IpNet;
 
 use crate::model::{
-    EndpointEntry, InterfaceEntry, NetworkEntry, PeerEntry, PeerId, Place, RouteEntry, Vni,
+    EndpointEntry, InterfaceEntry, NetworkEntry, NodeEntry, PeerEntry, PeerId, Place, RouteEntry,
+    Vni,
 };
 
 /// The tables of the data plane.
@@ -25,12 +26,16 @@ pub enum Table {
     Interface,
     /// The way into each container.
     Endpoint,
+    /// What stands for each container outside.
+    Transit,
+    /// This node.
+    Node,
 }
 
 impl Table {
     /// Every table, so that what an entry refers to is in an earlier one: written in this order and
     /// cleared in the reverse one, no table ever names something that is not there.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Peer,
         Self::PeerAddress,
         Self::Network,
@@ -38,6 +43,8 @@ impl Table {
         Self::Block,
         Self::Interface,
         Self::Endpoint,
+        Self::Transit,
+        Self::Node,
     ];
 }
 
@@ -58,6 +65,10 @@ pub enum Key {
     Interface(u32),
     /// In [`Table::Endpoint`].
     Endpoint(Place),
+    /// In [`Table::Transit`].
+    Transit(IpAddr),
+    /// The only one in [`Table::Node`].
+    Node,
 }
 
 impl Key {
@@ -71,6 +82,8 @@ impl Key {
             Self::Block(..) => Table::Block,
             Self::Interface(_) => Table::Interface,
             Self::Endpoint(_) => Table::Endpoint,
+            Self::Transit(_) => Table::Transit,
+            Self::Node => Table::Node,
         }
     }
 }
@@ -79,13 +92,14 @@ impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Peer(PeerId(number)) => write!(f, "{number}"),
-            Self::PeerAddress(address) => address.fmt(f),
+            Self::PeerAddress(address) | Self::Transit(address) => address.fmt(f),
             Self::Network(vni) => write!(f, "vni {vni}"),
             Self::Route(place) | Self::Endpoint(place) => {
                 write!(f, "{} in vni {}", place.address, place.vni)
             }
             Self::Block(vni, block) => write!(f, "{block} in vni {vni}"),
             Self::Interface(ifindex) => write!(f, "interface {ifindex}"),
+            Self::Node => f.write_str("this node"),
         }
     }
 }
@@ -107,6 +121,10 @@ pub enum Row {
     Interface(u32, InterfaceEntry),
     /// Of [`Table::Endpoint`].
     Endpoint(Place, EndpointEntry),
+    /// Of [`Table::Transit`].
+    Transit(IpAddr, Place),
+    /// Of [`Table::Node`].
+    Node(NodeEntry),
 }
 
 impl Row {
@@ -120,6 +138,8 @@ impl Row {
             Self::Block(vni, block, _) => Key::Block(vni, block),
             Self::Interface(ifindex, _) => Key::Interface(ifindex),
             Self::Endpoint(place, _) => Key::Endpoint(place),
+            Self::Transit(address, _) => Key::Transit(address),
+            Self::Node(_) => Key::Node,
         }
     }
 }

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::{Change, Inspect, Key, PortError, Row, Table};
 use crate::model::{
-    EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, PeerEntry, PeerId, Place,
+    EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, NodeEntry, PeerEntry, PeerId, Place,
     RemoteTables, RouteEntry, Vni,
 };
 
@@ -28,6 +28,10 @@ pub struct Tables {
     pub interfaces: BTreeMap<u32, InterfaceEntry>,
     /// The way into each container.
     pub endpoints: BTreeMap<Place, EndpointEntry>,
+    /// The endpoint behind each transit address.
+    pub transit: BTreeMap<IpAddr, Place>,
+    /// This node; nothing while it has no way out.
+    pub node: Option<NodeEntry>,
 }
 
 impl Tables {
@@ -41,6 +45,8 @@ impl Tables {
             blocks: Arc::new(remote.blocks),
             interfaces: local.interfaces,
             endpoints: local.endpoints,
+            transit: local.transit,
+            node: None,
         }
     }
 
@@ -55,6 +61,8 @@ impl Tables {
             blocks: Arc::new(remote.blocks),
             interfaces: self.interfaces.clone(),
             endpoints: self.endpoints.clone(),
+            transit: self.transit.clone(),
+            node: self.node,
         }
     }
 
@@ -73,6 +81,8 @@ impl Tables {
             blocks: Arc::clone(&self.blocks),
             interfaces: self.interfaces.clone(),
             endpoints: self.endpoints.clone(),
+            transit: self.transit.clone(),
+            node: self.node,
         }
     }
 
@@ -113,6 +123,11 @@ impl Tables {
                 let entry = self.endpoints.get(&place);
                 entry.map(|entry| Row::Endpoint(place, *entry))
             }
+            Key::Transit(address) => {
+                let place = self.transit.get(&address);
+                place.map(|place| Row::Transit(address, *place))
+            }
+            Key::Node => self.node.map(Row::Node),
         }
     }
 
@@ -144,6 +159,11 @@ impl Tables {
                 let endpoints = self.endpoints.iter();
                 Box::new(endpoints.map(|(place, entry)| Row::Endpoint(*place, *entry)))
             }
+            Table::Transit => {
+                let addresses = self.transit.iter();
+                Box::new(addresses.map(|(address, place)| Row::Transit(*address, *place)))
+            }
+            Table::Node => Box::new(self.node.into_iter().map(Row::Node)),
         }
     }
 
@@ -178,6 +198,10 @@ impl Tables {
             Row::Endpoint(place, entry) => {
                 self.endpoints.insert(place, entry);
             }
+            Row::Transit(address, place) => {
+                self.transit.insert(address, place);
+            }
+            Row::Node(entry) => self.node = Some(entry),
         }
     }
 
@@ -202,6 +226,10 @@ impl Tables {
             Key::Endpoint(place) => {
                 self.endpoints.remove(place);
             }
+            Key::Transit(address) => {
+                self.transit.remove(address);
+            }
+            Key::Node => self.node = None,
         }
     }
 
@@ -215,6 +243,8 @@ impl Tables {
             Table::Block => self.blocks.len(),
             Table::Interface => self.interfaces.len(),
             Table::Endpoint => self.endpoints.len(),
+            Table::Transit => self.transit.len(),
+            Table::Node => usize::from(self.node.is_some()),
         }
     }
 
@@ -227,7 +257,9 @@ impl Tables {
             | Table::PeerAddress
             | Table::Network
             | Table::Interface
-            | Table::Endpoint => false,
+            | Table::Endpoint
+            | Table::Transit
+            | Table::Node => false,
         }
     }
 }

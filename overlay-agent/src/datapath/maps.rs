@@ -1,10 +1,10 @@
 //! Every table of the data plane, opened once and typed.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
 use aya::{
     Pod,
-    maps::{HashMap, LpmTrie, Map, MapData, MapError, lpm_trie},
+    maps::{Array, HashMap, LpmTrie, Map, MapData, MapError, lpm_trie},
 };
 use ipnet::IpNet;
 use nix::libc;
@@ -14,6 +14,7 @@ use overlay_common::{
     endpoint::{Endpoint, EndpointKey},
     interface::Interface,
     network::Network,
+    node::Node,
     peer::Peer,
     route::{BlockKey, Route},
 };
@@ -25,11 +26,10 @@ use super::{
 };
 use crate::{
     control::{Key, Row, Table},
-    model::{PeerId, Vni},
+    model::{NodeEntry, PeerId, Vni},
 };
 
 /// The tables of one generation.
-#[derive(Debug)]
 pub(super) struct Maps {
     endpoint: HashMap<MapData, EndpointKey, Endpoint>,
     interface: HashMap<MapData, u32, Interface>,
@@ -38,6 +38,14 @@ pub(super) struct Maps {
     peer: HashMap<MapData, u32, Peer>,
     peer_address: HashMap<MapData, Address, u32>,
     network: HashMap<MapData, u32, Network>,
+    transit: HashMap<MapData, Address, EndpointKey>,
+    node: Array<MapData, Node>,
+}
+
+impl fmt::Debug for Maps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Maps").finish_non_exhaustive()
+    }
 }
 
 impl Maps {
@@ -51,6 +59,8 @@ impl Maps {
             peer: open(pins, map::PEER)?,
             peer_address: open(pins, map::PEER_BY_ADDR)?,
             network: open(pins, map::NETWORK)?,
+            transit: open(pins, map::TRANSIT)?,
+            node: open(pins, map::NODE)?,
         })
     }
 
@@ -82,6 +92,11 @@ impl Maps {
                 self.endpoint
                     .insert(table::place_key(*place), table::endpoint::encode(entry), 0)
             }
+            Row::Transit(address, place) => {
+                let key = Address::from(*address);
+                self.transit.insert(key, table::place_key(*place), 0)
+            }
+            Row::Node(entry) => self.node.set(0, table::node::encode(entry), 0),
         }
         .map_err(failed("write", row.key().table()))
     }
@@ -96,6 +111,8 @@ impl Maps {
             Key::Block(vni, block) => self.block.remove(&table::block::encode(*vni, *block)),
             Key::Interface(ifindex) => self.interface.remove(ifindex),
             Key::Endpoint(place) => self.endpoint.remove(&table::place_key(*place)),
+            Key::Transit(address) => self.transit.remove(&(*address).into()),
+            Key::Node => self.node.set(0, table::node::encode(&NodeEntry::default()), 0),
         };
         match removed {
             Err(error) if map_errno(&error) == Some(libc::ENOENT) => Ok(()),
@@ -121,6 +138,9 @@ impl Maps {
                 .map(|entry| Row::Interface(ifindex, entry)),
             Key::Endpoint(place) => found(self.endpoint.get(&table::place_key(place), 0), table)?
                 .map(|value| Row::Endpoint(place, table::endpoint::decode(&value))),
+            Key::Transit(address) => found(self.transit.get(&address.into(), 0), table)?
+                .and_then(|value| meaning::transit(address.into(), value)),
+            Key::Node => found(self.node.get(&0, 0), table)?.and_then(|value| meaning::node(&value)),
         })
     }
 
@@ -158,6 +178,11 @@ impl Maps {
             Table::Block => visit_all(self.block.iter(), meaning::block, visit),
             Table::Interface => visit_all(self.interface.iter(), meaning::interface, visit),
             Table::Endpoint => visit_all(self.endpoint.iter(), meaning::endpoint, visit),
+            Table::Transit => visit_all(self.transit.iter(), meaning::transit, visit),
+            Table::Node => self.node.get(&0, 0).map(|value| {
+                meaning::node(&value).into_iter().for_each(visit);
+                0
+            }),
         }
         .map_err(failed("read", table))
     }
@@ -165,12 +190,13 @@ impl Maps {
     /// Removes every entry of a table that means nothing; returns how many there were.
     pub(super) fn purge(&mut self, table: Table) -> Result<u64, Error> {
         match table {
-            Table::Peer | Table::PeerAddress => Ok(0),
+            Table::Peer | Table::PeerAddress | Table::Node => Ok(0),
             Table::Network => purge(&mut self.network, meaning::network),
             Table::Route => purge(&mut self.route, meaning::route),
             Table::Block => self.purge_blocks(),
             Table::Interface => purge(&mut self.interface, meaning::interface),
             Table::Endpoint => purge(&mut self.endpoint, meaning::endpoint),
+            Table::Transit => purge(&mut self.transit, meaning::transit),
         }
         .map_err(failed("clear", table))
     }
@@ -215,6 +241,8 @@ pub fn map_name(table: Table) -> &'static str {
         Table::Block => map::BLOCK,
         Table::Interface => map::INTERFACE,
         Table::Endpoint => map::ENDPOINT,
+        Table::Transit => map::TRANSIT,
+        Table::Node => map::NODE,
     }
 }
 

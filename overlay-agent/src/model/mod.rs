@@ -31,8 +31,8 @@ pub use service::{
     TaskClaim, TaskState,
 };
 pub use tables::{
-    EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, PeerEntry, PeerId, Place,
+    EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, NodeEntry, PeerEntry, PeerId, Place,
     RemoteTables, RouteEntry,
 };
-pub use transit::{last_transit_position, transit_address, transit_position};
+pub use transit::{TransitPools, last_transit_position, transit_address, transit_position};
 pub use underlay::Way;

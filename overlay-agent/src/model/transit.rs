@@ -7,6 +7,36 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
+/// The pools of transit addresses, at most one of each family.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct TransitPools {
+    /// For IPv4.
+    pub ipv4: Option<IpNet>,
+    /// For IPv6.
+    pub ipv6: Option<IpNet>,
+}
+
+impl TransitPools {
+    /// Those that there are, IPv4 first.
+    pub fn iter(self) -> impl Iterator<Item = IpNet> {
+        self.ipv4.into_iter().chain(self.ipv6)
+    }
+
+    /// The last position that every pool has an address for; 0 without pools.
+    pub fn last(self) -> u32 {
+        self.iter().map(last_transit_position).min().unwrap_or(0)
+    }
+
+    /// What stands outside for `address` of an endpoint at a position.
+    pub fn stand_in(self, address: IpAddr, position: Option<u32>) -> Option<IpAddr> {
+        let pool = match address {
+            IpAddr::V4(_) => self.ipv4,
+            IpAddr::V6(_) => self.ipv6,
+        };
+        transit_address(pool?, position?)
+    }
+}
+
 /// The address at a position of a pool, counted from the pool's own address, which is position 0 and nobody's.
 /// `None` behind the pool's end; an IPv4 pool's broadcast address is behind it.
 pub fn transit_address(pool: IpNet, position: u32) -> Option<IpAddr> {

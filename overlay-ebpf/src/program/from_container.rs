@@ -1,13 +1,15 @@
 //! TC ingress of the host end of an endpoint's veth: everything that a container sends.
 
-use overlay_common::{endpoint::EndpointKey, interface::Interface, reason::Reason, walk::Walk};
+use overlay_common::{
+    endpoint::EndpointKey, interface::Interface, reason::Reason, route::NOBODY, walk::Walk,
+};
 use overlay_ebpf::{
     admission::{self, Admitted, Packet},
     header::{ETHERTYPE_IPV6, Ethernet},
     verdict::Verdict,
 };
 
-use super::{TcFrame, answer, deliver, encapsulate, neighbour};
+use super::{TcFrame, answer, deliver, encapsulate, neighbour, outside};
 use crate::map;
 
 /// Ethernet, IPv4 and TCP without options: what the kernel keeps together at the start of a packet.
@@ -47,7 +49,12 @@ fn forward(frame: &mut TcFrame, interface: &Interface, packet: &Packet) -> Resul
     if let Some(endpoint) = map::endpoint::get(&key) {
         return deliver::into_container(frame, endpoint, Walk::Local);
     }
-    let route = map::route::get(&key).ok_or(Reason::NoRoute)?;
+    let Some(route) = map::route::get(&key) else {
+        return outside::leave(frame, interface, packet);
+    };
+    if route.peer == NOBODY {
+        return Err(Reason::NoRoute);
+    }
     let peer = map::peer::get(route.peer).ok_or(Reason::NoPeer)?;
     encapsulate::towards(frame, interface.vni, packet, route, peer)
 }

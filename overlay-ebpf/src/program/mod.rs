@@ -4,10 +4,13 @@ mod answer;
 mod deliver;
 mod encapsulate;
 pub(crate) mod from_container;
+pub(crate) mod from_host;
 pub(crate) mod from_tunnel;
 pub(crate) mod from_underlay;
 mod neighbour;
+mod outside;
 pub(crate) mod report;
+mod stand_in;
 
 use overlay_ebpf::frame::Frame;
 

@@ -2,13 +2,21 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use crate::control::{Action, HostEnd, InterfaceWish, MadeInterface, Plumbing, PortError};
+use crate::{
+    control::{
+        Action, DriftKind, Gateway, HostEnd, InterfaceWish, MadeInterface, Plumbing, PortError,
+        Repair,
+    },
+    model::MacAddress,
+};
 
 /// The index that the device has now, shared with the test; 0 while it is gone.
 #[derive(Clone, Debug)]
 pub(in crate::control) struct FakePlumbing {
     pub(in crate::control) tunnel: Rc<Cell<u32>>,
     pub(in crate::control) next_ifindex: u32,
+    /// The near end of the gateway, shared with the test; 0 while it is gone.
+    pub(in crate::control) gateway: Rc<Cell<u32>>,
 }
 
 impl Plumbing for FakePlumbing {
@@ -39,5 +47,25 @@ impl Plumbing for FakePlumbing {
             self.tunnel.set(self.next_ifindex);
         }
         Ok((self.tunnel.get(), was_gone.then_some(Action::Added)))
+    }
+
+    fn ensure_gateway(&mut self, _mtu: u32) -> Result<(Option<Gateway>, Vec<Repair>), PortError> {
+        let mut repairs = Vec::new();
+        if self.gateway.get() == 0 {
+            self.next_ifindex += 2;
+            self.gateway.set(self.next_ifindex);
+            repairs.push(Repair {
+                kind: DriftKind::Gateway,
+                object: "the gateway".to_owned(),
+                action: Action::Added,
+            });
+        }
+        let near = self.gateway.get();
+        let gateway = Gateway {
+            near,
+            far: near + 1,
+            mac: MacAddress([2, 0, 0, 0, 0, 9]),
+        };
+        Ok((Some(gateway), repairs))
     }
 }

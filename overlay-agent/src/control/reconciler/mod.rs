@@ -5,6 +5,7 @@
 
 mod endpoint;
 mod follow;
+mod gateway;
 mod repair;
 #[cfg(test)]
 mod tests;
@@ -16,11 +17,11 @@ use std::{
 };
 
 use super::{
-    Change, Datapath, Expected, Hook, Plumbing, PortError, PortErrorKind, Program, Tables,
+    Change, Datapath, Expected, Gateway, Hook, Plumbing, PortError, PortErrorKind, Program, Tables,
     Underlay, UnderlayDevice, changes, numbers,
     planner::{self, Facts},
 };
-use crate::model::{Attachment, Desired, Encap, Exact, PeerId, Place, Way};
+use crate::model::{Attachment, Desired, Encap, Exact, PeerId, Place, TransitPools, Way};
 
 /// What the reconciler works with.
 #[derive(Debug)]
@@ -52,6 +53,14 @@ pub struct Reconciler<D, U, P> {
     hooks: BTreeSet<Hook>,
     /// The vxlan device.
     tunnel: u32,
+    /// From which addresses stand for containers outside; none without a way out.
+    pools: TransitPools,
+    /// The way out, while there is one.
+    gateway: Option<Gateway>,
+    /// For which largest packet it was made, or tried to be.
+    gateway_mtu: Option<u32>,
+    /// Why there is none although there should be.
+    gateway_trouble: Option<String>,
 }
 
 impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
@@ -76,7 +85,18 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             applied: None,
             hooks: BTreeSet::new(),
             tunnel,
+            pools: TransitPools::default(),
+            gateway: None,
+            gateway_mtu: None,
+            gateway_trouble: None,
         }
+    }
+
+    /// Gives containers addresses of these pools for the way out.
+    #[must_use]
+    pub fn with_transit_pools(mut self, pools: TransitPools) -> Self {
+        self.pools = pools;
+        self
     }
 
     /// What the cluster wants.
@@ -130,7 +150,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         self.number(&actual);
         self.look_around()?;
         let remote = planner::remote_tables(self.facts());
-        let desired = Tables::new(remote, planner::local_tables(attachments.clone()));
+        let desired = Tables::new(remote, planner::local_tables(attachments.clone(), self.pools));
         let written = self.apply(&actual, desired)?;
         let attached = self.hang(&self.wanted_hooks(attachments), Stale::Listed)?;
         Ok(written + attached)
@@ -185,8 +205,13 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
     }
 
     /// Writes all differences. `applied` stays unknown unless all of them are written.
-    fn apply(&mut self, actual: &Tables, desired: Tables) -> Result<usize, PortError> {
+    fn apply(&mut self, actual: &Tables, mut desired: Tables) -> Result<usize, PortError> {
         let mut count = 0;
+        let mtu = planner::gateway_mtu(&desired.networks);
+        if self.gateway_mtu != Some(mtu) {
+            self.settle_gateway(mtu);
+        }
+        desired.node = self.node_entry();
         for change in changes(actual, &desired) {
             self.write(&change)?;
             count += 1;
@@ -212,6 +237,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             ifindex: self.tunnel,
         });
         hooks.extend(attachments.into_iter().map(endpoint::hook));
+        hooks.extend(self.gateway_hook());
         hooks
     }
 

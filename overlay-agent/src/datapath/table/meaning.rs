@@ -6,13 +6,14 @@ use overlay_common::{
     endpoint::{Endpoint, EndpointKey},
     interface::Interface,
     network::Network,
+    node::Node,
     peer::Peer,
     route::{BlockKey, Route},
 };
 
 use crate::{
     control::Row,
-    model::{PeerId, Vni},
+    model::{NodeEntry, PeerId, Vni},
 };
 
 /// `PEER`.
@@ -54,4 +55,16 @@ pub(in crate::datapath) fn interface(ifindex: u32, value: Interface) -> Option<R
 pub(in crate::datapath) fn endpoint(key: EndpointKey, value: Endpoint) -> Option<Row> {
     let place = super::place(&key)?;
     Some(Row::Endpoint(place, super::endpoint::decode(&value)))
+}
+
+/// `TRANSIT`.
+pub(in crate::datapath) fn transit(key: Address, value: EndpointKey) -> Option<Row> {
+    let place = super::place(&value)?;
+    Some(Row::Transit(key.into(), place))
+}
+
+/// `NODE`; nothing where nothing was written.
+pub(in crate::datapath) fn node(value: &Node) -> Option<Row> {
+    let entry = super::node::decode(value);
+    (super::node::encode(&NodeEntry::default()) != *value).then_some(Row::Node(entry))
 }

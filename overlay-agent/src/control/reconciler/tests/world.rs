@@ -137,6 +137,7 @@ pub(super) fn desired(nodes: &[(u8, bool)], singles: &[(u8, u8)], mtu: Option<u3
             gateways: vec![IpAddr::from([10, 1, 0, 1])],
             mtu,
         }],
+        internal: std::collections::BTreeSet::new(),
     }
 }
 
