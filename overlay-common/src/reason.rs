@@ -76,6 +76,22 @@ reasons! {
     UnknownFlow = 43, "unknown-flow", "a container answered a service, or reported an error to it, in a flow that is not known or has ended";
     /// IPv6 extension headers before the transport header of a packet for a VIP.
     Untranslatable = 44, "untranslatable", "packets to services may have no IPv6 extension headers other than a fragment's";
+    /// The network is internal, and the destination is outside of it.
+    Internal = 50, "internal", "the network was created with --internal: nothing leaves it for the outside, and the host does not reach into it";
+    /// The endpoint has no transit address of the packet's family.
+    NoTransitAddress = 51, "no-transit-address", "no transit address stands for the container: it has none of this family, or outside.transit_pools is used up";
+    /// A container sent to a transit address.
+    TransitDestination = 52, "transit-destination", "a container sent to a transit address: those are between the host and its containers";
+    /// A container sent to the port of VXLAN outside.
+    TunnelPort = 53, "tunnel-port", "a container sent to the UDP port of VXLAN outside: other nodes would take it for a packet of this node";
+    /// No hop is left for the way out, and nobody may be told.
+    HopLimit = 54, "hop-limit", "an error message or the rest of a fragmented packet whose hops are used up";
+    /// A transit address that stands for nobody.
+    NobodyBehind = 55, "nobody-behind", "the host sent to a transit address that stands for no container";
+    /// Too big for the container behind a transit address.
+    TooBigInside = 56, "too-big-inside", "larger than the container's network carries; `overlay audit` corrects the MTU of the way in";
+    /// IPv6 extension headers before which the checksum cannot be found.
+    ExtensionHeaders = 57, "extension-headers", "IPv6 extension headers that the way out does not look behind";
     /// A mesh frame that belongs to no published port and to no client's flow.
     MeshStranger = 60, "mesh-stranger", "a node sent what belongs to no port published here, nor to a connection that came in here; its table is stale";
     /// A task on another node was chosen, and there is no ingress network to send by.

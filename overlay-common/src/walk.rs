@@ -34,6 +34,12 @@ pub enum Walk {
     Reset = 22,
     /// A packet to a VIP refused with an ICMP error.
     Unreachable = 23,
+    /// From a container to the host or through it.
+    Outside = 28,
+    /// From the host, or through it, to a container.
+    FromOutside = 29,
+    /// Time exceeded sent to a container, whose packet had no hop left for the way out.
+    HopsTold = 30,
     /// From a client outside to a task of this node that was asked.
     Published = 34,
     /// From a client outside to the node of a task.
@@ -50,7 +56,7 @@ pub enum Walk {
 
 impl Walk {
     /// Every walk, in the order of its number.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::Local,
         Self::Encapsulated,
         Self::Device,
@@ -65,6 +71,9 @@ impl Walk {
         Self::BalancedAnswer,
         Self::Reset,
         Self::Unreachable,
+        Self::Outside,
+        Self::FromOutside,
+        Self::HopsTold,
         Self::Published,
         Self::MeshSent,
         Self::MeshDelivered,
@@ -90,6 +99,9 @@ impl Walk {
             Self::BalancedAnswer => "balanced-answer",
             Self::Reset => "reset",
             Self::Unreachable => "unreachable",
+            Self::Outside => "outside",
+            Self::FromOutside => "from-outside",
+            Self::HopsTold => "hops-told",
             Self::Published => "published",
             Self::MeshSent => "mesh-sent",
             Self::MeshDelivered => "mesh-delivered",

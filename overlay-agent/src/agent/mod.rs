@@ -51,7 +51,7 @@ use backend::{AgentBackend, Outline};
 use claim::{Claim, DATA_LOCK, NamespaceClaim};
 pub use error::Error;
 use plane::{Plane, Planes, Tasks, finish, spawn_until};
-pub use plumbing::{PortHolder, ReserveError, TunnelError};
+pub use plumbing::{GatewayError, PortHolder, ReserveError, RulesError, TunnelError};
 pub use store::StoreError;
 use swarm::Life;
 pub use swarm::{DiskError, MemberError, RenewError};

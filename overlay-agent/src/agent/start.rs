@@ -19,11 +19,14 @@ use super::{
     underlay::KernelUnderlay,
 };
 use crate::{
-    control::{BackendEnd, Balancer, Ended, HostEnd, Plumbing as _, PortError, Ports, Reconciler, planner::Plan},
+    control::{
+        BackendEnd, Balancer, Ended, HostEnd, Plumbing as _, PortError, Ports, Reconciler,
+        planner::Plan,
+    },
     datapath::{
         DatapathConfig, Features, KernelDatapath, Pins, is_mounted, remove_filters, remove_pins,
     },
-    model::{Attachment, FIRST_LOCAL_NUMBER},
+    model::{Attachment, FIRST_LOCAL_NUMBER, TransitPools},
     settings::Settings,
 };
 
@@ -45,6 +48,9 @@ pub(super) fn start(
     require_root()?;
     neighbour_limit::raise();
     let mut plumbing = KernelPlumbing::open(settings.port, &settings.run_dir)?;
+    if let Some(pools) = settings.outside.in_use() {
+        plumbing.let_out(pools);
+    }
     let is_first = !plumbing.has_tunnel()? && !is_mounted(&settings.run_dir);
     let run_dir = settings.run_dir.clone();
     take_over(settings, plan, plumbing, changes).inspect_err(|_| {
@@ -90,7 +96,8 @@ fn take_over(
     let traffic = KernelTraffic::open()?;
     let mode = features.attach;
     let datapath = KernelDatapath::load(pins.clone(), config, mode, traffic, &settings.run_dir)?;
-    let directory = restore(&store, &mut plumbing)?;
+    let pools = settings.outside.in_use().unwrap_or_default();
+    let directory = restore(&store, &mut plumbing, pools)?;
 
     let underlay = KernelUnderlay::open()?;
     let ports = Ports {
@@ -100,7 +107,8 @@ fn take_over(
     };
     let mut reconciler: KernelReconciler =
         Reconciler::new(ports, Arc::clone(&desired), settings.encap, tunnel)
-            .with_balancer(Balancer::new(settings.limits.slots, first_backend()));
+            .with_balancer(Balancer::new(settings.limits.slots, first_backend()))
+            .with_transit_pools(pools);
     reconciler.balance(&plan.services)?;
     let started = Instant::now();
     let written = reconciler.follow(Arc::clone(&desired), plan.exact, directory.iter())?;
@@ -142,7 +150,11 @@ struct Told;
 impl BackendEnd for Told {
     fn ended(&mut self, backends: &[Ended]) {
         for backend in backends {
-            debug!(backend = backend.id.0, service = backend.was.service, "ended");
+            debug!(
+                backend = backend.id.0,
+                service = backend.was.service,
+                "ended"
+            );
         }
     }
 }
@@ -152,7 +164,10 @@ impl BackendEnd for Told {
 /// second for long. It lasts for a year.
 fn first_backend() -> u32 {
     let uptime = fs::read_to_string(UPTIME).unwrap_or_default();
-    let seconds: Option<f64> = uptime.split_whitespace().next().and_then(|text| text.parse().ok());
+    let seconds: Option<f64> = uptime
+        .split_whitespace()
+        .next()
+        .and_then(|text| text.parse().ok());
     let ticks = seconds.unwrap_or_default() * 64.0;
     (ticks as u32 % FIRST_LOCAL_NUMBER).max(1)
 }
@@ -162,7 +177,9 @@ pub(super) fn undo(run_dir: &Path) -> Result<(), Error> {
     remove_filters(run_dir, &mut *KernelTraffic::open()?)?;
     remove_pins(run_dir)?;
     // The port does not matter: nothing is made.
-    KernelPlumbing::open(0, run_dir)?.remove_tunnel()?;
+    let mut plumbing = KernelPlumbing::open(0, run_dir)?;
+    plumbing.remove_gateway()?;
+    plumbing.remove_tunnel()?;
     Ok(())
 }
 
@@ -194,8 +211,13 @@ pub(super) fn local_ports() -> (u16, u16) {
     }
 }
 
-/// The endpoints of an earlier agent that still have their interfaces.
-fn restore(store: &Store, plumbing: &mut KernelPlumbing) -> Result<Directory, Error> {
+/// The endpoints of an earlier agent that still have their interfaces. One that had no way out gets a place in the
+/// pools.
+fn restore(
+    store: &Store,
+    plumbing: &mut KernelPlumbing,
+    pools: TransitPools,
+) -> Result<Directory, Error> {
     let ends = plumbing.host_ends()?;
     let mut directory = Directory::default();
     for attachment in store.load()? {
@@ -208,6 +230,18 @@ fn restore(store: &Store, plumbing: &mut KernelPlumbing) -> Result<Directory, Er
                 "gone meanwhile"
             );
             store.remove(&attachment.id)?;
+        }
+    }
+    let without: Vec<Attachment> = directory
+        .iter()
+        .filter(|attachment| attachment.transit.is_none())
+        .cloned()
+        .collect();
+    for mut attachment in without {
+        attachment.transit = directory.free_transit(pools);
+        if attachment.transit.is_some() {
+            store.save(&attachment)?;
+            directory.insert(attachment);
         }
     }
     Ok(directory)

@@ -25,8 +25,8 @@ pub use balancer::Balancer;
 pub use drift::{Action, DriftKind, Expected, Repair, Survey};
 pub use order::changes;
 pub use ports::{
-    Datapath, Filter, Hook, HostEnd, Inspect, InterfaceWish, MadeInterface, Plumbing, PortError,
-    PortErrorKind, Program, TrafficControl, Underlay, UnderlayDevice,
+    Datapath, Direction, Filter, Gateway, Hook, HostEnd, Inspect, InterfaceWish, MadeInterface,
+    Plumbing, PortError, PortErrorKind, Program, TrafficControl, Underlay, UnderlayDevice,
 };
 pub use reconciler::{BackendEnd, Ended, Ports, Reconciler};
 pub use row::{Change, Key, Row, Table};

@@ -6,7 +6,9 @@ use super::{
 };
 
 /// Tables whose entries name peers, interfaces or networks, in the order in which they are cleared.
-const REFERRING: [Table; 7] = [
+const REFERRING: [Table; 9] = [
+    Table::Node,
+    Table::Transit,
     Table::Vip,
     Table::Port,
     Table::OwnAddress,

@@ -5,8 +5,8 @@ use std::{fmt, net::IpAddr};
 use ipnet::IpNet;
 
 use crate::model::{
-    BackendEntry, BackendId, EndpointEntry, InterfaceEntry, NetworkEntry, PeerEntry, PeerId, Place,
-    PortEntry, PortKey, RouteEntry, Slots, VipEntry, Vni,
+    BackendEntry, BackendId, EndpointEntry, InterfaceEntry, NetworkEntry, NodeEntry, PeerEntry,
+    PeerId, Place, PortEntry, PortKey, RouteEntry, Slots, VipEntry, Vni,
 };
 
 /// The tables of the data plane.
@@ -36,12 +36,16 @@ pub enum Table {
     Port,
     /// Virtual addresses of services.
     Vip,
+    /// What stands for each container outside.
+    Transit,
+    /// This node.
+    Node,
 }
 
 impl Table {
     /// Every table, so that what an entry refers to is in an earlier one: written in this order and
     /// cleared in the reverse one, no table ever names something that is not there.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Peer,
         Self::PeerAddress,
         Self::Network,
@@ -54,6 +58,8 @@ impl Table {
         Self::OwnAddress,
         Self::Port,
         Self::Vip,
+        Self::Transit,
+        Self::Node,
     ];
 }
 
@@ -84,6 +90,10 @@ pub enum Key {
     Port(PortKey),
     /// In [`Table::Vip`].
     Vip(Place),
+    /// In [`Table::Transit`].
+    Transit(IpAddr),
+    /// The only one in [`Table::Node`].
+    Node,
 }
 
 impl Key {
@@ -102,6 +112,8 @@ impl Key {
             Self::OwnAddress(_) => Table::OwnAddress,
             Self::Port(_) => Table::Port,
             Self::Vip(_) => Table::Vip,
+            Self::Transit(_) => Table::Transit,
+            Self::Node => Table::Node,
         }
     }
 }
@@ -110,7 +122,9 @@ impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Peer(PeerId(number)) => write!(f, "{number}"),
-            Self::PeerAddress(address) | Self::OwnAddress(address) => address.fmt(f),
+            Self::PeerAddress(address) | Self::OwnAddress(address) | Self::Transit(address) => {
+                address.fmt(f)
+            }
             Self::Network(vni) => write!(f, "vni {vni}"),
             Self::Route(place) | Self::Endpoint(place) | Self::Vip(place) => {
                 write!(f, "{} in vni {}", place.address, place.vni)
@@ -120,6 +134,7 @@ impl fmt::Display for Key {
             Self::Slots(entry) => write!(f, "slots {entry}"),
             Self::Interface(ifindex) => write!(f, "interface {ifindex}"),
             Self::Port(port) => port.fmt(f),
+            Self::Node => f.write_str("this node"),
         }
     }
 }
@@ -151,6 +166,10 @@ pub enum Row {
     Port(PortKey, PortEntry),
     /// Of [`Table::Vip`].
     Vip(Place, VipEntry),
+    /// Of [`Table::Transit`].
+    Transit(IpAddr, Place),
+    /// Of [`Table::Node`].
+    Node(NodeEntry),
 }
 
 impl Row {
@@ -169,6 +188,8 @@ impl Row {
             Self::OwnAddress(address, _) => Key::OwnAddress(address),
             Self::Port(key, _) => Key::Port(key),
             Self::Vip(place, _) => Key::Vip(place),
+            Self::Transit(address, _) => Key::Transit(address),
+            Self::Node(_) => Key::Node,
         }
     }
 }

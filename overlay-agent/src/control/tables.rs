@@ -6,8 +6,8 @@ use ipnet::IpNet;
 
 use super::{Change, Inspect, Key, PortError, Row, Table};
 use crate::model::{
-    BackendEntry, BackendId, Slots, VipEntry, EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, PeerEntry, PeerId, Place, PortEntry,
-    PortKey, RemoteTables, RouteEntry, Vni,
+    BackendEntry, BackendId, EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, NodeEntry,
+    PeerEntry, PeerId, Place, PortEntry, PortKey, RemoteTables, RouteEntry, Slots, VipEntry, Vni,
 };
 
 /// The contents of all tables. Routes are shared, because there may be a million of them and they
@@ -38,6 +38,10 @@ pub struct Tables {
     pub backends: Arc<BTreeMap<BackendId, BackendEntry>>,
     /// Slots of the services' rings.
     pub slots: Arc<BTreeMap<u32, Slots>>,
+    /// The endpoint behind each transit address.
+    pub transit: BTreeMap<IpAddr, Place>,
+    /// This node; nothing while it has no way out.
+    pub node: Option<NodeEntry>,
 }
 
 impl Tables {
@@ -53,6 +57,7 @@ impl Tables {
             endpoints: local.endpoints,
             own_addresses: remote.own_addresses,
             ports: joined(remote.ports, local.ports),
+            transit: local.transit,
             ..Self::default()
         }
     }
@@ -73,6 +78,8 @@ impl Tables {
             vips: Arc::clone(&self.vips),
             backends: Arc::clone(&self.backends),
             slots: Arc::clone(&self.slots),
+            transit: self.transit.clone(),
+            node: self.node,
         }
     }
 
@@ -97,6 +104,8 @@ impl Tables {
             vips: Arc::clone(&self.vips),
             backends: Arc::clone(&self.backends),
             slots: Arc::clone(&self.slots),
+            transit: self.transit.clone(),
+            node: self.node,
         }
     }
 
@@ -168,7 +177,15 @@ impl Tables {
             Key::Port(key) => self.ports.get(&key).map(|entry| Row::Port(key, *entry)),
             Key::Vip(place) => self.vips.get(&place).map(|entry| Row::Vip(place, *entry)),
             Key::Backend(id) => self.backends.get(&id).map(|entry| Row::Backend(id, *entry)),
-            Key::Slots(entry) => self.slots.get(&entry).map(|slots| Row::Slots(entry, *slots)),
+            Key::Slots(entry) => self
+                .slots
+                .get(&entry)
+                .map(|slots| Row::Slots(entry, *slots)),
+            Key::Transit(address) => {
+                let place = self.transit.get(&address);
+                place.map(|place| Row::Transit(address, *place))
+            }
+            Key::Node => self.node.map(Row::Node),
         }
     }
 
@@ -204,8 +221,16 @@ impl Tables {
                 let addresses = self.own_addresses.iter();
                 Box::new(addresses.map(|(address, ifindex)| Row::OwnAddress(*address, *ifindex)))
             }
-            Table::Port => Box::new(self.ports.iter().map(|(key, entry)| Row::Port(*key, *entry))),
-            Table::Vip => Box::new(self.vips.iter().map(|(place, entry)| Row::Vip(*place, *entry))),
+            Table::Port => Box::new(
+                self.ports
+                    .iter()
+                    .map(|(key, entry)| Row::Port(*key, *entry)),
+            ),
+            Table::Vip => Box::new(
+                self.vips
+                    .iter()
+                    .map(|(place, entry)| Row::Vip(*place, *entry)),
+            ),
             Table::Backend => {
                 let backends = self.backends.iter();
                 Box::new(backends.map(|(id, entry)| Row::Backend(*id, *entry)))
@@ -214,6 +239,11 @@ impl Tables {
                 let slots = self.slots.iter();
                 Box::new(slots.map(|(entry, slots)| Row::Slots(*entry, *slots)))
             }
+            Table::Transit => {
+                let addresses = self.transit.iter();
+                Box::new(addresses.map(|(address, place)| Row::Transit(*address, *place)))
+            }
+            Table::Node => Box::new(self.node.into_iter().map(Row::Node)),
         }
     }
 
@@ -263,6 +293,10 @@ impl Tables {
             Row::Slots(entry, slots) => {
                 Arc::make_mut(&mut self.slots).insert(entry, slots);
             }
+            Row::Transit(address, place) => {
+                self.transit.insert(address, place);
+            }
+            Row::Node(entry) => self.node = Some(entry),
         }
     }
 
@@ -296,6 +330,10 @@ impl Tables {
             Key::Vip(place) => drop(Arc::make_mut(&mut self.vips).remove(place)),
             Key::Backend(id) => drop(Arc::make_mut(&mut self.backends).remove(id)),
             Key::Slots(entry) => drop(Arc::make_mut(&mut self.slots).remove(entry)),
+            Key::Transit(address) => {
+                self.transit.remove(address);
+            }
+            Key::Node => self.node = None,
         }
     }
 
@@ -314,6 +352,8 @@ impl Tables {
             Table::Vip => self.vips.len(),
             Table::Backend => self.backends.len(),
             Table::Ring => self.slots.len(),
+            Table::Transit => self.transit.len(),
+            Table::Node => usize::from(self.node.is_some()),
         }
     }
 
@@ -331,7 +371,9 @@ impl Tables {
             | Table::Interface
             | Table::Endpoint
             | Table::OwnAddress
-            | Table::Port => false,
+            | Table::Port
+            | Table::Transit
+            | Table::Node => false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Every table of the data plane, opened once and typed.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
 use aya::{
     Pod,
@@ -14,6 +14,7 @@ use overlay_common::{
     endpoint::{Endpoint, EndpointKey},
     interface::Interface,
     network::Network,
+    node::Node,
     peer::Peer,
     route::{BlockKey, Route},
     service::{Backend, PortKey, PublishedPort, SLOTS, Slots, Vip},
@@ -26,7 +27,7 @@ use super::{
 };
 use crate::{
     control::{Key, Row, Table},
-    model::{BackendId, PeerId, Vni},
+    model::{BackendId, NodeEntry, PeerId, Vni},
 };
 
 const NO_SLOTS: Slots = Slots {
@@ -47,11 +48,13 @@ pub(super) struct Maps {
     vip: HashMap<MapData, EndpointKey, Vip>,
     backend: HashMap<MapData, u32, Backend>,
     ring: Array<MapData, Slots>,
+    transit: HashMap<MapData, Address, EndpointKey>,
+    node: Array<MapData, Node>,
 }
 
 // aya's array shows nothing of itself.
-impl std::fmt::Debug for Maps {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Maps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Maps").finish_non_exhaustive()
     }
 }
@@ -72,6 +75,8 @@ impl Maps {
             vip: open(pins, map::VIP)?,
             backend: open(pins, map::BACKEND)?,
             ring: open(pins, map::RING)?,
+            transit: open(pins, map::TRANSIT)?,
+            node: open(pins, map::NODE)?,
         })
     }
 
@@ -122,6 +127,11 @@ impl Maps {
                 let backends = *backends;
                 self.ring.set(*entry, Slots { backends }, 0)
             }
+            Row::Transit(address, place) => {
+                let key = Address::from(*address);
+                self.transit.insert(key, table::place_key(*place), 0)
+            }
+            Row::Node(entry) => self.node.set(0, table::node::encode(entry), 0),
         }
         .map_err(failed("write", row.key().table()))
     }
@@ -141,6 +151,10 @@ impl Maps {
             Key::Vip(place) => self.vip.remove(&table::place_key(*place)),
             Key::Backend(BackendId(id)) => self.backend.remove(id),
             Key::Slots(entry) => self.ring.set(*entry, NO_SLOTS, 0),
+            Key::Transit(address) => self.transit.remove(&(*address).into()),
+            Key::Node => self
+                .node
+                .set(0, table::node::encode(&NodeEntry::default()), 0),
         };
         match removed {
             Err(error) if map_errno(&error) == Some(libc::ENOENT) => Ok(()),
@@ -177,6 +191,11 @@ impl Maps {
                 .and_then(|value| meaning::backend(id.0, value)),
             Key::Slots(entry) => found(self.ring.get(&entry, 0), table)?
                 .and_then(|value| meaning::slots(entry, &value)),
+            Key::Transit(address) => found(self.transit.get(&address.into(), 0), table)?
+                .and_then(|value| meaning::transit(address.into(), value)),
+            Key::Node => {
+                found(self.node.get(&0, 0), table)?.and_then(|value| meaning::node(&value))
+            }
         })
     }
 
@@ -222,6 +241,11 @@ impl Maps {
             Table::Vip => visit_all(self.vip.iter(), meaning::vip, visit),
             Table::Backend => visit_all(self.backend.iter(), meaning::backend, visit),
             Table::Ring => self.visit_slots(visit),
+            Table::Transit => visit_all(self.transit.iter(), meaning::transit, visit),
+            Table::Node => self.node.get(&0, 0).map(|value| {
+                meaning::node(&value).into_iter().for_each(visit);
+                0
+            }),
         }
         .map_err(failed("read", table))
     }
@@ -229,7 +253,9 @@ impl Maps {
     /// Removes every entry of a table that means nothing; returns how many there were.
     pub(super) fn purge(&mut self, table: Table) -> Result<u64, Error> {
         match table {
-            Table::Peer | Table::PeerAddress | Table::OwnAddress | Table::Ring => Ok(0),
+            Table::Peer | Table::PeerAddress | Table::OwnAddress | Table::Ring | Table::Node => {
+                Ok(0)
+            }
             Table::Network => purge(&mut self.network, meaning::network),
             Table::Route => purge(&mut self.route, meaning::route),
             Table::Block => self.purge_blocks(),
@@ -238,6 +264,7 @@ impl Maps {
             Table::Port => purge(&mut self.port, meaning::port),
             Table::Vip => purge(&mut self.vip, meaning::vip),
             Table::Backend => purge(&mut self.backend, meaning::backend),
+            Table::Transit => purge(&mut self.transit, meaning::transit),
         }
         .map_err(failed("clear", table))
     }
@@ -297,6 +324,8 @@ pub fn map_name(table: Table) -> &'static str {
         Table::Vip => map::VIP,
         Table::Backend => map::BACKEND,
         Table::Ring => map::RING,
+        Table::Transit => map::TRANSIT,
+        Table::Node => map::NODE,
     }
 }
 

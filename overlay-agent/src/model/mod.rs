@@ -17,6 +17,7 @@ mod published;
 mod service;
 pub mod subnet;
 mod tables;
+mod transit;
 mod underlay;
 
 pub use backend::{BackendEntry, BackendId, SLOTS, Slots, VipEntry};
@@ -38,7 +39,8 @@ pub use service::{
     TaskClaim, TaskState,
 };
 pub use tables::{
-    EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, PeerEntry, PeerId, Place,
+    EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, NodeEntry, PeerEntry, PeerId, Place,
     RemoteTables, RouteEntry,
 };
+pub use transit::{TransitPools, last_transit_position, transit_address, transit_position};
 pub use underlay::Way;

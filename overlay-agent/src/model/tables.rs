@@ -11,6 +11,11 @@ use super::{Encap, MacAddress, PortEntry, PortKey, Vni};
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
 pub struct PeerId(pub u32);
 
+impl PeerId {
+    /// In a route: no node has the address, and it is the network's all the same.
+    pub const NOBODY: Self = Self(0);
+}
+
 /// One address inside one network.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
 pub struct Place {
@@ -55,6 +60,8 @@ pub struct NetworkEntry {
     pub gateway_ipv6: Option<IpAddr>,
     /// Largest layer-3 packet, bytes.
     pub mtu: u32,
+    /// Whether nothing leaves it for the outside.
+    pub is_internal: bool,
 }
 
 /// The way into a container of this node.
@@ -79,6 +86,23 @@ pub struct InterfaceEntry {
     pub ipv6: Option<IpAddr>,
     /// Ethernet source.
     pub mac: MacAddress,
+    /// What stands for the container outside, IPv4.
+    pub transit_ipv4: Option<IpAddr>,
+    /// The same, IPv6.
+    pub transit_ipv6: Option<IpAddr>,
+}
+
+/// What the data plane knows of this node.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct NodeEntry {
+    /// The far end of the gateway's pair, or 0 while there is no way out.
+    pub gateway_ifindex: u32,
+    /// Ethernet address of the near end.
+    pub gateway_mac: Option<MacAddress>,
+    /// Largest layer-3 packet on the way in, bytes.
+    pub gateway_mtu: u32,
+    /// The network by which nodes send each other what came from outside.
+    pub ingress: Option<Vni>,
 }
 
 /// Tables that follow from the cluster: large, they change with it.
@@ -107,4 +131,6 @@ pub struct LocalTables {
     pub interfaces: BTreeMap<u32, InterfaceEntry>,
     /// Ports that single endpoints publish.
     pub ports: BTreeMap<PortKey, PortEntry>,
+    /// The endpoint behind each transit address.
+    pub transit: BTreeMap<IpAddr, Place>,
 }

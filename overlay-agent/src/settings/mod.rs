@@ -10,6 +10,7 @@ mod load;
 mod name;
 mod network;
 mod node;
+mod outside;
 mod problem;
 mod swarm;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use std::{path::PathBuf, time::Duration};
 pub(crate) use duration::parse as parse_duration;
 pub use error::SettingsError;
 pub use name::check_name;
+pub use outside::OutsideSettings;
 pub use problem::Problem;
 pub use swarm::SwarmSettings;
 
@@ -48,6 +50,8 @@ pub struct Settings {
     pub event_sample: u32,
     /// Time between audits.
     pub audit_interval: Duration,
+    /// How containers reach the outside.
+    pub outside: OutsideSettings,
     /// What must survive a reboot; absolute.
     pub data_dir: PathBuf,
     /// Socket and pins; absolute.

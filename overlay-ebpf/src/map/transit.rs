@@ -16,3 +16,18 @@ pub(crate) fn own_address(address: &Address) -> Option<u32> {
     // SAFETY: one word, read at once.
     unsafe { OWN_ADDRESS.get(address) }.copied()
 }
+
+/// The container that a transit address stands for.
+#[inline(always)]
+pub(crate) fn behind(address: &Address) -> Option<&'static EndpointKey> {
+    // SAFETY: plain data; without preallocation an entry is freed only after every program that may see it
+    // has ended.
+    unsafe { TRANSIT.get(address) }
+}
+
+/// Whether an address is this node's own.
+#[inline(always)]
+pub(crate) fn is_own(address: &Address) -> bool {
+    // SAFETY: as above; only whether there is an entry counts.
+    unsafe { OWN_ADDRESS.get(address) }.is_some()
+}

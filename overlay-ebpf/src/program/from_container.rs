@@ -1,7 +1,8 @@
 //! TC ingress of the host end of an endpoint's veth: everything that a container sends.
 
 use overlay_common::{
-    address::derived_mac, endpoint::EndpointKey, interface::Interface, reason::Reason, walk::Walk,
+    address::derived_mac, endpoint::EndpointKey, interface::Interface, reason::Reason,
+    route::NOBODY, walk::Walk,
 };
 use overlay_ebpf::{
     admission::{self, Admitted, Packet},
@@ -10,7 +11,9 @@ use overlay_ebpf::{
 };
 
 use super::{
-    TcFrame, answer, deliver, encapsulate, mesh, neighbour,
+    TcFrame, answer, deliver, encapsulate,
+    mesh::{self, Next},
+    neighbour, outside,
     service::{self, Balanced},
 };
 use crate::map::{self, work::Work};
@@ -58,7 +61,8 @@ fn forward(
         let walk = service::restore(frame, endpoint, vni, packet, Walk::Local)?;
         return deliver::into_container(frame, endpoint, walk);
     }
-    let (receiver, peer) = if let Some(route) = map::route::get(&key) {
+    let route = map::route::get(&key);
+    let (receiver, peer) = if let Some(route) = route.filter(|route| route.peer != NOBODY) {
         let peer = map::peer::get(route.peer).ok_or(Reason::NoPeer)?;
         let mac = neighbour::remote_mac(route, &packet.destination);
         ((mac, Walk::Encapsulated), peer)
@@ -66,7 +70,8 @@ fn forward(
         let work = map::work::get(vni)?;
         work.packet = *packet;
         match service::balance(frame, work)? {
-            Balanced::NotAVip => return to_outside(frame, work),
+            Balanced::NotAVip if route.is_some() => return Err(Reason::NoRoute),
+            Balanced::NotAVip => return to_outside(frame, interface, work),
             Balanced::Answered(walk) => return Ok(answer::back(frame, walk)),
             Balanced::Here => {
                 let key = EndpointKey::new(vni, work.packet.destination);
@@ -83,9 +88,16 @@ fn forward(
     encapsulate::towards(frame, vni, packet, receiver, peer)
 }
 
-/// A packet for an address that nobody in the network has.
+/// A packet for an address outside the network: a task's answer to a client outside, or what a container has
+/// to say there itself.
 #[inline(always)]
-fn to_outside(frame: &mut TcFrame, work: &mut Work) -> Result<Verdict, Reason> {
-    let next = mesh::answer::decide(frame, work)?;
-    mesh::carry_out(frame, work, next, Reason::NoRoute)
+fn to_outside(
+    frame: &mut TcFrame,
+    interface: &Interface,
+    work: &mut Work,
+) -> Result<Verdict, Reason> {
+    match mesh::answer::decide(frame, work)? {
+        Next::NotOurs => outside::leave(frame, interface, &work.packet),
+        next => mesh::carry_out(frame, work, next, Reason::NoRoute),
+    }
 }

@@ -2,8 +2,8 @@
 
 mod agent;
 mod cluster;
-mod services;
 pub(crate) mod refusals;
+mod services;
 mod swarm;
 
 use std::{

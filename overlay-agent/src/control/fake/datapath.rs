@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     control::{Datapath, Hook, Inspect, Key, PortError, PortErrorKind, Program, Row, Table},
-    model::BackendId,
+    model::{BackendId, PeerId},
 };
 
 #[derive(Debug, Default)]
@@ -45,13 +45,15 @@ impl State {
                 Row::Route(_, entry) | Row::Block(_, _, entry) => Key::Peer(entry.peer),
                 Row::PeerAddress(_, peer) => Key::Peer(*peer),
                 Row::Endpoint(_, entry) => Key::Interface(entry.ifindex),
+                Row::Transit(_, place) => Key::Endpoint(*place),
                 Row::Peer(..)
                 | Row::Network(..)
                 | Row::Interface(..)
                 | Row::OwnAddress(..)
                 | Row::Port(..)
                 | Row::Vip(..)
-                | Row::Backend(..) => return false,
+                | Row::Backend(..)
+                | Row::Node(_) => return false,
                 Row::Slots(_, slots) => {
                     let is_there = |number: &u32| {
                         let backend = Key::Backend(BackendId(*number));
@@ -62,7 +64,9 @@ impl State {
                     return !slots.iter().all(is_there);
                 }
             };
-            !self.rows.contains_key(&named) && !self.stolen.contains(&named)
+            named != Key::Peer(PeerId::NOBODY)
+                && !self.rows.contains_key(&named)
+                && !self.stolen.contains(&named)
         };
         let dangling = self.rows.values().filter(|row| names_nobody(row));
         dangling.map(Row::key).collect()

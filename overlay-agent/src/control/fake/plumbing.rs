@@ -8,9 +8,10 @@ use std::{
 
 use crate::{
     control::{
-        Action, HostEnd, InterfaceWish, MadeInterface, Plumbing, PortError, PortErrorKind,
+        Action, DriftKind, Gateway, HostEnd, InterfaceWish, MadeInterface, Plumbing, PortError,
+        PortErrorKind, Repair,
     },
-    model::PortKey,
+    model::{MacAddress, PortKey},
 };
 
 /// The index that the device has now, shared with the test; 0 while it is gone.
@@ -22,6 +23,8 @@ pub(in crate::control) struct FakePlumbing {
     pub(in crate::control) held: Rc<RefCell<BTreeSet<PortKey>>>,
     /// Ports that somebody else has.
     pub(in crate::control) taken: Rc<RefCell<BTreeSet<PortKey>>>,
+    /// The near end of the gateway, shared with the test; 0 while it is gone.
+    pub(in crate::control) gateway: Rc<Cell<u32>>,
 }
 
 impl Plumbing for FakePlumbing {
@@ -65,5 +68,25 @@ impl Plumbing for FakePlumbing {
             self.tunnel.set(self.next_ifindex);
         }
         Ok((self.tunnel.get(), was_gone.then_some(Action::Added)))
+    }
+
+    fn ensure_gateway(&mut self, _mtu: u32) -> Result<(Option<Gateway>, Vec<Repair>), PortError> {
+        let mut repairs = Vec::new();
+        if self.gateway.get() == 0 {
+            self.next_ifindex += 2;
+            self.gateway.set(self.next_ifindex);
+            repairs.push(Repair {
+                kind: DriftKind::Gateway,
+                object: "the gateway".to_owned(),
+                action: Action::Added,
+            });
+        }
+        let near = self.gateway.get();
+        let gateway = Gateway {
+            near,
+            far: near + 1,
+            mac: MacAddress([2, 0, 0, 0, 0, 9]),
+        };
+        Ok((Some(gateway), repairs))
     }
 }

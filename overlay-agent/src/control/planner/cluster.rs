@@ -206,6 +206,8 @@ impl Cluster {
         nodes.sort_by(|a, b| (&a.name, a.address).cmp(&(&b.name, b.address)));
         let networks = self.present.iter();
         let networks = networks.filter_map(|vni| self.view.networks.get(vni));
+        let internal = networks.clone().filter(|network| network.internal);
+        let internal = internal.map(|network| network.network.vni).collect();
         let mut networks: Vec<_> = networks.map(|network| network.network.clone()).collect();
         networks.sort_by(|a, b| a.name.cmp(&b.name));
         Some(Plan {
@@ -213,6 +215,7 @@ impl Cluster {
                 this,
                 nodes,
                 networks,
+                internal,
             },
             exact: self.all_exact(),
             services: Vec::new(),

@@ -54,8 +54,12 @@ impl Cluster {
         let services = &mut self.services;
         let before = std::mem::replace(&mut services.own, own);
         let own = &services.own;
-        let gone = before.iter().filter(|(place, task)| own.get(place) != Some(task));
-        let come = own.iter().filter(|(place, task)| before.get(place) != Some(task));
+        let gone = before
+            .iter()
+            .filter(|(place, task)| own.get(place) != Some(task));
+        let come = own
+            .iter()
+            .filter(|(place, task)| before.get(place) != Some(task));
         services
             .touched
             .extend(gone.chain(come).map(|(_, task)| task.service));
@@ -126,8 +130,7 @@ impl Cluster {
         };
         let own = self.services.own.iter();
         let own = own.filter(|(_, task)| task.service == id);
-        let local: BTreeMap<Place, Task> =
-            own.map(|(place, task)| (*place, task.seen())).collect();
+        let local: BTreeMap<Place, Task> = own.map(|(place, task)| (*place, task.seen())).collect();
         let ports = service.ports.iter();
         balanced.ports = ports
             .filter(|port| is_ingress(port) || !local.is_empty())
@@ -210,7 +213,9 @@ impl Cluster {
         let services = self.view.services.values();
         let touched =
             services.filter(|service| service.networks.keys().any(|vni| networks.contains(vni)));
-        self.services.touched.extend(touched.map(|service| service.id));
+        self.services
+            .touched
+            .extend(touched.map(|service| service.id));
     }
 
     /// Marks the services that have tasks on these nodes.

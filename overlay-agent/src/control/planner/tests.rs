@@ -49,6 +49,7 @@ fn three_nodes() -> Desired {
             gateways: vec![ip("10.1.0.1"), ip("fd00::1")],
             mtu: None,
         }],
+        internal: std::collections::BTreeSet::new(),
     }
 }
 

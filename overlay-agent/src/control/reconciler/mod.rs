@@ -5,6 +5,7 @@
 
 mod endpoint;
 mod follow;
+mod gateway;
 mod publish;
 mod repair;
 mod services;
@@ -20,11 +21,11 @@ use std::{
 pub use services::{BackendEnd, Ended};
 
 use super::{
-    Balancer, Change, Datapath, Expected, Hook, Plumbing, PortError, PortErrorKind, Program, Tables,
-    Underlay, UnderlayDevice, changes, numbers,
+    Balancer, Change, Datapath, Expected, Gateway, Hook, Plumbing, PortError, PortErrorKind,
+    Program, Tables, Underlay, UnderlayDevice, changes, numbers,
     planner::{self, Facts},
 };
-use crate::model::{Attachment, Desired, Encap, Exact, PeerId, Place, PortKey, Way};
+use crate::model::{Attachment, Desired, Encap, Exact, PeerId, Place, PortKey, TransitPools, Way};
 
 /// What the reconciler works with.
 #[derive(Debug)]
@@ -65,6 +66,14 @@ pub struct Reconciler<D, U, P> {
     hooks: BTreeSet<Hook>,
     /// The vxlan device.
     tunnel: u32,
+    /// From which addresses stand for containers outside; none without a way out.
+    pools: TransitPools,
+    /// The way out, while there is one.
+    gateway: Option<Gateway>,
+    /// For which largest packet it was made, or tried to be.
+    gateway_mtu: Option<u32>,
+    /// Why there is none although there should be.
+    gateway_trouble: Option<String>,
 }
 
 impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
@@ -94,7 +103,18 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             ended: Vec::new(),
             hooks: BTreeSet::new(),
             tunnel,
+            pools: TransitPools::default(),
+            gateway: None,
+            gateway_mtu: None,
+            gateway_trouble: None,
         }
+    }
+
+    /// Gives containers addresses of these pools for the way out.
+    #[must_use]
+    pub fn with_transit_pools(mut self, pools: TransitPools) -> Self {
+        self.pools = pools;
+        self
     }
 
     /// What the cluster wants.
@@ -150,9 +170,12 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         self.number(&actual);
         self.look_around()?;
         let remote = planner::remote_tables(self.facts());
-        let desired = Tables::new(remote, planner::local_tables(attachments.clone()));
+        let local = planner::local_tables(attachments.clone(), self.pools);
+        let desired = Tables::new(remote, local);
         let desired = if is_known {
-            desired.with_services_of(&actual).with_published(self.balancer.ports())
+            desired
+                .with_services_of(&actual)
+                .with_published(self.balancer.ports())
         } else {
             self.balancer.adopt(&actual);
             let placing = self.balancer.place_all(&self.numbers);
@@ -223,6 +246,11 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
     fn apply(&mut self, actual: &Tables, mut desired: Tables) -> Result<usize, PortError> {
         let mut count = 0;
         self.hold_wanted(actual, &mut desired);
+        let mtu = planner::gateway_mtu(&desired.networks);
+        if self.gateway_mtu != Some(mtu) {
+            self.settle_gateway(mtu);
+        }
+        desired.node = self.node_entry();
         for change in changes(actual, &desired) {
             self.write(&change)?;
             self.note_end(actual, &change);
@@ -250,6 +278,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             ifindex: self.tunnel,
         });
         hooks.extend(attachments.into_iter().map(endpoint::hook));
+        hooks.extend(self.gateway_hook());
         hooks
     }
 

@@ -6,6 +6,7 @@ use overlay_common::{
     endpoint::{Endpoint, EndpointKey},
     interface::Interface,
     network::Network,
+    node::Node,
     peer::Peer,
     route::{BlockKey, Route},
     service::{Backend, PortKey, PublishedPort, SLOTS, Slots, Vip},
@@ -13,7 +14,7 @@ use overlay_common::{
 
 use crate::{
     control::Row,
-    model::{BackendId, PeerId, Vni},
+    model::{BackendId, NodeEntry, PeerId, Vni},
 };
 
 /// `PEER`.
@@ -84,4 +85,16 @@ pub(in crate::datapath) fn backend(id: u32, value: Backend) -> Option<Row> {
 pub(in crate::datapath) fn slots(entry: u32, value: &Slots) -> Option<Row> {
     let is_empty = value.backends == [0; SLOTS];
     (!is_empty).then_some(Row::Slots(entry, value.backends))
+}
+
+/// `TRANSIT`.
+pub(in crate::datapath) fn transit(key: Address, value: EndpointKey) -> Option<Row> {
+    let place = super::place(&value)?;
+    Some(Row::Transit(key.into(), place))
+}
+
+/// `NODE`; nothing where nothing was written.
+pub(in crate::datapath) fn node(value: &Node) -> Option<Row> {
+    let entry = super::node::decode(value);
+    (super::node::encode(&NodeEntry::default()) != *value).then_some(Row::Node(entry))
 }

@@ -9,6 +9,7 @@ pub(super) mod endpoint;
 pub(super) mod interface;
 pub(super) mod meaning;
 pub(super) mod network;
+pub(super) mod node;
 pub(super) mod peer;
 pub(super) mod peer_address;
 pub(super) mod port;

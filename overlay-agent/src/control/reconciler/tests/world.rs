@@ -139,6 +139,7 @@ pub(super) fn desired(nodes: &[(u8, bool)], singles: &[(u8, u8)], mtu: Option<u3
             gateways: vec![IpAddr::from([10, 1, 0, 1])],
             mtu,
         }],
+        internal: std::collections::BTreeSet::new(),
     }
 }
 
@@ -163,10 +164,10 @@ pub(super) fn attachment(number: u32) -> Attachment {
         interface: "eth0".to_owned(),
         created: 0,
         conflict: None,
-            aliases: Vec::new(),
-            service: None,
-            follows_service: false,
-            ports: Vec::new(),
-            transit: None,
+        aliases: Vec::new(),
+        service: None,
+        follows_service: false,
+        ports: Vec::new(),
+        transit: None,
     }
 }
