@@ -1,15 +1,25 @@
-//! Where the keys and values of flows are put together: the stack has no room for them.
+//! Where what is known of a packet and its flow is put together: the stack has no room for it, and the
+//! kernel insists on alignment there but not here.
 
 use aya_ebpf::{macros::map, maps::PerCpuArray};
 use overlay_common::{
     flow::{Flow, FlowKey, FragmentKey},
     reason::Reason,
 };
+use overlay_ebpf::{admission::Packet, quote::Quote, transport::Transport};
 
 /// What one packet needs at most.
 pub(crate) struct Work {
     /// The network of the packet.
     pub(crate) vni: u32,
+    /// The packet.
+    pub(crate) packet: Packet,
+    /// Its transport header.
+    pub(crate) transport: Transport,
+    /// Key into `PEER`: where a balanced packet goes, or 0 for this node.
+    pub(crate) peer: u32,
+    /// What it quotes, if it is an ICMP error.
+    pub(crate) quote: Quote,
     /// The packet's own direction.
     pub(crate) key: FlowKey,
     /// The other direction.
@@ -28,8 +38,9 @@ static WORK: PerCpuArray<Work> = PerCpuArray::with_max_entries(1, 0);
 #[inline(always)]
 pub(crate) fn get(vni: u32) -> Result<&'static mut Work, Reason> {
     let room = WORK.get_ptr_mut(0).ok_or(Reason::Torn)?;
-    // SAFETY: the entry is this CPU's, where programs do not interrupt one another, every bit pattern is
-    // valid, and nobody else holds a reference: one packet asks once.
+    // SAFETY: the entry is this CPU's, where programs do not interrupt one another; the zeros that it begins
+    // with are valid, as is what the last packet wrote; and nobody else holds a reference: one packet
+    // asks once.
     let work = unsafe { &mut *room };
     work.vni = vni;
     Ok(work)

@@ -63,13 +63,25 @@ fn forward(
         let mac = neighbour::remote_mac(route, &packet.destination);
         ((mac, Walk::Encapsulated), peer)
     } else {
-        match service::balance(frame, interface, packet)? {
-            Balanced::NotAVip => return Err(Reason::NoRoute),
-            Balanced::Done(verdict) => return Ok(verdict),
-            Balanced::Here(endpoint) => {
+        let work = map::work::get(vni)?;
+        work.packet = *packet;
+        let balanced = match service::balance(frame, work)? {
+            Balanced::Error => service::report_to_task(frame, work)?,
+            other => other,
+        };
+        match balanced {
+            Balanced::NotAVip | Balanced::Error => return Err(Reason::NoRoute),
+            Balanced::Answered(walk) => return Ok(answer::back(frame, walk)),
+            Balanced::Here => {
+                let key = EndpointKey::new(vni, work.packet.destination);
+                let endpoint = map::endpoint::get(&key).ok_or(Reason::NoEndpoint)?;
                 return deliver::into_container(frame, endpoint, Walk::Balanced);
             }
-            Balanced::Towards(peer) => ((derived_mac(&packet.destination), Walk::Balanced), peer),
+            Balanced::Away => {
+                packet.destination = work.packet.destination;
+                let peer = map::peer::get(work.peer).ok_or(Reason::NoPeer)?;
+                ((derived_mac(&packet.destination), Walk::Balanced), peer)
+            }
         }
     };
     encapsulate::towards(frame, vni, packet, receiver, peer)
