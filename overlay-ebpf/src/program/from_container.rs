@@ -65,8 +65,12 @@ fn forward(
     } else {
         let work = map::work::get(vni)?;
         work.packet = *packet;
-        match service::balance(frame, work)? {
-            Balanced::NotAVip => return to_outside(frame, work),
+        let balanced = match service::balance(frame, work)? {
+            Balanced::Error => service::report_to_task(frame, work)?,
+            other => other,
+        };
+        match balanced {
+            Balanced::NotAVip | Balanced::Error => return to_outside(frame, work),
             Balanced::Answered(walk) => return Ok(answer::back(frame, walk)),
             Balanced::Here => {
                 let key = EndpointKey::new(vni, work.packet.destination);
