@@ -4,43 +4,70 @@
 /// The polynomial, lowest power first.
 const POLYNOMIAL: u32 = 0x82f6_3b78;
 
-/// Lengths of up to so many bits.
-const BITS: usize = 16;
-
-/// What 1, 2, 4, … zero bytes do to a remainder: powers of x, lowest power first.
-const ZEROS: [u32; BITS] = {
-    let mut powers = [1 << 23; BITS];
-    let mut bit = 1;
-    while bit < BITS {
-        powers[bit] = product(powers[bit - 1], powers[bit - 1]);
-        bit += 1;
+/// What a number of zero bytes does to a remainder. The number is looked up by its four digits in base 16, the
+/// remainder by its eight: without a single branch, of which the kernel would follow all combinations.
+static ZEROS: [[[[u32; 16]; 8]; 16]; 4] = {
+    let mut zeros = [[[[0; 16]; 8]; 16]; 4];
+    // One zero byte is the eighth power of x.
+    let mut unit = 1 << 23;
+    let mut place = 0;
+    while place < 4 {
+        let mut power = 1 << 31;
+        let mut digit = 0;
+        while digit < 16 {
+            zeros[place][digit] = multiples(power);
+            power = product(power, unit);
+            digit += 1;
+        }
+        unit = power;
+        place += 1;
     }
-    powers
+    zeros
 };
 
 /// The checksum, as it stands on the wire, of a packet in which `new` has taken the place of `old`, with
 /// `behind` more bytes behind them.
 #[inline(always)]
 pub fn corrected(checksum: [u8; 4], old: [u8; 2], new: [u8; 2], behind: u16) -> [u8; 4] {
-    let change = u32::from(u16::from_le_bytes(old) ^ u16::from_le_bytes(new));
-    let mut remainder = change;
-    let mut bit = 0;
-    while bit < 16 {
-        remainder = times_x(remainder);
-        bit += 1;
-    }
-    let mut power = 0;
-    while power < BITS {
-        if behind >> power & 1 != 0 {
-            remainder = product(ZEROS[power], remainder);
+    let mut remainder = u32::from(u16::from_le_bytes(old) ^ u16::from_le_bytes(new));
+    // The ports are not yet divided themselves.
+    let bytes = u32::from(behind.wrapping_add(2));
+    let mut place = 0;
+    while place < 4 {
+        let multiples = &ZEROS[place][(bytes >> (4 * place) & 15) as usize];
+        let mut sum = 0;
+        let mut digit = 0;
+        while digit < 8 {
+            sum ^= multiples[digit][(remainder >> (4 * digit) & 15) as usize];
+            digit += 1;
         }
-        power += 1;
+        remainder = sum;
+        place += 1;
     }
     (u32::from_le_bytes(checksum) ^ remainder).to_le_bytes()
 }
 
+/// The products of a polynomial with all of one digit.
+const fn multiples(power: u32) -> [[u32; 16]; 8] {
+    let mut multiples = [[0; 16]; 8];
+    let mut shifted = power;
+    let mut bit = 32;
+    while bit > 0 {
+        bit -= 1;
+        let (digit, low) = (bit / 4, 1 << (bit % 4));
+        let mut value = 0;
+        while value < 16 {
+            if value & low != 0 {
+                multiples[digit][value] ^= shifted;
+            }
+            value += 1;
+        }
+        shifted = times_x(shifted);
+    }
+    multiples
+}
+
 /// The product of two polynomials modulo the one of the checksum.
-#[inline(always)]
 const fn product(one: u32, mut other: u32) -> u32 {
     let mut product = 0;
     let mut bit = 32;
@@ -52,7 +79,6 @@ const fn product(one: u32, mut other: u32) -> u32 {
     product
 }
 
-#[inline(always)]
 const fn times_x(polynomial: u32) -> u32 {
     polynomial >> 1 ^ POLYNOMIAL & (polynomial & 1).wrapping_neg()
 }

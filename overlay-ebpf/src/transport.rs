@@ -229,13 +229,13 @@ fn icmp(kind: u8, is_v4: bool) -> Icmp {
     }
 }
 
-/// The flags of a TCP header that is in the frame, or 0 for other protocols.
+/// The flags of a TCP header that is in the frame up to its checksum, or 0 for other protocols.
 #[inline(always)]
 pub fn tcp_flags<B: Bytes>(frame: &Frame<B>, transport: &Transport) -> Result<u8, Reason> {
     if transport.protocol != PROTOCOL_TCP || !transport.is_here() {
         return Ok(0);
     }
-    let Copied([flags]) = frame.0.copy::<1>(transport.at + 13)?;
+    let Copied([flags, ..]) = frame.0.copy::<5>(transport.at + 13)?;
     Ok(flags)
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Work {
     pub(crate) task: Address,
     /// See `task`.
     pub(crate) network: u32,
+    /// The port that goes with `task`, as it stands on the wire; 0 if nothing is to be rewritten.
+    pub(crate) port: [u8; 2],
     /// Key into `PEER`: the node that a client from outside asked, or 0 for this one.
     pub(crate) asked: u32,
 }

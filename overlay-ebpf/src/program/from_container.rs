@@ -45,7 +45,7 @@ pub(crate) fn decide(frame: &mut TcFrame) -> Result<Verdict, Reason> {
             let mac = neighbour::mac_of(interface.vni, target)?;
             answer::neighbour_to_container(frame, target, mac)
         }
-        Admitted::Packet(mut packet) => forward(frame, interface, &mut packet),
+        Admitted::Packet(packet) => forward(frame, interface, &packet),
     }
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn decide(frame: &mut TcFrame) -> Result<Verdict, Reason> {
 fn forward(
     frame: &mut TcFrame,
     interface: &Interface,
-    packet: &mut Packet,
+    packet: &Packet,
 ) -> Result<Verdict, Reason> {
     let vni = interface.vni;
     let key = EndpointKey::new(vni, packet.destination);
@@ -61,31 +61,51 @@ fn forward(
         let walk = service::restore(frame, endpoint, vni, packet, Walk::Local)?;
         return deliver::into_container(frame, endpoint, walk);
     }
-    let route = map::route::get(&key);
-    let (receiver, peer) = if let Some(route) = route.filter(|route| route.peer != NOBODY) {
-        let peer = map::peer::get(route.peer).ok_or(Reason::NoPeer)?;
-        let mac = neighbour::remote_mac(route, &packet.destination);
-        ((mac, Walk::Encapsulated), peer)
-    } else {
-        let work = map::work::get(vni)?;
-        work.packet = *packet;
-        match service::balance(frame, work)? {
-            Balanced::NotAVip if route.is_some() => return Err(Reason::NoRoute),
-            Balanced::NotAVip => return to_outside(frame, interface, work),
-            Balanced::Answered(walk) => return Ok(answer::back(frame, walk)),
-            Balanced::Here => {
-                let key = EndpointKey::new(vni, work.packet.destination);
-                let endpoint = map::endpoint::get(&key).ok_or(Reason::NoEndpoint)?;
-                return deliver::into_container(frame, endpoint, Walk::Balanced);
-            }
-            Balanced::Away => {
-                packet.destination = work.packet.destination;
-                let peer = map::peer::get(work.peer).ok_or(Reason::NoPeer)?;
-                ((derived_mac(&packet.destination), Walk::Balanced), peer)
-            }
-        }
+    let Some(route) = map::route::get(&key) else {
+        return beyond(frame, interface, packet, true);
     };
-    encapsulate::towards(frame, vni, packet, receiver, peer)
+    if route.peer == NOBODY {
+        return beyond(frame, interface, packet, false);
+    }
+    };
+    let peer = map::peer::get(route.peer).ok_or(Reason::NoPeer)?;
+    let mac = neighbour::remote_mac(route, &packet.destination);
+    encapsulate::towards(frame, vni, packet, (mac, Walk::Encapsulated), peer)
+}
+
+/// A packet for an address that no endpoint and no route has: for a service, or for the outside.
+#[inline(always)]
+fn beyond(
+    frame: &mut TcFrame,
+    interface: &Interface,
+    packet: &Packet,
+    is_outside: bool,
+) -> Result<Verdict, Reason> {
+    let work = map::work::get(interface.vni)?;
+    work.packet = *packet;
+    let balanced = match service::balance(frame, work)? {
+        Balanced::Error => service::report_to_task(frame, work)?,
+        other => other,
+    };
+    match balanced {
+        Balanced::NotAVip | Balanced::Error if is_outside => to_outside(frame, interface, work),
+        Balanced::NotAVip | Balanced::Error => Err(Reason::NoRoute),
+        Balanced::Answered(walk) => Ok(answer::back(frame, walk)),
+        Balanced::Here => {
+            let key = EndpointKey::new(interface.vni, work.packet.destination);
+            let endpoint = map::endpoint::get(&key).ok_or(Reason::NoEndpoint)?;
+            deliver::into_container(frame, endpoint, Walk::Balanced)
+        }
+        Balanced::Away => away(frame, work),
+    }
+}
+
+/// A balanced packet for a task of another node. A function of its own to the kernel too, for want of stack.
+#[inline(never)]
+fn away(frame: &mut TcFrame, work: &mut Work) -> Result<Verdict, Reason> {
+    let peer = map::peer::get(work.peer).ok_or(Reason::NoPeer)?;
+    let receiver = (derived_mac(&work.packet.destination), Walk::Balanced);
+    encapsulate::towards(frame, work.vni, &work.packet, receiver, peer)
 }
 
 /// A packet for an address outside the network: a task's answer to a client outside, or what a container has
@@ -96,8 +116,12 @@ fn to_outside(
     interface: &Interface,
     work: &mut Work,
 ) -> Result<Verdict, Reason> {
-    match mesh::answer::decide(frame, work)? {
-        Next::NotOurs => outside::leave(frame, interface, &work.packet),
+    let next = match mesh::answer::decide(frame, work)? {
+        Next::Error => mesh::answer::report(frame, work)?,
+        next => next,
+    };
+    match next {
+        Next::NotOurs | Next::Error => outside::leave(frame, interface, &work.packet),
         next => mesh::carry_out(frame, work, next, Reason::NoRoute),
     }
 }

@@ -131,7 +131,11 @@ fn from_ingress<const AT: usize>(
 #[inline(always)]
 fn from_outside(frame: &mut TcFrame, is_v4: bool) -> Result<Verdict, Reason> {
     let work = map::work::get(SCOPE_HOST)?;
-    match mesh::client::decide(frame, work, is_v4)? {
+    let next = match mesh::client::decide(frame, work, is_v4)? {
+        Next::Error => mesh::client::report(frame, work)?,
+        next => next,
+    };
+    match next {
         Next::NotOurs => Ok(Verdict::Pass),
         next => mesh::carry_out(frame, work, next, Reason::MeshStranger),
     }

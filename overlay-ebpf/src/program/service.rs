@@ -37,6 +37,8 @@ pub(super) enum Balanced {
     NotAVip,
     /// It is an answer to its sender now, which is counted so.
     Answered(Walk),
+    /// It is an error about an answer: one for [`report_to_task`].
+    Error,
     /// It is for a task of this node now.
     Here,
     /// It is for a task of another node now.
@@ -58,7 +60,7 @@ pub(super) fn balance(frame: &mut TcFrame, work: &mut Work) -> Result<Balanced, 
     work.transport = transport::find(frame, is_v4)?.ok_or(Reason::Untranslatable)?;
     let ends = flow::ends(frame, work)?.ok_or(Reason::UnknownFragment)?;
     if ends.icmp == Icmp::Error {
-        return report_to_task(frame, work);
+        return Ok(Balanced::Error);
     }
     let flags = transport::tcp_flags(frame, &work.transport)?;
     work.key = keys::key(frame, work.vni, &work.transport, &ends)?;
@@ -69,7 +71,7 @@ pub(super) fn balance(frame: &mut TcFrame, work: &mut Work) -> Result<Balanced, 
         Known::Task(_, backend) => Ok(backend),
         Known::Dead => Err(Reason::DeadBackend),
         Known::Nothing if ends.icmp == Icmp::Reply => return Err(Reason::UnknownFlow),
-        Known::Nothing => choose(vip, work).ok_or(Reason::NoBackend),
+        Known::Nothing => live(work.vni, choose(vip, work)).ok_or(Reason::NoBackend),
     };
     let backend = match backend {
         Ok(backend) => backend,
@@ -84,7 +86,7 @@ pub(super) fn balance(frame: &mut TcFrame, work: &mut Work) -> Result<Balanced, 
     }
     flow::expect_fragments(frame, &ends, work)?;
     match known {
-        Known::Task(found, _) => follow(&found, flags, work),
+        Known::Task(found, _) => follow(found, flags, work),
         _ => remember(flags, work),
     }
 
@@ -127,13 +129,13 @@ fn live(vni: u32, number: u32) -> Option<&'static Backend> {
     map::service::backend(number).filter(|backend| backend.vni == vni)
 }
 
-/// Chooses a task for the new flow of `work.key`, and writes both directions down in `work`. While the ring
-/// still names a task that has just gone, or if a task serves this very client under another name in a flow
-/// that could not be told from the new one, slots beside the first are asked.
-#[inline(always)]
-fn choose(vip: &Vip, work: &mut Work) -> Option<&'static Backend> {
+/// Chooses a task for the new flow of `work.key`, and writes both directions down in `work`; 0: there is none.
+/// While the ring still names a task that has just gone, or if a task serves this very client under another
+/// name in a flow that could not be told from the new one, slots beside the first are asked.
+#[inline(never)]
+fn choose(vip: &Vip, work: &mut Work) -> u32 {
     let hash = keys::hash(&work.key);
-    let mut chosen = None;
+    let mut chosen = 0;
     let mut attempt = 0;
     while attempt < ATTEMPTS {
         let Some(number) = map::service::choose(vip.ring, hash.wrapping_add(attempt)) else {
@@ -144,7 +146,7 @@ fn choose(vip: &Vip, work: &mut Work) -> Option<&'static Backend> {
             continue;
         };
         write_forward(vip.service, number, backend, work);
-        chosen = Some(backend);
+        chosen = number;
         if !is_taken(work) {
             break;
         }
@@ -212,8 +214,8 @@ fn remember(flags: u8, work: &mut Work) {
 }
 
 /// Notes a packet of a known flow.
-#[inline(always)]
-fn follow(found: &Found, flags: u8, work: &mut Work) {
+#[inline(never)]
+fn follow(found: Found, flags: u8, work: &mut Work) {
     // A task that calls itself sends both directions to the virtual address.
     let way = if found.flow().kind == FLOW_FORWARD {
         Way::There
@@ -225,7 +227,7 @@ fn follow(found: &Found, flags: u8, work: &mut Work) {
         turn_around(work);
         flow::remember_missing(&work.twin, &work.flow);
     }
-    flow::progress(found, way, flags, &work.key, &work.twin);
+    flow::progress(&found, way, flags, &work.key, &work.twin);
 }
 
 /// The way to a task. What does not fit on it is answered here, while the packet still is the sender's own.
@@ -256,9 +258,10 @@ fn hand_to(frame: &mut TcFrame, work: &mut Work, backend: &Backend) -> Result<()
     Ok(())
 }
 
-/// Leads an ICMP error about an answer to the task that sent the answer, which it then quotes.
+/// Leads an ICMP error about an answer to the task that sent the answer, which it then quotes. Called after
+/// [`balance`] has said so.
 #[inline(never)]
-fn report_to_task(frame: &mut TcFrame, work: &mut Work) -> Result<Balanced, Reason> {
+pub(super) fn report_to_task(frame: &mut TcFrame, work: &mut Work) -> Result<Balanced, Reason> {
     work.quote = quote::read(frame, &work.transport)?.ok_or(Reason::UnknownFlow)?;
     work.key = work.quote.answer_key(work.vni);
     if work.key.destination != work.packet.destination {

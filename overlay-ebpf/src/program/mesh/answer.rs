@@ -34,7 +34,7 @@ pub(in crate::program) fn decide(frame: &mut TcFrame, work: &mut Work) -> Result
         return Ok(Next::NotOurs);
     };
     if ends.icmp == Icmp::Error {
-        return report(frame, work);
+        return Ok(Next::Error);
     }
     work.key = keys::key(frame, work.vni, &work.transport, &ends)?;
     let Some(found) = of_client(work) else {
@@ -48,19 +48,17 @@ pub(in crate::program) fn decide(frame: &mut TcFrame, work: &mut Work) -> Result
     let flags = transport::tcp_flags(frame, &work.transport)?;
     flow::expect_fragments(frame, &ends, work)?;
     flow::progress(&found, Way::Back, flags, &work.key, &work.twin);
-
-    // Point of no return.
-    let port = u16::from_ne_bytes(port);
-    rewrite::end(frame, &work.transport, Side::Source, &work.task, port)?;
+    work.port = port;
     Ok(next(work))
 }
 
 /// The flow of `work.key`, if its client is outside; `work` is told where the client's node is.
 #[inline(always)]
 fn of_client(work: &mut Work) -> Option<Found> {
+    let ingress = ingress();
     let found = map::flow::find(&work.key)?;
     let flow = found.flow();
-    let is_outside = flow.vni == SCOPE_HOST || flow.vni == ingress();
+    let is_outside = (flow.vni == SCOPE_HOST) | (flow.vni == ingress);
     if flow.kind != FLOW_REVERSE || !is_outside {
         return None;
     }
@@ -70,14 +68,16 @@ fn of_client(work: &mut Work) -> Option<Found> {
     Some(found)
 }
 
-/// Sends a task's ICMP error about a client's packet, which then quotes what the client sent.
+/// Sends a task's ICMP error about a client's packet, which then quotes what the client sent. Called after
+/// [`decide`] has said so.
 #[inline(never)]
-fn report(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
+pub(in crate::program) fn report(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
     let Ok(Some(quote)) = quote::read(frame, &work.transport) else {
         return Ok(Next::NotOurs);
     };
     work.quote = quote;
     work.key = work.quote.answer_key(work.vni);
+    work.port = [0; 2];
     if of_client(work).is_none() || work.packet.destination != work.key.destination {
         return Ok(Next::NotOurs);
     }
@@ -100,7 +100,7 @@ fn is_told_too_big(frame: &mut TcFrame, work: &Work) -> Result<bool, Reason> {
 #[inline(always)]
 fn next(work: &Work) -> Next {
     if work.peer == 0 {
-        Next::Out(Walk::PublishedAnswer)
+        Next::Out
     } else {
         Next::ToAsked
     }

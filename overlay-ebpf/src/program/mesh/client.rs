@@ -4,7 +4,6 @@
 use overlay_common::{
     flow::{FLOW_FORWARD, SCOPE_HOST},
     reason::Reason,
-    walk::Walk,
 };
 use overlay_ebpf::{
     flow as keys, quote,
@@ -38,7 +37,7 @@ pub(in crate::program) fn decide(
     };
     match ends.icmp {
         Icmp::No => {}
-        Icmp::Error => return report(frame, work),
+        Icmp::Error => return Ok(Next::Error),
         Icmp::Query | Icmp::Reply | Icmp::Other => return Ok(Next::NotOurs),
     }
     let Ok(packet) = read(frame, is_v4) else {
@@ -54,9 +53,9 @@ pub(in crate::program) fn decide(
     serve::serve(frame, work, port, &ends)
 }
 
-/// Leads an ICMP error about an answer to the task that sent it.
+/// Leads an ICMP error about an answer to the task that sent it. Called after [`decide`] has said so.
 #[inline(never)]
-fn report(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
+pub(in crate::program) fn report(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
     let Ok(Some(quote)) = quote::read(frame, &work.transport) else {
         return Ok(Next::NotOurs);
     };
@@ -70,7 +69,7 @@ fn report(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
         return Ok(Next::NotOurs);
     }
     if found.flow().peer == 0 {
-        return serve::report_here(frame, work, &found, Walk::Published);
+        return serve::report_here(frame, work, &found);
     }
     work.packet = read(frame, work.transport.is_v4)?;
     work.peer = found.flow().peer;

@@ -28,24 +28,27 @@ use overlay_ebpf::{
     verdict::Verdict,
 };
 
-use super::{TcFrame, answer as answers, deliver, encapsulate};
+use super::{TcFrame, answer as answers, deliver, encapsulate, nat::Side};
 use crate::map::{self, config, scratch, work::Work};
 
-/// What becomes of a packet. What else there is to know stands in `Work`.
+/// What becomes of a packet. What else there is to know stands in `Work`. One variant at most has more to say:
+/// then all of them fit one word, of which every bit is defined, as the kernel wants what a function returns.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(super) enum Next {
     /// It has to do with no published port.
     NotOurs,
+    /// It is an ICMP error, for the module's `report`: called from where this was, for want of stack.
+    Error,
     /// It is an answer to its sender now.
     Answered(Walk),
     /// It is for the task `task` in the network `network`, on this node.
-    Here(Walk),
+    Here,
     /// It goes to the node `peer`, for the task `task`.
     ToTask,
     /// It goes to the node `peer`, for a client there.
     ToAsked,
     /// It goes to a client outside; it comes from this node's address `task`.
-    Out(Walk),
+    Out,
 }
 
 /// Does what was decided. A packet that is not ours is dropped for `reason`.
@@ -56,14 +59,32 @@ pub(super) fn carry_out(
     next: Next,
     reason: Reason,
 ) -> Result<Verdict, Reason> {
+    match next {
+        Next::NotOurs | Next::Error => return Err(reason),
+        Next::Here => rewrite::end(frame, work, Side::Destination)?,
+        Next::Out | Next::ToAsked => rewrite::end(frame, work, Side::Source)?,
+        Next::Answered(_) | Next::ToTask => {}
+    }
+    send(frame, work, next)
+}
+
+/// Sends a packet on its way. A function of its own to the kernel too, for want of stack.
+#[inline(never)]
+fn send(frame: &mut TcFrame, work: &mut Work, next: Next) -> Result<Verdict, Reason> {
     let (walk, is_for_task) = match next {
-        Next::NotOurs => return Err(reason),
+        Next::NotOurs | Next::Error => return Err(Reason::MeshStranger),
         Next::Answered(walk) if work.asked == 0 => return Ok(answers::back(frame, walk)),
-        Next::Here(walk) => {
+        Next::Here => {
+            let walk = if work.asked == 0 {
+                Walk::Published
+            } else {
+                Walk::MeshDelivered
+            };
             let key = EndpointKey::new(work.network, work.task);
             return deliver::into_container(frame, deliver::endpoint(&key)?, walk);
         }
-        Next::Out(walk) => return out(&work.task, walk),
+        Next::Out if work.asked == 0 => return out(&work.task, Walk::PublishedAnswer),
+        Next::Out => return out(&work.task, Walk::MeshReturned),
         // Through the node that the client asked.
         Next::Answered(walk) => {
             work.peer = work.asked;

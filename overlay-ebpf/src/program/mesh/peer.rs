@@ -6,7 +6,6 @@ use overlay_common::{
     flow::{FLOW_FORWARD, FlowKey, SCOPE_HOST},
     reason::Reason,
     service::PORT_HOST,
-    walk::Walk,
 };
 use overlay_ebpf::{
     flow as keys,
@@ -48,7 +47,10 @@ pub(in crate::program) fn serve(
 ) -> Result<Verdict, Reason> {
     let work = map::work::get(vni)?;
     work.asked = peer;
-    let next = decide(frame, work, is_v4)?;
+    let next = match decide(frame, work, is_v4)? {
+        Next::Error => report(frame, work)?,
+        next => next,
+    };
     carry_out(frame, work, next, Reason::MeshStranger)
 }
 
@@ -59,16 +61,17 @@ fn decide(frame: &mut TcFrame, work: &mut Work, is_v4: bool) -> Result<Next, Rea
     work.transport = transport::find(frame, is_v4)?.ok_or(Reason::MeshStranger)?;
     let ends = flow::ends(frame, work)?.ok_or(Reason::UnknownFragment)?;
     if ends.icmp == Icmp::Error {
-        return report(frame, work);
+        return Ok(Next::Error);
     }
     work.key = keys::key(frame, SCOPE_HOST, &work.transport, &ends)?;
     turn(&mut work.key);
     if let Some(found) = of_client(work) {
         work.task = work.key.destination;
+        work.port = [0; 2];
         let flags = transport::tcp_flags(frame, &work.transport)?;
         flow::expect_fragments(frame, &ends, work)?;
         flow::progress(&found, Way::Back, flags, &work.key, &work.key);
-        return Ok(Next::Out(Walk::MeshReturned));
+        return Ok(Next::Out);
     }
     let protocol = work.transport.protocol;
     let port = published(work.packet.destination, protocol, ends.destination)
@@ -104,12 +107,13 @@ fn report(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
     let is_for_client = destination == work.key.source && from == work.key.destination;
     if is_for_client && of_client(work).is_some() {
         work.task = from;
-        return Ok(Next::Out(Walk::MeshReturned));
+        work.port = [0; 2];
+        return Ok(Next::Out);
     }
     work.key = work.quote.answer_key(work.vni);
     let found = map::flow::find(&work.key).ok_or(Reason::MeshStranger)?;
     if found.flow().kind != FLOW_FORWARD || destination != work.key.destination {
         return Err(Reason::MeshStranger);
     }
-    serve::report_here(frame, work, &found, Walk::MeshDelivered)
+    serve::report_here(frame, work, &found)
 }

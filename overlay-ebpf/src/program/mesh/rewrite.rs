@@ -1,6 +1,6 @@
 //! Replacing one end of a packet: the address, the port, and SCTP's checksum.
 
-use overlay_common::{address::Address, reason::Reason};
+use overlay_common::reason::Reason;
 use overlay_ebpf::{
     admission::ETHERNET,
     frame::{Bytes as _, Copied},
@@ -13,6 +13,7 @@ use super::super::{
     TcFrame,
     nat::{self, Side},
 };
+use crate::map::work::Work;
 
 /// Where the checksum stands in an SCTP header.
 const SCTP_CHECKSUM: u32 = 8;
@@ -32,17 +33,14 @@ pub(super) fn check(
     Ok(())
 }
 
-/// Replaces an end of a packet.
+/// Replaces an end of a packet by `work.task` and `work.port`.
 #[inline(never)]
-pub(super) fn end(
-    frame: &mut TcFrame,
-    transport: &Transport,
-    side: Side,
-    address: &Address,
-    port: u16,
-) -> Result<(), Reason> {
-    let port = port.to_ne_bytes();
-    nat::address(frame, transport, side, address)?;
+pub(super) fn end(frame: &mut TcFrame, work: &Work, side: Side) -> Result<(), Reason> {
+    let (transport, port) = (&work.transport, work.port);
+    if port == [0; 2] {
+        return Ok(());
+    }
+    nat::address(frame, transport, side, &work.task)?;
     if !transport.is_here() || !transport.has_ports() {
         return Ok(());
     }

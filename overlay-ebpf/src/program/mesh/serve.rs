@@ -242,21 +242,8 @@ fn here(
             map::flow::remember(&work.twin, &work.flow);
         }
     }
-
-    // Point of no return.
-    let target = u16::from_ne_bytes(port.target);
-    let side = Side::Destination;
-    rewrite::end(frame, &work.transport, side, &work.task, target)?;
-    Ok(Next::Here(walk_here(work)))
-}
-
-#[inline(always)]
-fn walk_here(work: &Work) -> Walk {
-    if work.asked == 0 {
-        Walk::Published
-    } else {
-        Walk::MeshDelivered
-    }
+    work.port = port.target;
+    Ok(Next::Here)
 }
 
 /// Makes the other direction of the flow in `work` from the first.
@@ -289,8 +276,8 @@ pub(super) fn report_here(
     frame: &mut TcFrame,
     work: &mut Work,
     found: &Found,
-    walk: Walk,
 ) -> Result<Next, Reason> {
+    work.port = [0; 2];
     work.task = found.flow().address;
     work.network = found.flow().vni;
     work.twin = found.flow().twin(&work.key);
@@ -302,5 +289,5 @@ pub(super) fn report_here(
     // Point of no return.
     nat::requote(frame, &work.transport, &work.quote, &work.twin)?;
     nat::address(frame, &work.transport, Side::Destination, &work.task)?;
-    Ok(Next::Here(walk))
+    Ok(Next::Here)
 }
