@@ -2,9 +2,11 @@
 
 mod leases;
 mod managers;
+mod maps;
 mod partition;
 mod refusals;
 mod restarts;
 mod services_state;
+mod tasks;
 mod trust;
 mod walkthrough;

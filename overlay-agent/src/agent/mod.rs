@@ -26,6 +26,7 @@ mod datapath_tests;
 mod detach;
 mod directory;
 mod doctor;
+mod drain;
 mod error;
 mod events;
 mod explain;

@@ -1,8 +1,8 @@
 //! One try, from inside the task's own network namespace. Nothing is kept open there afterwards.
 
 use std::{
-    io,
     net::{SocketAddr, TcpStream},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -70,13 +70,13 @@ async fn get(
         .header(header::USER_AGENT, "overlay-health")
         .header(header::CONNECTION, "close")
         .body(Empty::<Bytes>::new())?;
-    let asked = sender.send_request(request);
-    // The connection has to be driven while the answer is awaited.
+    let mut asked = pin!(sender.send_request(request));
+    // The connection has to be driven while the answer is awaited, and may end before it is read.
     let answer = tokio::select! {
-        answer = asked => answer?,
+        answer = &mut asked => answer?,
         ended = connection => {
             ended?;
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            asked.await?
         }
     };
     Ok(answer.status().as_u16())

@@ -112,9 +112,11 @@ impl Announce for FakeAnnounce {
             address,
             name,
             index,
+            task,
             ..
         } = claim;
-        self.tell(format!("claim {vni} {address} for {name} by {index}"));
+        let state = task.map(|task| format!(", {:?}", task.state)).unwrap_or_default();
+        self.tell(format!("claim {vni} {address} for {name} by {index}{state}"));
     }
 
     fn watch(&self, nodes: BTreeSet<NodeId>) {

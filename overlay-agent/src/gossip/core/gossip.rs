@@ -186,6 +186,8 @@ impl Gossip {
                 let outcomes = self.membership.handle_timer(instance, timer, now);
                 self.follow(outcomes, now, effects);
             }
+            // It has answered here since.
+            Alarm::Doubt { life, .. } if self.watch.is_answering(life.node) => {}
             Alarm::Doubt { life, incarnation } => {
                 let outcomes = self.membership.decide(life, incarnation, now);
                 self.follow(outcomes, now, effects);

@@ -49,6 +49,12 @@ impl Watch {
         }
     }
 
+    /// Whether a node is watched and no suspect.
+    pub(super) fn is_answering(&self, node: NodeId) -> bool {
+        let watched = self.watched.get(&node);
+        watched.is_some_and(|watched| !watched.is_suspect)
+    }
+
     /// Watches these nodes and no others.
     pub(super) fn set(&mut self, nodes: &BTreeSet<NodeId>) {
         let changed = &mut self.changed;
