@@ -13,6 +13,7 @@ mod node;
 mod service;
 pub mod subnet;
 mod tables;
+mod transit;
 mod underlay;
 
 pub use cluster::{Claim, ClusterNetwork, ClusterView, Lease, Observed, Roots};
@@ -33,4 +34,5 @@ pub use tables::{
     EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, PeerEntry, PeerId, Place,
     RemoteTables, RouteEntry,
 };
+pub use transit::{last_transit_position, transit_address, transit_position};
 pub use underlay::Way;
