@@ -300,10 +300,10 @@ fn attachment(
         interface: made.interface.clone(),
         created: now.as_secs(),
         conflict: None,
-            aliases: Vec::new(),
-            service: None,
-            ports: Vec::new(),
-            transit: None,
+        aliases: Vec::new(),
+        service: None,
+        ports: Vec::new(),
+        transit: None,
     }
 }
 

@@ -25,8 +25,6 @@ pub(super) const DATA_LOCK: &str = "data.lock";
 /// A claimed directory. The kernel lets go of it when the process ends.
 #[derive(Debug)]
 pub(super) struct Claim {
-    aliases: Vec::new(),
-    task: None,
     _lock: File,
 }
 

@@ -31,8 +31,6 @@ pub struct Listener {
 /// The right to the socket's name.
 #[derive(Debug)]
 pub(super) struct Claim {
-    aliases: Vec::new(),
-    task: None,
     path: PathBuf,
     /// The kernel lets go of it when the process dies.
     _lock: File,
@@ -108,8 +106,6 @@ impl Listener {
 }
 
 impl Drop for Claim {
-    aliases: Vec::new(),
-    task: None,
     fn drop(&mut self) {
         if let Err(error) = fs::remove_file(&self.path) {
             let path = self.path.display();

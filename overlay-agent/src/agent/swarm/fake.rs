@@ -107,8 +107,6 @@ impl Announce for FakeAnnounce {
 
     fn claim(&self, claim: Claim) {
         let Claim {
-            aliases: Vec::new(),
-            task: None,
             vni,
             address,
             name,

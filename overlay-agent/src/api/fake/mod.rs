@@ -66,10 +66,6 @@ pub(crate) fn endpoint(n: u8, name: &str, netns: PathBuf) -> EndpointInfo {
         created: 1_763_823_600,
         state: EndpointState::Up,
         conflict: None,
-            aliases: Vec::new(),
-            service: None,
-            ports: Vec::new(),
-            transit: None,
         warnings: Vec::new(),
     }
 }
