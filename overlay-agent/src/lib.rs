@@ -11,6 +11,7 @@ pub mod cli;
 pub mod cluster;
 pub mod control;
 pub mod datapath;
+pub mod dns;
 pub mod gossip;
 pub mod model;
 pub mod netlink;

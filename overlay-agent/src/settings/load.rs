@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Cluster, DEFAULT_FILE, Settings, SettingsError, datapath,
+    Cluster, DEFAULT_FILE, Settings, SettingsError, datapath, dns,
     endpoint::{self, EndpointFile},
     network, node,
     problem::{Place, Problem, Refusal, names},
@@ -127,6 +127,7 @@ fn check(
     let port = datapath::port(typed.datapath.port)?;
     let event_sample = datapath::event_sample(typed.events.sample)?;
     let audit_interval = datapath::audit_interval(typed.audit_interval)?;
+    let dns = dns::check(&typed.dns)?;
     let cluster = match typed.cluster.mode {
         typed::Mode::Static => Cluster::Static(desired(typed.cluster, &node, files)?),
         typed::Mode::Swarm => Cluster::Swarm(swarm::check(&typed.cluster, &node)?),
@@ -144,6 +145,7 @@ fn check(
         port,
         event_sample,
         audit_interval,
+        dns,
         data_dir,
         run_dir,
     })

@@ -3,6 +3,7 @@
 //! Only [`Settings::load`] touches the file system; nothing here looks at the kernel.
 
 mod datapath;
+mod dns;
 mod duration;
 mod endpoint;
 mod error;
@@ -19,6 +20,7 @@ mod typed;
 use std::{path::PathBuf, time::Duration};
 
 pub(crate) use duration::parse as parse_duration;
+pub use dns::DnsSettings;
 pub use error::SettingsError;
 pub use name::check_name;
 pub use problem::Problem;
@@ -48,6 +50,8 @@ pub struct Settings {
     pub event_sample: u32,
     /// Time between audits.
     pub audit_interval: Duration,
+    /// How containers get answers to their questions for names.
+    pub dns: DnsSettings,
     /// What must survive a reboot; absolute.
     pub data_dir: PathBuf,
     /// Socket and pins; absolute.

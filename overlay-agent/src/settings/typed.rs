@@ -22,6 +22,8 @@ pub(super) struct File {
     pub(super) events: Events,
     pub(super) audit_interval: Option<Scalar>,
     #[serde(default)]
+    pub(super) dns: Dns,
+    #[serde(default)]
     pub(super) cluster: Cluster,
 }
 
@@ -54,6 +56,16 @@ pub(super) struct Limits {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Events {
     pub(super) sample: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Dns {
+    pub(super) enabled: Option<bool>,
+    pub(super) addresses: Option<Vec<String>>,
+    pub(super) port: Option<u64>,
+    pub(super) ttl: Option<u64>,
+    pub(super) upstream: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
