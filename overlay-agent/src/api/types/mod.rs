@@ -8,6 +8,7 @@ mod endpoint;
 mod event;
 mod explanation;
 mod network;
+mod names;
 mod network_create;
 mod node;
 mod stats;
@@ -24,6 +25,7 @@ pub use endpoint::{AttachRequest, EndpointInfo, EndpointState};
 pub use event::Event;
 pub use explanation::{Explanation, Step, StepVerdict};
 pub use network::{Breadth, DRIVER, NetworkContainer, NetworkInfo, NetworkPeer, NetworkScope};
+pub use names::{NameServer, NamesCount, NamesStatus};
 pub use network_create::{NetworkConnect, NetworkCreate, NetworkCreated};
 pub use node::{
     ManagerStatus, NodeDescription, NodeEndpoint, NodeInfo, NodeRemove, NodeSpec, NodeState,

@@ -69,7 +69,7 @@ impl Follower {
         }
     }
 
-    fn look(&mut self) {
+    pub(super) fn look(&mut self) {
         let text = match fs::read_to_string(&self.path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),

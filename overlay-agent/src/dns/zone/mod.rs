@@ -39,27 +39,36 @@ pub struct Endpoint {
     pub(crate) live: Option<ServiceId>,
 }
 
-impl From<&Claim> for Endpoint {
-    fn from(claim: &Claim) -> Self {
-        let id: String = claim.endpoint.chars().take(ID_DIGITS).collect();
+impl Endpoint {
+    /// What an endpoint with this name, identifier and these other names is called; `live` is the service
+    /// that it serves.
+    pub fn new(name: &str, id: &str, aliases: &[String], live: Option<ServiceId>) -> Self {
+        let id: String = id.chars().take(ID_DIGITS).collect();
         let id: Arc<str> = id.to_ascii_lowercase().into();
-        let given = claim.aliases.iter().chain([&claim.name]);
+        let given = aliases.iter().map(String::as_str).chain([name]);
         let mut keys: Vec<Arc<str>> = given.map(|name| name.to_ascii_lowercase().into()).collect();
         keys.push(Arc::clone(&id));
         keys.retain(|key| !key.is_empty());
         keys.sort_unstable();
         keys.dedup();
+        Self {
+            name: name.into(),
+            id,
+            keys,
+            live,
+        }
+    }
+}
+
+impl From<&Claim> for Endpoint {
+    fn from(claim: &Claim) -> Self {
         let is_live = |state| match state {
             TaskState::Running => true,
             TaskState::Starting | TaskState::Unhealthy | TaskState::Draining => false,
         };
         let live = claim.task.filter(|task| is_live(task.state));
-        Self {
-            name: claim.name.as_str().into(),
-            id,
-            keys,
-            live: live.map(|task| task.service),
-        }
+        let live = live.map(|task| task.service);
+        Self::new(&claim.name, &claim.endpoint, &claim.aliases, live)
     }
 }
 
