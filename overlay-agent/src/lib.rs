@@ -1,6 +1,6 @@
 //! The agent and the command line of `overlay`.
 //!
-//! `cli → agent → {cluster, gossip, control, datapath, netlink, api} → model`: nothing imports `agent` or `cli`, only
+//! `cli → agent → {cluster, gossip, control, datapath, netlink, dns, api} → model`: nothing imports `agent` or `cli`, only
 //! `datapath` knows the layout of maps, and `control` decides without doing.
 
 #![forbid(unsafe_code)]
@@ -11,6 +11,7 @@ pub mod cli;
 pub mod cluster;
 pub mod control;
 pub mod datapath;
+pub mod dns;
 pub mod gossip;
 pub mod model;
 pub mod netlink;

@@ -179,6 +179,7 @@ impl Drop for Guard {
 
 /// Removes `/run/netns/<name>`; it is no error if that is gone already.
 pub fn remove(name: &str) -> Result<()> {
+    remove_files(name)?;
     let path = Path::new(DIRECTORY).join(name);
     match umount2(&path, MntFlags::MNT_DETACH) {
         // EINVAL: the file is there but nothing is mounted, as after a kill between the two steps of creation.
@@ -189,6 +190,17 @@ pub fn remove(name: &str) -> Result<()> {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error).with_context(|| format!("removing {}", path.display())),
+    }
+}
+
+/// Removes what `overlay attach` left for programs that `ip netns exec` would run.
+fn remove_files(name: &str) -> Result<()> {
+    let directory = Path::new("/etc/netns").join(name);
+    match fs::remove_dir_all(&directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing {}", directory.display()))
+        }
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

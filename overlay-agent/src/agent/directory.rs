@@ -16,6 +16,7 @@ pub(super) struct Directory {
     interfaces: BTreeMap<u32, String>,
     places: BTreeMap<Place, String>,
     namespaces: BTreeMap<(NamespaceId, Vni), String>,
+    transits: BTreeMap<u32, String>,
 }
 
 /// More than one endpoint has an identifier that begins like this.
@@ -37,6 +38,9 @@ impl Directory {
         }
         self.namespaces
             .insert((attachment.namespace, attachment.vni), id.clone());
+        if let Some(position) = attachment.transit {
+            self.transits.insert(position, id.clone());
+        }
         self.endpoints.insert(id, attachment);
     }
 
@@ -52,6 +56,9 @@ impl Directory {
         }
         self.namespaces
             .remove(&(attachment.namespace, attachment.vni));
+        if let Some(position) = attachment.transit {
+            self.transits.remove(&position);
+        }
         Some(attachment)
     }
 
@@ -107,6 +114,23 @@ impl Directory {
         vni: Vni,
     ) -> Option<&Arc<Attachment>> {
         self.endpoints.get(self.namespaces.get(&(namespace, vni))?)
+    }
+
+    /// The one for which this position of the transit pools stands.
+    pub(super) fn at_transit(&self, position: u32) -> Option<&Arc<Attachment>> {
+        self.endpoints.get(self.transits.get(&position)?)
+    }
+
+    /// All of one namespace, in the order of networks.
+    pub(super) fn all_of_namespace(
+        &self,
+        namespace: NamespaceId,
+    ) -> impl Iterator<Item = &Arc<Attachment>> {
+        let first = (namespace, Vni::LEAST);
+        let from_there = self.namespaces.range(first..);
+        from_there
+            .take_while(move |((of, _), _)| *of == namespace)
+            .filter_map(|(_, id)| self.endpoints.get(id))
     }
 
     /// Addresses in a network that endpoints have, from `first` to `last`, ascending.

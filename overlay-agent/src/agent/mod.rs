@@ -5,6 +5,7 @@
 //! | `owner` (a thread) | commands | answers, `shared::Shared` | when nobody can send commands any more |
 //! | `watch` | the kernel's news | commands | with the data plane |
 //! | `audit` | time | commands | with the data plane |
+//! | `names` | questions of containers | replies | with the data plane |
 //! | `events` | the ring buffer | a broadcast channel | with the data plane |
 //! | `swarm::follower` | news of managers, gossip and endpoints | commands, claims, leases | with the data plane |
 //! | `api::server` | requests | commands, answers | with the agent, after running requests |
@@ -31,6 +32,7 @@ mod error;
 mod events;
 mod explain;
 mod health;
+mod names;
 mod neighbour_limit;
 mod owner;
 mod plane;
@@ -152,16 +154,20 @@ async fn run_static(
     cancel: &CancellationToken,
 ) -> Result<Tasks, Error> {
     let exact = BTreeMap::new();
-    // Nobody follows the endpoints.
-    let (changes, _) = mpsc::unbounded_channel();
+    let (changes, changed) = mpsc::unbounded_channel();
     let services = Vec::new();
     let plan = Plan {
-        desired,
+        desired: desired.clone(),
         exact,
         services,
     };
     let (shared, commands, mut tasks) =
         plane::start(settings, plan, changes, events, cancel).await?;
+    let naming = names::follow(Arc::clone(&shared), desired, changed);
+    spawn_until(&mut tasks, cancel.clone(), async move {
+        naming.await;
+        Ok("names of the file")
+    });
     let swarm = None;
     planes.send_replace(Some(Arc::new(Plane {
         shared,

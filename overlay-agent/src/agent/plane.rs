@@ -9,7 +9,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Error, audit, events,
+    Error, audit, events, names,
     owner::Command,
     shared::Shared,
     start,
@@ -85,6 +85,13 @@ pub(super) async fn start(
                 .await
                 .map_err(|source| Error::Serve { source })?;
             Ok("events")
+        }
+    });
+    spawn_until(&mut tasks, cancel.clone(), {
+        let shared = Arc::clone(&shared);
+        async move {
+            names::answer(shared).await;
+            Ok("names")
         }
     });
     Ok((shared, commands, tasks))

@@ -13,6 +13,7 @@ mod output;
 mod pair;
 mod plan;
 mod publish;
+mod resolver;
 mod run;
 mod stdout;
 #[cfg(test)]

@@ -18,6 +18,11 @@ pub struct VniError {
     pub number: u32,
 }
 
+impl Vni {
+    /// The first of all.
+    pub const LEAST: Self = Self(1);
+}
+
 impl TryFrom<u32> for Vni {
     type Error = VniError;
 

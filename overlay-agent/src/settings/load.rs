@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Cluster, DEFAULT_FILE, Settings, SettingsError, datapath,
+    Cluster, DEFAULT_FILE, Settings, SettingsError, datapath, dns,
     endpoint::{self, EndpointFile},
     network, node, outside,
     problem::{Place, Problem, Refusal, names},
@@ -128,6 +128,7 @@ fn check(
     let event_sample = datapath::event_sample(typed.events.sample)?;
     let audit_interval = datapath::audit_interval(typed.audit_interval)?;
     let outside = outside::check(&typed.outside)?;
+    let dns = dns::check(&typed.dns)?;
     let cluster = match typed.cluster.mode {
         typed::Mode::Static => Cluster::Static(desired(typed.cluster, &node, files)?),
         typed::Mode::Swarm => Cluster::Swarm(swarm::check(&typed.cluster, &node)?),
@@ -146,6 +147,7 @@ fn check(
         event_sample,
         audit_interval,
         outside,
+        dns,
         data_dir,
         run_dir,
     })

@@ -3,6 +3,7 @@
 //! Only [`Settings::load`] touches the file system; nothing here looks at the kernel.
 
 mod datapath;
+mod dns;
 mod duration;
 mod endpoint;
 mod error;
@@ -20,6 +21,7 @@ mod typed;
 use std::{path::PathBuf, time::Duration};
 
 pub(crate) use duration::parse as parse_duration;
+pub use dns::DnsSettings;
 pub use error::SettingsError;
 pub use name::check_name;
 pub use outside::OutsideSettings;
@@ -52,6 +54,8 @@ pub struct Settings {
     pub audit_interval: Duration,
     /// How containers reach the outside.
     pub outside: OutsideSettings,
+    /// How containers get answers to their questions for names.
+    pub dns: DnsSettings,
     /// What must survive a reboot; absolute.
     pub data_dir: PathBuf,
     /// Socket and pins; absolute.

@@ -24,6 +24,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) outside: Outside,
     #[serde(default)]
+    pub(super) dns: Dns,
+    #[serde(default)]
     pub(super) cluster: Cluster,
 }
 
@@ -63,6 +65,16 @@ pub(super) struct Events {
 pub(super) struct Outside {
     pub(super) enabled: Option<bool>,
     pub(super) transit_pools: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Dns {
+    pub(super) enabled: Option<bool>,
+    pub(super) addresses: Option<Vec<String>>,
+    pub(super) port: Option<u64>,
+    pub(super) ttl: Option<u64>,
+    pub(super) upstream: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -9,7 +9,7 @@ use crate::{
         ApiError,
         types::{
             AttachKind, AuditSummary, DropCount, EndpointInfo, EndpointState, MapUse,
-            MissingFeature, Mode, NetworkContainer, NetworkInfo, NetworkPeer, Stats, Status,
+            MissingFeature, Mode, NameServer, NamesCount, NamesStatus, NetworkContainer, NetworkInfo, NetworkPeer, Stats, Status,
             WalkCount,
         },
     },
@@ -48,6 +48,7 @@ pub(super) fn waiting(outline: &Outline) -> Status {
         maps: Vec::new(),
         audit: AuditSummary::default(),
         missing_features: missing(features),
+        names: None,
         cluster: None,
     }
 }
@@ -96,6 +97,7 @@ pub(super) fn status(shared: &Shared, uses: &[datapath::MapUse]) -> Status {
         maps: maps.collect(),
         audit: summary.audit,
         missing_features: missing(features),
+        names: names(shared),
         cluster: None,
     }
 }
@@ -181,7 +183,7 @@ pub(super) fn network(shared: &Shared, name: &str) -> Option<NetworkInfo> {
 }
 
 /// Every counter.
-pub(super) fn stats(counters: &Counters) -> Stats {
+pub(super) fn stats(shared: &Shared, counters: &Counters) -> Stats {
     let walks = counters.walks.iter().map(|(walk, total)| WalkCount {
         walk: walk.label().to_owned(),
         packets: total.packets,
@@ -198,7 +200,48 @@ pub(super) fn stats(counters: &Counters) -> Stats {
         walks: walks.collect(),
         drops: drops.collect(),
         events_lost: counters.events_lost,
+        names: names_count(shared),
     }
+}
+
+/// How questions for names are answered.
+fn names(shared: &Shared) -> Option<NamesStatus> {
+    if !shared.settings.dns.enabled {
+        return None;
+    }
+    let state = shared.names.state();
+    let problem = |address| match state.doors.get(address) {
+        Some(problem) => problem.clone(),
+        None => Some("not tried yet".to_owned()),
+    };
+    let addresses = shared.settings.dns.addresses.iter();
+    let servers = addresses.map(|address| NameServer {
+        address: *address,
+        problem: problem(address),
+    });
+    Some(NamesStatus {
+        servers: servers.collect(),
+        addresses: state.addresses as u64,
+        upstream: state.servers.to_vec(),
+    })
+}
+
+fn names_count(shared: &Shared) -> Option<NamesCount> {
+    if !shared.settings.dns.enabled {
+        return None;
+    }
+    let figures = shared.names.state().figures;
+    Some(NamesCount {
+        queries: figures.queries,
+        answered: figures.answered,
+        forwarded: figures.forwarded,
+        unanswered: figures.unanswered,
+        overrun: figures.overrun,
+        refused: figures.refused,
+        malformed: figures.malformed,
+        truncated: figures.truncated,
+        dropped: figures.dropped,
+    })
 }
 
 fn outline(shared: &Shared, network: &Network) -> NetworkInfo {

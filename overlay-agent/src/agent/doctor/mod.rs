@@ -3,6 +3,7 @@
 
 mod datapath;
 mod host;
+mod names;
 mod underlay;
 
 use crate::{
@@ -27,6 +28,8 @@ pub(super) fn examine(shared: &Shared, expected: Option<&Expected>) -> Vec<Check
     checks.push(host::neighbours(shared));
     checks.push(host::source_ports());
     checks.push(host::forwarding());
+    checks.push(names::server(shared));
+    checks.push(names::resolvers(shared));
     checks
 }
 

@@ -99,8 +99,10 @@ pub(super) async fn start(
 
     let (view, view_now) = watch::channel(Arc::clone(cluster.view()));
     let managers = ManagersClient::new(client.clone(), view_now.clone());
-    let (teller, words) = Teller::new();
+    let (teller, words) = Teller::new(Arc::clone(&shared.names));
     let endpoints = shared.directory().all();
+    let names = Arc::clone(&shared.names);
+    names.view(cluster.view());
     let directory = Arc::clone(&shared);
     let (checks, wanted) = watch::channel(health::Checks::new());
     let follower = Follower::new(
@@ -142,13 +144,14 @@ pub(super) async fn start(
         relay::tell(words, telling, heard).await;
         Ok("words")
     });
+    let hearing_names = Arc::clone(&names);
     spawn_until(tasks, cancel.clone(), async move {
-        relay::hear(updates, hearing, down).await;
+        relay::hear(updates, hearing, down, hearing_names).await;
         Ok("updates")
     });
     let (disk, watching) = (ground.disk.clone(), client.clone());
     spawn_until(tasks, cancel.clone(), async move {
-        watcher::follow(watching, disk, view, following, news).await;
+        watcher::follow(watching, disk, view, following, news, names).await;
         Ok("watcher")
     });
     let tenancy = Tenancy {

@@ -1,13 +1,14 @@
 //! Between the follower and the gossip: what is told, in order and without waiting for it, and what is
 //! heard.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, error, warn};
 
 use super::{Announce, News};
 use crate::{
+    agent::names::Names,
     gossip::{Changes, ClaimError, ClaimRefused, GossipHandle, Update},
     model::{Claim, NodeId, Place, Vni},
 };
@@ -16,6 +17,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(super) struct Teller {
     words: mpsc::UnboundedSender<Word>,
+    names: Arc<Names>,
 }
 
 /// What is told.
@@ -29,10 +31,10 @@ pub(super) enum Word {
 }
 
 impl Teller {
-    /// A teller, and what it says.
-    pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<Word>) {
+    /// A teller, and what it says. What it says of addresses counts for this node's names at once.
+    pub(super) fn new(names: Arc<Names>) -> (Self, mpsc::UnboundedReceiver<Word>) {
         let (words, said) = mpsc::unbounded_channel();
-        (Self { words }, said)
+        (Self { words, names }, said)
     }
 
     fn say(&self, word: Word) {
@@ -52,6 +54,7 @@ impl Announce for Teller {
     }
 
     fn claim(&self, claim: Claim) {
+        self.names.claim(&claim);
         self.say(Word::Claim(claim));
     }
 
@@ -60,6 +63,7 @@ impl Announce for Teller {
     }
 
     fn withdraw(&self, vni: Vni, address: IpAddr) {
+        self.names.withdraw(vni, address);
         self.say(Word::Withdraw(vni, address));
     }
 }
@@ -109,6 +113,7 @@ pub(super) async fn hear(
     mut updates: mpsc::Receiver<Update>,
     news: mpsc::UnboundedSender<News>,
     down: watch::Sender<BTreeSet<NodeId>>,
+    names: Arc<Names>,
 ) {
     let mut suspected = BTreeSet::new();
     while let Some(update) = updates.recv().await {
@@ -124,6 +129,7 @@ pub(super) async fn hear(
                     .into_iter()
                     .map(|((vni, address), winner)| (Place { vni, address }, winner))
                     .collect();
+                names.claims(&claims);
                 let present = down.borrow().clone();
                 let told = if is_changed {
                     news.send(News::Failed(present))

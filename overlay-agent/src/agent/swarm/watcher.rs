@@ -7,6 +7,7 @@ use tracing::{debug, info, warn};
 
 use super::{News, disk::Disk};
 use crate::{
+    agent::names::Names,
     cluster::{
         client::{Client, ClientError, Watch, Watched},
         service::ErrorKind,
@@ -65,6 +66,7 @@ pub(super) async fn follow(
     view: watch::Sender<Arc<ClusterView>>,
     gossip: GossipHandle,
     news: mpsc::UnboundedSender<News>,
+    names: Arc<Names>,
 ) {
     let mut copy = ClusterView::clone(&view.borrow());
     let mut watch: Watch<ViewUpdate> = client.watch(Some(copy.index));
@@ -96,6 +98,7 @@ pub(super) async fn follow(
                     Ok(()) => gossip.set_members(gossips(&whole)).await,
                     stopped => stopped,
                 };
+                names.view(&whole);
                 view.send_replace(Arc::clone(&whole));
                 if told.is_err() || news.send(News::View(whole)).is_err() {
                     return;

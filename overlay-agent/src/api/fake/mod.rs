@@ -223,6 +223,7 @@ impl Backend for FakeBackend {
                 repaired_total: 3,
                 last_repaired: 0,
             },
+            names: None,
             missing_features: vec![MissingFeature {
                 feature: "netkit (Linux 6.7)".to_owned(),
                 costs: "round trips are a quarter longer".to_owned(),
@@ -352,6 +353,7 @@ impl Backend for FakeBackend {
             }],
             drops: vec![drop("malformed", 1, 0), drop("no-route", 5, 7)],
             events_lost: 2,
+            names: None,
         })
     }
 

@@ -8,6 +8,7 @@ mod endpoint;
 mod event;
 mod explanation;
 mod network;
+mod names;
 mod network_create;
 mod node;
 mod service;
@@ -24,6 +25,7 @@ pub use cluster::{ClusterStatus, GossipStatus, ManagerInfo};
 pub use endpoint::{AttachRequest, EndpointInfo, EndpointState};
 pub use event::Event;
 pub use explanation::{Explanation, Step, StepVerdict};
+pub use names::{NameServer, NamesCount, NamesStatus};
 pub use network::{
     Breadth, DRIVER, NetworkContainer, NetworkInfo, NetworkPeer, NetworkScope, NetworkService,
     NetworkTask,

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::NamesCount;
+
 /// Every counter, summed over the CPUs, since the maps were made.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
@@ -11,6 +13,9 @@ pub struct Stats {
     pub drops: Vec<DropCount>,
     /// Events that did not fit the ring buffer.
     pub events_lost: u64,
+    /// What became of questions for names; `None` where they are switched off.
+    #[serde(default)]
+    pub names: Option<NamesCount>,
 }
 
 /// Packets that took one way.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::ClusterStatus;
+use super::{ClusterStatus, NamesStatus};
 use crate::model::Encap;
 
 /// Where networks and peers come from.
@@ -72,6 +72,10 @@ pub struct Status {
     pub audit: AuditSummary,
     /// What this kernel lacks.
     pub missing_features: Vec<MissingFeature>,
+    /// Names for containers; `None` where they are switched off, and before this node has its place in a
+    /// cluster.
+    #[serde(default)]
+    pub names: Option<NamesStatus>,
     /// The cluster; `None` outside one.
     #[serde(default)]
     pub cluster: Option<ClusterStatus>,

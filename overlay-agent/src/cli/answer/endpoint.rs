@@ -13,7 +13,7 @@ use crate::{
         Client,
         types::{AttachRequest, EndpointInfo, TaskAttach},
     },
-    cli::{format::Format, output},
+    cli::{format::Format, output, resolver},
 };
 
 /// No drain time is longer in practice.
@@ -25,7 +25,8 @@ pub(super) async fn attach(
     is_quiet: bool,
     format: &Format,
 ) -> anyhow::Result<Answer> {
-    let made = client.attach(request).await?;
+    let mut made = client.attach(request).await?;
+    made.warnings.extend(resolver::write(client, &made).await);
     let as_row = |made: &EndpointInfo| output::aligned(slice::from_ref(made), false);
     let text = if is_quiet {
         output::handles(slice::from_ref(&made), true)
@@ -82,6 +83,7 @@ pub(super) async fn detach(
     let detached = each(names, async |name| client.detach(name, network).await);
     let Answered { answers, problems } = detached.await?;
     let gone = answers.concat();
+    let warnings = resolver::remove(client, &gone).await;
     let names = |gone: &[EndpointInfo]| {
         let lines: Vec<String> = gone
             .iter()
@@ -91,6 +93,7 @@ pub(super) async fn detach(
     };
     Ok(Answer {
         text: output::list(&gone, format, names)?,
+        warnings,
         problems,
         ..Answer::default()
     })

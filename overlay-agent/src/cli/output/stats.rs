@@ -1,7 +1,7 @@
 //! Counters.
 
 use super::table;
-use crate::api::types::{DropCount, Stats};
+use crate::api::types::{DropCount, NamesCount, Stats};
 
 /// Walks, then drops; reasons that never struck only `with_zeroes`.
 pub(in crate::cli) fn stats(stats: &Stats, with_zeroes: bool) -> String {
@@ -27,5 +27,31 @@ pub(in crate::cli) fn stats(stats: &Stats, with_zeroes: bool) -> String {
     };
     let walks = table(["WALK", "PACKETS", "BYTES"], walks);
     let drops = table(["DROP REASON", "PACKETS", "BYTES", "HINT"], drops);
-    format!("{walks}\n{drops}{lost}")
+    let names = stats.names.map_or_else(String::new, |count| {
+        format!("\n{}", names(count, with_zeroes))
+    });
+    format!("{walks}\n{drops}{lost}{names}")
+}
+
+/// What became of questions for names.
+fn names(count: NamesCount, with_zeroes: bool) -> String {
+    let rows = [
+        ("queries", count.queries, "messages of containers"),
+        ("answered", count.answered, "from what is known here"),
+        ("forwarded", count.forwarded, "to other resolvers"),
+        ("unanswered", count.unanswered, "by other resolvers, in time"),
+        ("overrun", count.overrun, "not forwarded: too many were"),
+        ("refused", count.refused, "of nobody's container, or without a way out"),
+        ("malformed", count.malformed, "no DNS"),
+        ("truncated", count.truncated, "cut to fit a datagram"),
+        ("dropped", count.dropped, "not sent, or no room for the connection"),
+    ];
+    let shown = rows.into_iter().filter(|(_, number, _)| with_zeroes || *number > 0);
+    let rows: Vec<_> = shown
+        .map(|(name, number, hint)| vec![name.to_owned(), number.to_string(), hint.to_owned()])
+        .collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    table(["NAMES", "NUMBER", "HINT"], rows.into_iter())
 }

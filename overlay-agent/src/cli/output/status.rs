@@ -4,7 +4,7 @@ use super::{fact, node, quantity, table, time};
 use crate::{
     api::types::{
         AttachKind, AuditSummary, ClusterStatus, GossipStatus, ManagerInfo, MapUse, MissingFeature,
-        Mode, Status,
+        Mode, NamesStatus, Status,
     },
     model::Encap,
 };
@@ -42,6 +42,9 @@ pub(in crate::cli) fn status(status: &Status) -> String {
     for (name, value) in facts {
         text.push_str(&fact(name, &value));
     }
+    if let Some(status) = &status.names {
+        text.push_str(&names(status));
+    }
     for MissingFeature { feature, costs } in &status.missing_features {
         text.push_str(&fact("Missing", &format!("{feature}: {costs}")));
     }
@@ -51,6 +54,21 @@ pub(in crate::cli) fn status(status: &Status) -> String {
     }
     text.push('\n');
     text.push_str(&maps(&status.maps));
+    text
+}
+
+fn names(status: &NamesStatus) -> String {
+    let answering: Vec<String> = status.answering().map(|it| it.to_string()).collect();
+    let mut text = if answering.is_empty() {
+        String::new()
+    } else {
+        let place = answering.join(", ");
+        fact("Names", &format!("{} addresses, told at {place}", status.addresses))
+    };
+    let problems = status.servers.iter().filter_map(|it| it.problem.as_ref());
+    for problem in problems {
+        text.push_str(&fact("No names", problem));
+    }
     text
 }
 

@@ -1,6 +1,6 @@
 //! The endpoints of one command: attached together, taken away together.
 
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf};
 
 use anyhow::Context as _;
 use nix::unistd;
@@ -81,10 +81,21 @@ impl<'a> Endpoints<'a> {
         Ok(())
     }
 
+    /// The agent that has them.
+    pub(super) fn client(&self) -> &'a Client {
+        self.client
+    }
+
+    /// All addresses.
+    pub(super) fn addresses(&self) -> Vec<IpAddr> {
+        self.attached.iter().flat_map(EndpointInfo::addresses).collect()
+    }
+
     /// Lines of /etc/hosts: each address with the name.
     pub(super) fn hosts(&self) -> String {
-        let addresses = self.attached.iter().flat_map(EndpointInfo::addresses);
-        let lines: Vec<String> = addresses
+        let lines: Vec<String> = self
+            .addresses()
+            .into_iter()
             .map(|address| format!("{address}\t{}\n", self.name))
             .collect();
         lines.concat()

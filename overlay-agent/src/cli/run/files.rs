@@ -4,6 +4,7 @@
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write as _},
+    net::IpAddr,
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
@@ -15,21 +16,37 @@ use nix::{
     unistd::gettid,
 };
 
+use crate::cli::resolver;
+
 const HOSTS: &str = "/etc/hosts";
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
-/// Gives this thread its own files; `lines` come first in /etc/hosts. Returns what a user should know.
+/// Gives this thread its own files; `lines` come first in /etc/hosts, and `servers`, if there are any, answer
+/// instead of the host's resolvers. Returns what a user should know.
 ///
 /// Both files are written below `run_dir` and have no name any more when this returns.
-pub(super) fn shadow(run_dir: &Path, lines: &str) -> anyhow::Result<Vec<String>> {
+pub(super) fn shadow(
+    run_dir: &Path,
+    lines: &str,
+    servers: &[IpAddr],
+) -> anyhow::Result<Vec<String>> {
     unshare(CloneFlags::CLONE_NEWNS).context("make a mount namespace")?;
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, private, None::<&str>)
         .context("keep mounts from spreading to the host")?;
     let mut notes = Vec::new();
-    for (target, first) in [(HOSTS, lines), (RESOLV_CONF, "")] {
+    for target in [HOSTS, RESOLV_CONF] {
         match fs::read(target) {
-            Ok(original) => replace(run_dir, target, first, &original)?,
+            Ok(original) => {
+                let content = if target == HOSTS {
+                    [lines.as_bytes(), &original].concat()
+                } else if servers.is_empty() {
+                    original
+                } else {
+                    resolver::content(&String::from_utf8_lossy(&original), servers).into_bytes()
+                };
+                replace(run_dir, target, &content)?;
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 notes.push(format!(
                     "{target} is not there, so the command has none either"
@@ -41,10 +58,10 @@ pub(super) fn shadow(run_dir: &Path, lines: &str) -> anyhow::Result<Vec<String>>
     Ok(notes)
 }
 
-fn replace(run_dir: &Path, target: &str, first: &str, rest: &[u8]) -> anyhow::Result<()> {
+fn replace(run_dir: &Path, target: &str, content: &[u8]) -> anyhow::Result<()> {
     let file_name = target.rsplit('/').next().unwrap_or(target);
     let path = run_dir.join(format!("run-{}-{file_name}", gettid()));
-    let mounted = write(&path, &[first.as_bytes(), rest].concat())
+    let mounted = write(&path, content)
         .with_context(|| format!("write {}", path.display()))
         .and_then(|()| {
             mount(

@@ -18,7 +18,7 @@ use endpoints::Endpoints;
 use nix::{sched, sched::CloneFlags, unistd};
 use signals::Signals;
 
-use super::{failure::warn, plan::Run};
+use super::{failure::warn, plan::Run, resolver};
 use crate::api::Client;
 
 /// Runs the command and returns its status; the endpoints are gone then, whatever happened.
@@ -50,7 +50,8 @@ async fn start(
     endpoints: &Endpoints<'_>,
     signals: &mut Signals,
 ) -> anyhow::Result<ExitCode> {
-    for note in files::shadow(run_dir, &endpoints.hosts())? {
+    let servers = resolver::servers(endpoints.client(), &endpoints.addresses()).await;
+    for note in files::shadow(run_dir, &endpoints.hosts(), &servers)? {
         warn(&note);
     }
     child::supervise(&run.program, &run.arguments, signals).await
