@@ -1,5 +1,6 @@
 //! Plain values that the rest of the agent passes around, one noun per file. No I/O, no decisions.
 
+pub(crate) mod base36;
 mod cluster;
 mod desired;
 mod endpoint;
