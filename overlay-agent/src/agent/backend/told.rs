@@ -198,6 +198,7 @@ pub(super) fn stats(counters: &Counters) -> Stats {
         walks: walks.collect(),
         drops: drops.collect(),
         events_lost: counters.events_lost,
+        control: Vec::new(),
     }
 }
 

@@ -29,7 +29,7 @@ pub use node::{
     ManagerStatus, NodeDescription, NodeEndpoint, NodeInfo, NodeRemove, NodeSpec, NodeState,
     NodeStatus, NodeUpdate, NodeUpdated, Reachability,
 };
-pub use stats::{DropCount, Stats, WalkCount};
+pub use stats::{ControlCount, DropCount, Stats, WalkCount};
 pub use status::{AttachKind, AuditSummary, MapUse, MissingFeature, Mode, Status};
 pub use swarm::{
     Addresses, GossipKeys, JoinWay, RootCa, SwarmInit, SwarmInitialized, SwarmJoin, SwarmJoined,

@@ -1,9 +1,9 @@
 //! Counters.
 
 use super::table;
-use crate::api::types::{DropCount, Stats};
+use crate::api::types::{ControlCount, DropCount, Stats};
 
-/// Walks, then drops; reasons that never struck only `with_zeroes`.
+/// Walks, then drops, then the control plane; what never happened there only `with_zeroes`.
 pub(in crate::cli) fn stats(stats: &Stats, with_zeroes: bool) -> String {
     let walks = stats.walks.iter().map(|count| {
         vec![
@@ -25,7 +25,19 @@ pub(in crate::cli) fn stats(stats: &Stats, with_zeroes: bool) -> String {
         0 => String::new(),
         lost => format!("\n{lost} events lost: nobody read them in time\n"),
     };
+    let happened = |event: &&ControlCount| with_zeroes || event.count > 0;
+    let control = stats.control.iter().filter(happened).map(|event| {
+        vec![
+            event.port.clone(),
+            event.event.clone(),
+            event.count.to_string(),
+        ]
+    });
+    let control = match stats.control.is_empty() {
+        true => String::new(),
+        false => format!("\n{}", table(["PORT", "EVENT", "COUNT"], control)),
+    };
     let walks = table(["WALK", "PACKETS", "BYTES"], walks);
     let drops = table(["DROP REASON", "PACKETS", "BYTES", "HINT"], drops);
-    format!("{walks}\n{drops}{lost}")
+    format!("{walks}\n{drops}{control}{lost}")
 }
