@@ -226,7 +226,7 @@ fn a_worker_that_raves_changes_nothing() {
         .exec("curl", &["--config", &config.to_string_lossy()])
         .expect("answers");
 
-    let refused = |line: &&str| matches!(*line, "400" | "401" | "403" | "404");
+    let refused = |line: &&str| matches!(*line, "400" | "401" | "403" | "404" | "409");
     assert_eq!(answers.lines().count() as u64, requests, "{answers}");
     assert!(answers.lines().all(|line| refused(&line)), "{answers}");
     let malformed = counted(&swarm[0], "managers/tcp", "malformed");
