@@ -1,5 +1,6 @@
 //! Real agents that become one cluster by `swarm init` and `swarm join`, with real packets. Needs root.
 
+mod fuzz;
 mod leases;
 mod managers;
 mod maps;
@@ -8,5 +9,6 @@ mod refusals;
 mod restarts;
 mod services_state;
 mod tasks;
+mod telling;
 mod trust;
 mod walkthrough;

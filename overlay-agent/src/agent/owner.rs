@@ -254,6 +254,7 @@ impl Owner {
     pub(super) fn publish(&self) {
         let mut summary = self.shared.summary_mut();
         summary.tunnel = self.reconciler.tunnel();
+        summary.inner_mtu = self.reconciler.inner_mtu();
         if let Some(tables) = self.reconciler.tables() {
             summary.follow(tables, self.reconciler.ways(), self.shared.settings.encap);
         }

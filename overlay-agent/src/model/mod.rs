@@ -2,9 +2,12 @@
 
 mod backend;
 mod balanced;
+pub(crate) mod base36;
 mod cluster;
 mod desired;
 mod endpoint;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod identity;
 mod key_ring;
 mod mac;

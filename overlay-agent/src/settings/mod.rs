@@ -20,8 +20,8 @@ mod typed;
 
 use std::{path::PathBuf, time::Duration};
 
-pub(crate) use duration::parse as parse_duration;
 pub use dns::DnsSettings;
+pub(crate) use duration::parse as parse_duration;
 pub use error::SettingsError;
 pub use name::check_name;
 pub use outside::OutsideSettings;

@@ -50,23 +50,16 @@ pub(crate) fn decide(frame: &mut TcFrame) -> Result<Verdict, Reason> {
 }
 
 #[inline(always)]
-fn forward(
-    frame: &mut TcFrame,
-    interface: &Interface,
-    packet: &Packet,
-) -> Result<Verdict, Reason> {
+fn forward(frame: &mut TcFrame, interface: &Interface, packet: &Packet) -> Result<Verdict, Reason> {
     let vni = interface.vni;
     let key = EndpointKey::new(vni, packet.destination);
     if let Some(endpoint) = map::endpoint::get(&key) {
         let walk = service::restore(frame, endpoint, vni, packet, Walk::Local)?;
         return deliver::into_container(frame, endpoint, walk);
     }
-    let Some(route) = map::route::get(&key) else {
-        return beyond(frame, interface, packet, true);
-    };
-    if route.peer == NOBODY {
-        return beyond(frame, interface, packet, false);
-    }
+    let route = match map::route::get(&key) {
+        Some(route) if route.peer != NOBODY => route,
+        nobody => return beyond(frame, interface, packet, nobody.is_none()),
     };
     let peer = map::peer::get(route.peer).ok_or(Reason::NoPeer)?;
     let mac = neighbour::remote_mac(route, &packet.destination);

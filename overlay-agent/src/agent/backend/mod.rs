@@ -1,6 +1,7 @@
 //! What the agent answers to requests. Reads what the owner published and what the maps hold; has
 //! the owner do the rest.
 
+mod doors;
 mod roster;
 mod services;
 mod swarm;
@@ -103,7 +104,11 @@ impl AgentBackend {
                 Err(NoAddress::Lacks(_)) => return Err(self.absence()),
             },
         };
-        Ok(EndpointInfo::new(&attached, EndpointState::Up))
+        let mut info = EndpointInfo::new(&attached, EndpointState::Up);
+        if let Ok(access) = self.access() {
+            info.warnings = roster::namesakes(&access, &attached).await;
+        }
+        Ok(info)
     }
 
     /// Runs something that blocks.
@@ -197,10 +202,15 @@ impl Backend for AgentBackend {
     }
 
     async fn stats(&self) -> Result<Stats, ApiError> {
+        let control = self.access().map(|access| doors::counts(&access));
+        let control = control.unwrap_or_default();
         self.blocking(|shared| {
             let counters = Counters::read(&shared.pins);
             let counters = counters.map_err(|error| ApiError::internal(&error))?;
-            Ok(told::stats(shared, &counters))
+            Ok(Stats {
+                control,
+                ..told::stats(shared, &counters)
+            })
         })
         .await
     }

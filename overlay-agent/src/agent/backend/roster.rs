@@ -8,22 +8,22 @@ use std::{
 use tokio::time::sleep;
 use tracing::trace;
 
-use super::told;
+use super::{doors, told};
 use crate::{
     agent::{shared::Shared, swarm::Access},
     api::{
         ApiError, refusals,
         types::{
-            Breadth, ClusterStatus, GossipStatus, ManagerInfo, ManagerStatus, NetworkContainer,
-            NetworkInfo, NetworkPeer, NetworkService, NetworkTask, NodeEndpoint, NodeInfo,
-            NodeState, Reachability,
+            Breadth, ClusterStatus, ManagerInfo, ManagerStatus, NetworkContainer, NetworkInfo,
+            NetworkPeer, NetworkService, NetworkTask, NodeEndpoint, NodeInfo, NodeState,
+            Reachability,
         },
     },
     cluster::consensus::ReplicatedLog as _,
     gossip,
     model::{
-        Availability, Claim, ClusterNetwork, MacAddress, Member, NodeId, Role, TaskClaim,
-        TaskState, Vni,
+        Attachment, Availability, Claim, ClusterNetwork, MacAddress, Member, NodeId, Role,
+        TaskClaim, TaskState, Vni,
     },
 };
 
@@ -44,10 +44,12 @@ pub(super) fn nodes(access: &Access) -> Vec<NodeInfo> {
             reachability: reachability(state),
             addr: member.control,
         });
-        NodeInfo {
-            is_self: member.id == access.kept.node,
-            ..NodeInfo::new(member, state, status)
+        let mut node = NodeInfo::new(member, state, status);
+        if member.id == access.kept.node {
+            node.is_self = true;
+            node.description.engine_version = Some(env!("CARGO_PKG_VERSION").to_owned());
         }
+        node
     };
     let mut nodes: Vec<NodeInfo> = members(access).iter().map(told).collect();
     nodes.sort_by(|a, b| {
@@ -176,6 +178,21 @@ pub(super) fn find_network(access: &Access, name: &str) -> Result<ClusterNetwork
     }
 }
 
+/// Warns of endpoints of other nodes that have the name of one here. What a node that has just come to
+/// the network has not been told of yet is not found.
+pub(super) async fn namesakes(access: &Access, here: &Attachment) -> Vec<String> {
+    let named = access.gossip.named(here.vni, here.name.clone()).await;
+    let warn = |node: NodeId| {
+        format!(
+            "node {} has an endpoint {} in network {}, too: the name stands for the addresses of both",
+            hostname(access, node),
+            here.name,
+            here.network
+        )
+    };
+    named.unwrap_or_default().into_iter().map(warn).collect()
+}
+
 /// How many endpoints a network has, on all nodes.
 pub(super) async fn users(access: &Access, shared: &Shared, vni: Vni) -> u64 {
     let claims = claims_in(access, shared, &[vni].into()).await.into_iter();
@@ -229,10 +246,7 @@ pub(super) async fn status(access: &Access) -> Result<ClusterStatus, ApiError> {
         })
     });
     let own = view.members.get(&access.kept.node);
-    let counters = access.gossip.counters();
-    let states = access.gossip.states().borrow().clone();
-    let count = |wanted| states.values().filter(|state| **state == wanted).count() as u64;
-    let claims = access.gossip.observed().await;
+    let claims = access.gossip.claims_known().await.unwrap_or_default();
     Ok(ClusterStatus {
         node_id: access.kept.node,
         role: access.role(),
@@ -241,16 +255,7 @@ pub(super) async fn status(access: &Access) -> Result<ClusterStatus, ApiError> {
         managers: managers.collect(),
         index: view.index,
         heard_unix_s: None,
-        gossip: GossipStatus {
-            alive: count(gossip::NodeState::Up),
-            failed: count(gossip::NodeState::Failed),
-            claims: claims.map_or(0, |observed| observed.claims.len() as u64),
-            exchanges: counters.core.exchanges,
-            repaired: counters.core.repairs,
-            refused: counters.core.strangers + counters.core.malformed,
-            withdrawn: counters.core.lost_claims,
-            ..GossipStatus::default()
-        },
+        gossip: doors::gossip(access, claims),
     })
 }
 
@@ -357,9 +362,11 @@ async fn claims(access: &Access, shared: &Shared) -> Vec<(NodeId, Claim)> {
     claims
 }
 
-fn outline(shared: &Shared, network: &ClusterNetwork) -> NetworkInfo {
-    let mtu = shared.summary().mtus.get(&network.network.vni).copied();
-    NetworkInfo::of_cluster(network, mtu.or(network.network.mtu).unwrap_or_default())
+pub(super) fn outline(shared: &Shared, network: &ClusterNetwork) -> NetworkInfo {
+    let summary = shared.summary();
+    let mtu = summary.mtus.get(&network.network.vni).copied();
+    let mtu = mtu.or(network.network.mtu).unwrap_or(summary.inner_mtu);
+    NetworkInfo::of_cluster(network, mtu)
 }
 
 /// Nodes with leases in a network that does not exist here.

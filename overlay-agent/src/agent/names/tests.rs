@@ -42,7 +42,14 @@ fn an_asker_is_on_all_networks_of_its_namespace_in_the_order_in_which_it_came_to
         networks: vec![vni(4097)],
     });
     assert_eq!(behind("100.127.0.3"), other);
-    for stranger in ["100.127.0.2", "100.127.0.9", "10.1.0.2", "127.0.0.1", "169.254.53.53", "::1"] {
+    for stranger in [
+        "100.127.0.2",
+        "100.127.0.9",
+        "10.1.0.2",
+        "127.0.0.1",
+        "169.254.53.53",
+        "::1",
+    ] {
         assert_eq!(behind(stranger), None, "{stranger}");
     }
 }

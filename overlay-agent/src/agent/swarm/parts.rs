@@ -46,7 +46,7 @@ use crate::{
         consensus::{Compaction, Consensus, Options, Start, Timing},
         manager::{self, Link, Manager},
         pki::{Credentials, tls::Tls},
-        service::{Limits, Service},
+        service::{Counters, Limits, Service},
     },
     control::planner::Cluster,
     gossip::{self, GossipHandle, GossipService, GossipSettings, Known, Pace, Update, next_epoch},
@@ -73,15 +73,16 @@ pub(super) async fn start(
         manager::jitter(),
     );
     let (down, down_now) = watch::channel(BTreeSet::new());
-    let manager = if kept.is_manager {
+    let (manager, door) = if kept.is_manager {
         let part = Part {
             client: &client,
             tls: tls_now.clone(),
             down: down_now,
         };
-        Some(start_manager(ground, kept, part, entry, tasks, cancel).await?)
+        let (manager, door) = start_manager(ground, kept, part, entry, tasks, cancel).await?;
+        (Some(manager), Some(door))
     } else {
-        None
+        (None, None)
     };
 
     let view = last_word(&client, ground).await?;
@@ -182,6 +183,7 @@ pub(super) async fn start(
         view: view_now,
         gossip,
         manager,
+        door,
     })
 }
 
@@ -262,7 +264,7 @@ async fn start_manager(
     entry: Entry,
     tasks: &mut Tasks,
     cancel: &CancellationToken,
-) -> Result<Manager, Error> {
+) -> Result<(Manager, Arc<Counters>), Error> {
     let options = Options {
         data_dir: ground.disk.directory().to_owned(),
         id: kept.node,
@@ -299,6 +301,7 @@ async fn start_manager(
         ground.clock.clone(),
         Limits::default(),
     );
+    let door = service.counters();
     let serving = cancel.clone();
     tasks.spawn(async move {
         service.serve(listener, serving).await;
@@ -320,7 +323,7 @@ async fn start_manager(
     if let Some(beginning) = beginning {
         manager.found(&beginning).await.map_err(MemberError::from)?;
     }
-    Ok(manager)
+    Ok((manager, door))
 }
 
 /// What the managers said last: what is kept, or their first word.

@@ -145,6 +145,11 @@ impl Cluster {
             ),
             expires: CREATED + 630_720_000,
             outdated_nodes: if self.roots > 1 { 2 } else { 0 },
+            absent: if self.roots > 1 {
+                vec!["c".to_owned()]
+            } else {
+                Vec::new()
+            },
         }
     }
 

@@ -7,8 +7,8 @@ mod cluster;
 mod endpoint;
 mod event;
 mod explanation;
-mod network;
 mod names;
+mod network;
 mod network_create;
 mod node;
 mod service;
@@ -40,7 +40,7 @@ pub use service::{
     ServicePort, ServiceSpec, ServiceStatus, ServiceTask, ServiceUpdate, ServiceVersion,
     TaskAttach, VirtualIp,
 };
-pub use stats::{DropCount, Stats, WalkCount};
+pub use stats::{ControlCount, DropCount, Stats, WalkCount};
 pub use status::{AttachKind, AuditSummary, MapUse, MissingFeature, Mode, Status};
 pub use swarm::{
     Addresses, GossipKeys, JoinWay, RootCa, SwarmInit, SwarmInitialized, SwarmJoin, SwarmJoined,

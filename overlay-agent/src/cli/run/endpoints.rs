@@ -88,7 +88,10 @@ impl<'a> Endpoints<'a> {
 
     /// All addresses.
     pub(super) fn addresses(&self) -> Vec<IpAddr> {
-        self.attached.iter().flat_map(EndpointInfo::addresses).collect()
+        self.attached
+            .iter()
+            .flat_map(EndpointInfo::addresses)
+            .collect()
     }
 
     /// Lines of /etc/hosts: each address with the name.

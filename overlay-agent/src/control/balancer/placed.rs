@@ -103,7 +103,11 @@ impl Ring {
     fn rows(&self) -> impl Iterator<Item = Row> + use<> {
         let members = self.members.as_deref().unwrap_or_default();
         let entries = self.entries();
-        let size = if entries.is_empty() { 0 } else { self.span.size };
+        let size = if entries.is_empty() {
+            0
+        } else {
+            self.span.size
+        };
         let slots = maglev::fill(members, size);
         let start = entries.start;
         let entries: Vec<Row> = slots
@@ -238,7 +242,11 @@ impl Step<'_> {
         }
         let is_crowded = span.is_none_or(|span| span.size < size);
         // Where not even the smallest ring fits, one backend serves for all: it takes no slot.
-        let last_resort = || members.first().map(|member| RingSpan::single(member.number));
+        let last_resort = || {
+            members
+                .first()
+                .map(|member| RingSpan::single(member.number))
+        };
         let span = span.or_else(last_resort).unwrap_or_default();
         Ring {
             is_crowded: is_crowded && size > 0,

@@ -52,7 +52,7 @@ impl<'a> Facts<'a> {
     }
 
     /// What the underlay leaves for a packet inside the networks, bytes.
-    fn inner_mtu(self) -> u32 {
+    pub fn inner_mtu(self) -> u32 {
         let ways = self.peers().filter_map(|(_, node)| {
             let way = self.ways.get(&node.address)?;
             Some(way.mtu.saturating_sub(overhead(node.address)))

@@ -150,7 +150,8 @@ impl Cluster {
         let is_published = |vni| !balanced.ports.is_empty() && port_network == Some(vni);
         let all = |suspects| {
             let others = self.services.others.get(&id).into_iter().flatten();
-            let others = others.filter_map(|place| Some((*place, self.remote_task(*place, suspects)?)));
+            let others =
+                others.filter_map(|place| Some((*place, self.remote_task(*place, suspects)?)));
             let local = local.iter().map(|(place, task)| (*place, *task));
             let tasks = local.chain(others);
             let tasks = tasks.filter(|(place, _)| has_vip(place.vni) || is_published(place.vni));
@@ -194,8 +195,7 @@ impl Cluster {
         if node == self.this || self.observed.failed.contains(&node) {
             return None;
         }
-        let is_suspect =
-            suspects == Suspects::AreClosed && self.services.suspects.contains(&node);
+        let is_suspect = suspects == Suspects::AreClosed && self.services.suspects.contains(&node);
         Some(Task {
             node: Some(*self.addresses.get(&node)?),
             life: life(&claim.endpoint),

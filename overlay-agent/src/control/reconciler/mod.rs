@@ -211,6 +211,11 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         self.hang(&hooks, Stale::Remembered)
     }
 
+    /// The largest packet inside a network for which no other size was chosen, bytes.
+    pub fn inner_mtu(&self) -> u32 {
+        self.facts().inner_mtu()
+    }
+
     fn facts(&self) -> Facts<'_> {
         Facts {
             desired: &self.desired,

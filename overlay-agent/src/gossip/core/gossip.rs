@@ -346,6 +346,16 @@ impl Gossip {
         }
     }
 
+    /// Other nodes that have an endpoint of this name in a network, as far as is known here.
+    pub fn named(&self, vni: Vni, name: &str) -> BTreeSet<NodeId> {
+        self.table.named(vni, name)
+    }
+
+    /// How many claims [`observed`](Self::observed) would have.
+    pub fn claims_known(&self) -> usize {
+        self.table.count_winners()
+    }
+
     /// What is different since the last call; at the first call, since the beginning.
     pub fn take_changes(&mut self) -> Changes {
         self.is_told = false;
@@ -366,8 +376,12 @@ impl Gossip {
         self.table.attendees(vni)
     }
 
-    /// What was not used.
+    /// What came so far, and what waits.
     pub fn counters(&self) -> Counters {
-        self.counters
+        let queued: usize = self.queues.values().map(Queue::len).sum();
+        Counters {
+            queued: queued as u64 + self.fresh.len() as u64,
+            ..self.counters
+        }
     }
 }

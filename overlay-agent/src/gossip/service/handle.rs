@@ -117,6 +117,16 @@ impl GossipHandle {
         self.ask(Command::Observe).await
     }
 
+    /// Which of the others have an endpoint of this name in a network, as far as is known here.
+    pub async fn named(&self, vni: Vni, name: String) -> Result<BTreeSet<NodeId>, Stopped> {
+        self.ask(|reply| Command::Named(vni, name, reply)).await
+    }
+
+    /// How many addresses of the others' endpoints are known.
+    pub async fn claims_known(&self) -> Result<u64, Stopped> {
+        self.ask(Command::CountClaims).await
+    }
+
     /// Tells the others that this node goes, and ends the gossip.
     pub async fn leave(&self) -> Result<(), Stopped> {
         self.ask(Command::Leave).await

@@ -183,6 +183,8 @@ impl Running {
                 reply.send(()).is_ok()
             }
             Command::Attendees(vni, reply) => reply.send(core.attendees(vni).collect()).is_ok(),
+            Command::Named(vni, name, reply) => reply.send(core.named(vni, &name)).is_ok(),
+            Command::CountClaims(reply) => reply.send(core.claims_known() as u64).is_ok(),
             Command::Observe(reply) => reply.send(core.observed()).is_ok(),
             Command::Leave(reply) => {
                 core.leave(now, effects);
