@@ -23,12 +23,25 @@ use crate::map::{self, config, scratch};
 
 /// Hands a packet that is for nobody in the network to the host, as coming from the address that stands for the
 /// container there.
-#[inline(never)]
+#[inline(always)]
 pub(super) fn leave(
     frame: &mut TcFrame,
     interface: &Interface,
     packet: &Packet,
 ) -> Result<Verdict, Reason> {
+    let mut verdict = Verdict::Pass;
+    leave_by(frame, interface, packet, &mut verdict)?;
+    Ok(verdict)
+}
+
+// A function to the kernel too, so it answers with no more than a word.
+#[inline(never)]
+fn leave_by(
+    frame: &mut TcFrame,
+    interface: &Interface,
+    packet: &Packet,
+    verdict: &mut Verdict,
+) -> Result<(), Reason> {
     let node = map::node::get().ok_or(Reason::NoRoute)?;
     if node.gateway_ifindex == 0 {
         return Err(Reason::NoRoute);
@@ -48,16 +61,17 @@ pub(super) fn leave(
         return Err(Reason::NoTransitAddress);
     }
     if way_out::is_at_its_last_hop(frame, packet)? && !is_of_this_node(&packet.destination) {
-        return hops_used_up(frame, network, packet);
+        return hops_used_up(frame, network, packet, verdict);
     }
 
     // Point of no return.
     stand_in::exchange(frame, Side::Source, own, transit)?;
     frame.0.store(0, &node.gateway_mac)?;
-    Ok(Verdict::Redirect {
+    *verdict = Verdict::Redirect {
         ifindex: node.gateway_ifindex,
         walk: Walk::Outside,
-    })
+    };
+    Ok(())
 }
 
 #[inline(always)]
@@ -92,21 +106,23 @@ fn hops_used_up(
     frame: &mut TcFrame,
     network: &Network,
     packet: &Packet,
-) -> Result<Verdict, Reason> {
+    verdict: &mut Verdict,
+) -> Result<(), Reason> {
     if path_mtu::is_untold(frame, packet)? {
         return Err(Reason::HopLimit);
     }
-    if packet.is_v4 {
+    *verdict = if packet.is_v4 {
         let (ethernet, ip) = (frame.header(0)?, frame.header(ETHERNET)?);
         let start = frame.header(ETHERNET + size_of::<Ipv4>())?;
         let gateway = &network.gateway_ipv4;
         let reply = scratch::fill(|reply| hops::used_up_v4(ethernet, ip, start, gateway, reply))?;
-        answer::back_to_container(frame, reply, Walk::HopsTold)
+        answer::back_to_container(frame, reply, Walk::HopsTold)?
     } else {
         let (ethernet, ip) = (frame.header(0)?, frame.header(ETHERNET)?);
         let start = frame.header(ETHERNET + size_of::<Ipv6>())?;
         let gateway = &network.gateway_ipv6;
         let reply = scratch::fill(|reply| hops::used_up_v6(ethernet, ip, start, gateway, reply))?;
-        answer::back_to_container(frame, reply, Walk::HopsTold)
-    }
+        answer::back_to_container(frame, reply, Walk::HopsTold)?
+    };
+    Ok(())
 }

@@ -4,7 +4,7 @@
 use overlay_common::{
     address::Address,
     endpoint::{ENDPOINT_BALANCED, Endpoint, EndpointKey},
-    flow::{FLOW_FORWARD, FLOW_REVERSE, Flow, FlowKey, STATE_CLOSING, STATE_NEW},
+    flow::{FLOW_FORWARD, FLOW_REVERSE, Flow, STATE_CLOSING, STATE_NEW},
     reason::Reason,
     service::{Backend, Vip},
     walk::Walk,
@@ -289,36 +289,36 @@ pub(super) fn restore(
     endpoint: &Endpoint,
     vni: u32,
     packet: &Packet,
-    walk: Walk,
+    mut walk: Walk,
 ) -> Result<Walk, Reason> {
-    if endpoint.flags & ENDPOINT_BALANCED != 0 && answered(frame, vni, packet.is_v4)? {
-        return Ok(Walk::BalancedAnswer);
+    if endpoint.flags & ENDPOINT_BALANCED != 0 {
+        answered(frame, vni, packet.is_v4, &mut walk)?;
     }
     Ok(walk)
 }
 
-/// Rewrites an answer; `false`: it is none. What cannot be read is no answer either.
+/// Rewrites an answer, which then is counted as one. What cannot be read is no answer.
 #[inline(never)]
-fn answered(frame: &mut TcFrame, vni: u32, is_v4: bool) -> Result<bool, Reason> {
+fn answered(frame: &mut TcFrame, vni: u32, is_v4: bool, walk: &mut Walk) -> Result<(), Reason> {
     let work = work::get(vni)?;
     let Ok(Some(transport)) = transport::find(frame, is_v4) else {
-        return Ok(false);
+        return Ok(());
     };
     work.transport = transport;
     let Ok(Some(ends)) = flow::ends(frame, work) else {
-        return Ok(false);
+        return Ok(());
     };
     match ends.icmp {
-        Icmp::Error => return reported(frame, work),
-        Icmp::Query => return Ok(false),
+        Icmp::Error => return reported(frame, work, walk),
+        Icmp::Query => return Ok(()),
         Icmp::No | Icmp::Reply | Icmp::Other => {}
     }
     work.key = keys::key(frame, vni, &work.transport, &ends)?;
     let Some(found) = map::flow::find(&work.key) else {
-        return Ok(false);
+        return Ok(());
     };
     if found.flow().kind != FLOW_REVERSE {
-        return Ok(false);
+        return Ok(());
     }
     work.twin = found.flow().twin(&work.key);
     let flags = transport::tcp_flags(frame, &work.transport)?;
@@ -328,23 +328,24 @@ fn answered(frame: &mut TcFrame, vni: u32, is_v4: bool) -> Result<bool, Reason> 
     // Point of no return.
     let address = &work.twin.destination;
     nat::address(frame, &work.transport, Side::Source, address)?;
-    Ok(true)
+    *walk = Walk::BalancedAnswer;
+    Ok(())
 }
 
 /// Rewrites an ICMP error about a packet that the container sent to a virtual address, so that it quotes what
 /// the container sent. Whoever reports it keeps its address, unless it is the task.
 #[inline(never)]
-fn reported(frame: &mut TcFrame, work: &mut Work) -> Result<bool, Reason> {
+fn reported(frame: &mut TcFrame, work: &mut Work, walk: &mut Walk) -> Result<(), Reason> {
     let Ok(Some(quote)) = quote::read(frame, &work.transport) else {
-        return Ok(false);
+        return Ok(());
     };
     work.quote = quote;
     work.key = quote.answer_key(work.vni);
     let Some(found) = map::flow::find(&work.key) else {
-        return Ok(false);
+        return Ok(());
     };
     if found.flow().kind != FLOW_REVERSE {
-        return Ok(false);
+        return Ok(());
     }
     work.twin = found.flow().twin(&work.key);
     let (reporter, _) = keys::addresses(frame, work.transport.is_v4)?;
@@ -355,5 +356,6 @@ fn reported(frame: &mut TcFrame, work: &mut Work) -> Result<bool, Reason> {
         let address = &work.twin.destination;
         nat::address(frame, &work.transport, Side::Source, address)?;
     }
-    Ok(true)
+    *walk = Walk::BalancedAnswer;
+    Ok(())
 }
