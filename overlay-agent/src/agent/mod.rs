@@ -5,6 +5,7 @@
 //! | `owner` (a thread) | commands | answers, `shared::Shared` | when nobody can send commands any more |
 //! | `watch` | the kernel's news | commands | with the data plane |
 //! | `audit` | time | commands | with the data plane |
+//! | `flows` | time, the tables of flows | tables without old flows | with the data plane |
 //! | `events` | the ring buffer | a broadcast channel | with the data plane |
 //! | `swarm::follower` | news of managers, gossip and endpoints | commands, claims, leases | with the data plane |
 //! | `api::server` | requests | commands, answers | with the agent, after running requests |
@@ -28,6 +29,7 @@ mod doctor;
 mod error;
 mod events;
 mod explain;
+mod flows;
 mod neighbour_limit;
 mod owner;
 mod plane;

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::directory::Directory;
+use super::{directory::Directory, flows::FlowCounts};
 use crate::{
     api::types::AuditSummary,
     control::{Table, Tables},
@@ -28,6 +28,8 @@ pub(super) struct Shared {
     pub(super) pins: Pins,
     /// When the agent started.
     pub(super) started: Instant,
+    /// How many flows there are. Written by the task that sweeps them.
+    pub(super) flows: FlowCounts,
     desired: RwLock<Arc<Desired>>,
     directory: RwLock<Directory>,
     summary: RwLock<Summary>,
@@ -65,6 +67,7 @@ impl Shared {
             features,
             pins,
             started: Instant::now(),
+            flows: FlowCounts::default(),
             desired: RwLock::new(desired),
             directory: RwLock::default(),
             summary: RwLock::default(),

@@ -63,6 +63,7 @@ fn rows() -> Vec<Row> {
         ifindex,
         mac: mac(5),
         mtu: 1450,
+        balanced: ifindex % 2 == 0,
     };
     vec![
         Row::Peer(PeerId(1), peer("192.0.2.2", Encap::Native)),

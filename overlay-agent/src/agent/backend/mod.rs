@@ -163,7 +163,7 @@ impl Backend for AgentBackend {
         self.blocking(|shared| {
             let counters = Counters::read(&shared.pins);
             let counters = counters.map_err(|error| ApiError::internal(&error))?;
-            Ok(told::stats(&counters))
+            Ok(told::stats(&counters, shared.flows.evicted()))
         })
         .await
     }

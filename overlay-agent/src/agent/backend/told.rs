@@ -68,7 +68,8 @@ pub(super) fn status(shared: &Shared, uses: &[datapath::MapUse]) -> Status {
                 Some(Table::Endpoint) => shared.directory().addresses() as u64,
                 Some(Table::Interface) => shared.directory().len() as u64,
                 Some(table) => entries(table),
-                None => map.entries.unwrap_or_default().into(),
+                None => (shared.flows.entries(map.name))
+                    .unwrap_or_else(|| map.entries.unwrap_or_default().into()),
             },
             max_entries: map.capacity.into(),
             bytes: map.bytes,
@@ -181,7 +182,7 @@ pub(super) fn network(shared: &Shared, name: &str) -> Option<NetworkInfo> {
 }
 
 /// Every counter.
-pub(super) fn stats(counters: &Counters) -> Stats {
+pub(super) fn stats(counters: &Counters, flows_evicted: u64) -> Stats {
     let walks = counters.walks.iter().map(|(walk, total)| WalkCount {
         walk: walk.label().to_owned(),
         packets: total.packets,
@@ -198,6 +199,7 @@ pub(super) fn stats(counters: &Counters) -> Stats {
         walks: walks.collect(),
         drops: drops.collect(),
         events_lost: counters.events_lost,
+        flows_evicted,
     }
 }
 

@@ -327,6 +327,7 @@ impl Backend for FakeBackend {
             }],
             drops: vec![drop("malformed", 1, 0), drop("no-route", 5, 7)],
             events_lost: 2,
+            flows_evicted: 0,
         })
     }
 

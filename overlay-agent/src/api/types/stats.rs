@@ -11,6 +11,9 @@ pub struct Stats {
     pub drops: Vec<DropCount>,
     /// Events that did not fit the ring buffer.
     pub events_lost: u64,
+    /// Flows that had to leave a full table since the agent started.
+    #[serde(default)]
+    pub flows_evicted: u64,
 }
 
 /// Packets that took one way.

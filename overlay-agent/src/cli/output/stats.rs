@@ -25,7 +25,13 @@ pub(in crate::cli) fn stats(stats: &Stats, with_zeroes: bool) -> String {
         0 => String::new(),
         lost => format!("\n{lost} events lost: nobody read them in time\n"),
     };
+    let evicted = match stats.flows_evicted {
+        0 => String::new(),
+        evicted => format!(
+            "\n{evicted} flows evicted: datapath.limits.flows is too small, the oldest made room\n"
+        ),
+    };
     let walks = table(["WALK", "PACKETS", "BYTES"], walks);
     let drops = table(["DROP REASON", "PACKETS", "BYTES", "HINT"], drops);
-    format!("{walks}\n{drops}{lost}")
+    format!("{walks}\n{drops}{lost}{evicted}")
 }
