@@ -184,6 +184,8 @@ pub struct StaticConfig {
     audit_interval: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     events: Option<Events>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    services: Option<Services>,
     cluster: Cluster,
 }
 
@@ -199,6 +201,11 @@ struct Datapath {
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Events {
     sample: u32,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Services {
+    timeouts: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -221,6 +228,7 @@ impl StaticConfig {
             },
             audit_interval: None,
             events: None,
+            services: None,
             cluster: Cluster {
                 mode: "static",
                 nodes,
@@ -262,6 +270,19 @@ impl StaticConfig {
     pub fn audit_interval(self, interval: &str) -> Self {
         Self {
             audit_interval: Some(interval.to_owned()),
+            ..self
+        }
+    }
+
+    /// Sets how long silent flows of some protocols are kept, written like `1s`.
+    #[must_use]
+    pub fn timeouts(self, timeouts: &[(&str, &str)]) -> Self {
+        let timeouts = timeouts
+            .iter()
+            .map(|(protocol, time)| ((*protocol).to_owned(), (*time).to_owned()));
+        let timeouts = timeouts.collect();
+        Self {
+            services: Some(Services { timeouts }),
             ..self
         }
     }
