@@ -8,10 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aya::{
-    Pod,
-    maps::{Array, HashMap, Map, MapData},
-};
+use aya::maps::{Array, HashMap, Map, MapData};
 use overlay_common::{
     abi::map,
     address::Address,
