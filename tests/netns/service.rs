@@ -19,7 +19,7 @@ use overlay_common::{
 use overlay_tests::{
     Counters, Host, Pair,
     cluster::Guest,
-    static_config::StaticConfig,
+    static_config::{Limits, StaticConfig},
     traffic::{Exchange, Iperf, Ping},
 };
 
@@ -339,6 +339,46 @@ fn old_flows_are_swept_and_idle_connections_are_not() {
     pass(&mut server, &mut client);
     let maps = status_entries(&pair.a);
     assert_eq!(maps, Some(2));
+}
+
+#[test]
+fn a_full_table_loses_its_oldest_flows() {
+    let small = |config: StaticConfig| {
+        let limits = Limits {
+            flows: 32,
+            ..Limits::default()
+        };
+        config.limits(limits).timeouts(&[("other", "1s")])
+    };
+    let pair = Pair::with(small).expect("a pair");
+    let near = neighbour(&pair);
+    let service = Service::of(&pair);
+    service.lead_to(10, &near, None);
+    let (mut client, mut server) = connection(&pair, &near, VIPS[0], near.v4().into());
+    pass(&mut client, &mut server);
+    pass(&mut server, &mut client);
+    let exchange = Exchange {
+        client: pair.one.namespace(),
+        server: near.namespace(),
+        address: near.v4().into(),
+    };
+    for _ in 0..20 {
+        exchange.udp_by(VIPS[0], &[1]).expect("UDP");
+    }
+
+    for _ in 0..15 {
+        pass(&mut client, &mut server);
+        pass(&mut server, &mut client);
+        thread::sleep(Duration::from_millis(200));
+    }
+
+    let stats = pair.a.overlay_json(&["stats"]).expect("the counters");
+    let evicted = stats["flows_evicted"].as_u64().expect("a number");
+    assert!(evicted >= 2, "{evicted}");
+    let [tcp, udp, _] = count(&service);
+    assert_eq!(tcp, 2, "the youngest");
+    assert!((2..=28).contains(&(tcp + udp)), "{udp}");
+    use_service(&pair, &near);
 }
 
 fn count(service: &Service) -> [usize; 3] {

@@ -42,6 +42,7 @@ pub struct Limits {
     pub blocks: u32,
     pub peers: u32,
     pub networks: u32,
+    pub flows: u32,
 }
 
 impl Default for Limits {
@@ -52,6 +53,7 @@ impl Default for Limits {
             blocks: 16384,
             peers: 4096,
             networks: 4096,
+            flows: 262_144,
         }
     }
 }
@@ -338,6 +340,7 @@ datapath:
     blocks: 16384
     peers: 4096
     networks: 4096
+    flows: 262144
 cluster:
   mode: static
   nodes:
