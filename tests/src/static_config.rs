@@ -42,6 +42,7 @@ pub struct Limits {
     pub blocks: u32,
     pub peers: u32,
     pub networks: u32,
+    pub flows: u32,
 }
 
 impl Default for Limits {
@@ -52,6 +53,7 @@ impl Default for Limits {
             blocks: 16384,
             peers: 4096,
             networks: 4096,
+            flows: 262_144,
         }
     }
 }
@@ -184,6 +186,8 @@ pub struct StaticConfig {
     audit_interval: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     events: Option<Events>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    services: Option<Services>,
     cluster: Cluster,
 }
 
@@ -199,6 +203,11 @@ struct Datapath {
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Events {
     sample: u32,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Services {
+    timeouts: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -221,6 +230,7 @@ impl StaticConfig {
             },
             audit_interval: None,
             events: None,
+            services: None,
             cluster: Cluster {
                 mode: "static",
                 nodes,
@@ -262,6 +272,19 @@ impl StaticConfig {
     pub fn audit_interval(self, interval: &str) -> Self {
         Self {
             audit_interval: Some(interval.to_owned()),
+            ..self
+        }
+    }
+
+    /// Sets how long silent flows of some protocols are kept, written like `1s`.
+    #[must_use]
+    pub fn timeouts(self, timeouts: &[(&str, &str)]) -> Self {
+        let timeouts = timeouts
+            .iter()
+            .map(|(protocol, time)| ((*protocol).to_owned(), (*time).to_owned()));
+        let timeouts = timeouts.collect();
+        Self {
+            services: Some(Services { timeouts }),
             ..self
         }
     }
@@ -317,6 +340,7 @@ datapath:
     blocks: 16384
     peers: 4096
     networks: 4096
+    flows: 262144
 cluster:
   mode: static
   nodes:

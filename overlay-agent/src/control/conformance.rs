@@ -64,6 +64,7 @@ fn rows() -> Vec<Row> {
         ifindex,
         mac: mac(5),
         mtu: 1450,
+        balanced: ifindex % 2 == 0,
     };
     let backend = |peer: Option<PeerId>| BackendEntry {
         place: place(1, "10.1.0.200"),

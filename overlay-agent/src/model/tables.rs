@@ -73,6 +73,8 @@ pub struct EndpointEntry {
     pub mac: MacAddress,
     /// Largest layer-3 packet, bytes.
     pub mtu: u32,
+    /// Whether its network has virtual addresses, so that answers may have to be rewritten.
+    pub balanced: bool,
 }
 
 /// What a container of this node may send as.

@@ -69,7 +69,8 @@ pub(super) fn status(shared: &Shared, uses: &[datapath::MapUse]) -> Status {
                 Some(Table::Endpoint) => shared.directory().addresses() as u64,
                 Some(Table::Interface) => shared.directory().len() as u64,
                 Some(table) => entries(table),
-                None => map.entries.unwrap_or_default().into(),
+                None => (shared.flows.entries(map.name))
+                    .unwrap_or_else(|| map.entries.unwrap_or_default().into()),
             },
             max_entries: map.capacity.into(),
             bytes: map.bytes,
@@ -202,6 +203,7 @@ pub(super) fn stats(shared: &Shared, counters: &Counters) -> Stats {
         events_lost: counters.events_lost,
         names: names_count(shared),
         control: Vec::new(),
+        flows_evicted: shared.flows.evicted(),
     }
 }
 

@@ -77,5 +77,6 @@ fn endpoint_entry(attachment: &Attachment) -> EndpointEntry {
         ifindex: attachment.host_ifindex,
         mac: attachment.mac,
         mtu: attachment.mtu,
+        balanced: false,
     }
 }

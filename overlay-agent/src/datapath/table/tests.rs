@@ -104,8 +104,8 @@ proptest! {
     }
 
     #[test]
-    fn endpoints_survive(ifindex: u32, mtu: u32, mac in mac()) {
-        let entry = EndpointEntry { ifindex, mac, mtu };
+    fn endpoints_survive(ifindex: u32, mtu: u32, mac in mac(), balanced: bool) {
+        let entry = EndpointEntry { ifindex, mac, mtu, balanced };
         prop_assert_eq!(endpoint::decode(&endpoint::encode(&entry)), entry);
     }
 

@@ -48,6 +48,8 @@ fn the_page_has_every_key_and_no_other() {
         ("datapath.limits.", fields::<typed::Limits>()),
         ("events.", fields::<typed::Events>()),
         ("outside.", fields::<typed::Outside>()),
+        ("services.", fields::<typed::Services>()),
+        ("services.timeouts.", fields::<typed::Timeouts>()),
         ("cluster.", fields::<typed::Cluster>()),
         ("cluster.nodes[].", fields::<typed::Node>()),
         ("cluster.nodes[].endpoints[].", fields::<typed::Endpoint>()),
