@@ -2,8 +2,10 @@
 
 mod leases;
 mod managers;
+mod maps;
 mod partition;
 mod refusals;
 mod restarts;
+mod tasks;
 mod trust;
 mod walkthrough;

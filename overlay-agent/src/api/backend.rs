@@ -33,6 +33,15 @@ pub trait Backend: ClusterBackend {
         network: Option<String>,
     ) -> impl Future<Output = Result<Vec<EndpointInfo>, ApiError>> + Send;
 
+    /// Has the tasks among these endpoints, found as by [`Self::detach`], get no new flows, and returns when
+    /// the old ones have ended or their time is over. They are still there then. That none was found is
+    /// `NotFound`.
+    fn drain(
+        &self,
+        name: String,
+        network: Option<String>,
+    ) -> impl Future<Output = Result<Vec<EndpointInfo>, ApiError>> + Send;
+
     /// Every network, sorted by name, without containers and peers.
     fn networks(&self) -> impl Future<Output = Result<Vec<NetworkInfo>, ApiError>> + Send;
 

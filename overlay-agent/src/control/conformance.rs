@@ -64,7 +64,7 @@ fn rows() -> Vec<Row> {
         mac: mac(5),
         mtu: 1450,
     };
-    let backend = |peer| BackendEntry {
+    let backend = |peer: Option<PeerId>| BackendEntry {
         place: place(1, "10.1.0.200"),
         peer,
         service: 4,

@@ -85,7 +85,10 @@ impl Turn {
     fn next_free(&mut self, slots: &[u32]) -> usize {
         loop {
             let slot = self.next as usize;
-            self.next = (self.next + self.step) % self.size;
+            self.next += self.step;
+            if self.next >= self.size {
+                self.next -= self.size;
+            }
             if slots[slot] == 0 {
                 return slot;
             }

@@ -59,7 +59,7 @@ impl Regions {
 
     /// Gives a region back; it is given away again only after [`Self::settle`].
     pub(super) fn give_back(&mut self, ring: RingSpan) {
-        if ring.size > 0 {
+        if region(ring).1 > 0 {
             self.resting.push(ring);
         }
     }
@@ -87,9 +87,12 @@ impl Regions {
     }
 }
 
-/// The entries of the array that a ring takes.
+/// The entries of the array that a ring takes: the first, and how many.
 pub(super) fn region(ring: RingSpan) -> (u32, u32) {
-    (ring.first / SLOTS, ring.size.div_ceil(SLOTS))
+    match ring.size {
+        RingSpan::SINGLE => (0, 0),
+        size => (ring.first / SLOTS, size.div_ceil(SLOTS)),
+    }
 }
 
 #[cfg(test)]

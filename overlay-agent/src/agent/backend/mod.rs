@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     addresses::NoAddress,
     audit::{ask, audit},
-    doctor, explain,
+    detach, doctor, drain, explain,
     owner::Command,
     plane::Plane,
     shared::Shared,
@@ -137,6 +137,21 @@ impl Backend for AgentBackend {
         let detached = ask(&self.plane()?.commands, command).await??;
         let told = |attachment| EndpointInfo::new(attachment, EndpointState::Gone);
         Ok(detached.iter().map(|attachment| told(attachment)).collect())
+    }
+
+    async fn drain(
+        &self,
+        name: String,
+        network: Option<String>,
+    ) -> Result<Vec<EndpointInfo>, ApiError> {
+        let plane = self.plane()?;
+        let found = detach::find(&plane.shared.directory(), &name, network.as_deref())?;
+        if let Ok(access) = self.access() {
+            let view = access.view.borrow().clone();
+            drain::drain(&plane, &view, &found).await?;
+        }
+        let told = |attachment| EndpointInfo::new(attachment, EndpointState::Up);
+        Ok(found.iter().map(|attachment| told(attachment)).collect())
     }
 
     async fn networks(&self) -> Result<Vec<NetworkInfo>, ApiError> {

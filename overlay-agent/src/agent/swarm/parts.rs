@@ -6,6 +6,7 @@
 //! | `watcher` | the managers' stream | the view: on disk, to the gossip, to the follower |
 //! | `gossip` | 7946 | updates |
 //! | `relay` (two) | updates; the follower's words | news; claims |
+//! | `health` | the checks that are wanted, time | news |
 //! | `renewal` | time, the view | new certificates |
 //! | `follower` and the data plane | see `agent` | |
 
@@ -31,7 +32,7 @@ use super::{
 };
 use crate::{
     agent::{
-        Error,
+        Error, health,
         owner::Command,
         plane::{self, Plane, Tasks, spawn_until},
         shared::Shared,
@@ -98,6 +99,7 @@ pub(super) async fn start(
     let (teller, words) = Teller::new();
     let endpoints = shared.directory().all();
     let directory = Arc::clone(&shared);
+    let (checks, wanted) = watch::channel(health::Checks::new());
     let follower = Follower::new(
         cluster,
         Surroundings {
@@ -107,6 +109,7 @@ pub(super) async fn start(
             events: ground.events.clone(),
             leases: Arc::new(managers.clone()),
             announce: Box::new(teller),
+            checks,
         },
     );
     ground.planes.send_replace(Some(Arc::new(Plane {
@@ -123,6 +126,11 @@ pub(super) async fn start(
     spawn_until(tasks, cancel.clone(), async move {
         follower.run(hear).await;
         Ok("follower")
+    });
+    let checked = news.clone();
+    spawn_until(tasks, cancel.clone(), async move {
+        health::check(wanted, checked).await;
+        Ok("checks")
     });
     let (telling, hearing) = (gossip.clone(), news.clone());
     let (heard, following) = (news.clone(), gossip.clone());
@@ -190,7 +198,10 @@ fn seen_from_here(ground: &Ground, kept: &Kept, view: ClusterView) -> Result<Clu
     let mut cluster = Cluster::new(kept.node, Arc::new(view));
     let here = Store::open(&ground.settings.data_dir)?.load()?;
     cluster.set_present(here.iter().map(|endpoint| endpoint.vni).collect());
-    cluster.set_own_tasks(tasks::Tasks::default().of(&here));
+    let here: Vec<_> = here.into_iter().map(Arc::new).collect();
+    let resumed = tasks::Tasks::resumed(here.iter().map(|endpoint| &endpoint.id));
+    let own = resumed.all(here.iter(), cluster.view());
+    cluster.set_own_tasks(own);
     Ok(cluster)
 }
 

@@ -82,6 +82,20 @@ impl Client {
         .await
     }
 
+    /// Waits until tasks have no flows, or their time is over, and returns them.
+    pub async fn drain(
+        &self,
+        name: &str,
+        network: Option<&str>,
+    ) -> Result<Vec<EndpointInfo>, ClientError> {
+        let query = query([("network", network)]);
+        self.ask(
+            Method::POST,
+            format!("/endpoints/{}/drain{query}", escape(name)),
+        )
+        .await
+    }
+
     /// Every network, without containers and peers.
     pub async fn networks(&self) -> Result<Vec<NetworkInfo>, ClientError> {
         self.ask(Method::GET, "/networks".to_owned()).await

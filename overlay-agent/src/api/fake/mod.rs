@@ -289,6 +289,22 @@ impl Backend for FakeBackend {
         Ok(gone)
     }
 
+    async fn drain(
+        &self,
+        name: String,
+        network: Option<String>,
+    ) -> Result<Vec<EndpointInfo>, ApiError> {
+        let is_meant = |endpoint: &&EndpointInfo| {
+            let is_named = endpoint.name == name || endpoint.id.starts_with(&name);
+            is_named && network.as_ref().is_none_or(|network| *network == endpoint.network)
+        };
+        let found: Vec<_> = self.lock().iter().filter(is_meant).cloned().collect();
+        if found.is_empty() {
+            return Err(refusals::no_endpoint(&name));
+        }
+        Ok(found)
+    }
+
     async fn networks(&self) -> Result<Vec<NetworkInfo>, ApiError> {
         Ok(self.outlines())
     }

@@ -84,6 +84,7 @@ fn router<B: Backend>(server: Server<B>) -> Router {
         .route("/status", get(status::<B>))
         .route("/endpoints", get(endpoints::<B>).post(attach::<B>))
         .route("/endpoints/{name}", delete(detach::<B>))
+        .route("/endpoints/{name}/drain", post(drain::<B>))
         .route(
             "/networks",
             get(networks::<B>).post(cluster::network_create::<B>),
@@ -139,6 +140,15 @@ async fn detach<B: Backend>(
 ) -> Answer<impl Serialize> {
     let Query(DetachQuery { network }) = query?;
     server.backend.detach(name, network).await.map(Json)
+}
+
+async fn drain<B: Backend>(
+    State(server): State<Server<B>>,
+    Path(name): Path<String>,
+    query: Result<Query<DetachQuery>, QueryRejection>,
+) -> Answer<impl Serialize> {
+    let Query(DetachQuery { network }) = query?;
+    server.backend.drain(name, network).await.map(Json)
 }
 
 async fn networks<B: Backend>(State(server): State<Server<B>>) -> Answer<impl Serialize> {

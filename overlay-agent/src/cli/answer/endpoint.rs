@@ -1,6 +1,8 @@
 //! Endpoints of this node.
 
-use std::slice;
+use std::{slice, time::Duration};
+
+use futures_util::future::join_all;
 
 use super::{
     Answer,
@@ -13,6 +15,9 @@ use crate::{
     },
     cli::{format::Format, output},
 };
+
+/// No drain time is longer in practice.
+const LONGEST_DRAIN: Duration = Duration::from_hours(24);
 
 pub(super) async fn attach(
     client: &Client,
@@ -32,6 +37,18 @@ pub(super) async fn attach(
         warnings: made.warnings,
         ..Answer::default()
     })
+}
+
+/// Has all of them end their connections at once. Who cannot be asked is dealt with by what comes next.
+pub(super) async fn drain(client: &Client, names: &[String], network: Option<&str>) {
+    let patient = client.clone().with_patience(LONGEST_DRAIN);
+    let drained = names.iter().map(|name| patient.drain(name, network));
+    for outcome in join_all(drained).await {
+        if let Err(error) = outcome {
+            let error: &dyn std::error::Error = &error;
+            tracing::debug!(error, "could not drain");
+        }
+    }
 }
 
 /// Takes away what it can; like `docker rm`, it prints the names of what is gone.

@@ -52,7 +52,14 @@ pub(super) async fn answer(
         Question::Attach { request, is_quiet } => {
             endpoint::attach(client, &request, is_quiet, &format).await?
         }
-        Question::Detach { endpoints, network } => {
+        Question::Detach {
+            endpoints,
+            network,
+            is_planned,
+        } => {
+            if is_planned {
+                endpoint::drain(client, &endpoints, network.as_deref()).await;
+            }
             endpoint::detach(client, &endpoints, network.as_deref(), &format).await?
         }
         Question::ListEndpoints(list) => listed(&client.endpoints().await?, list, &format)?.into(),

@@ -50,6 +50,9 @@ pub(super) enum Verb {
         /// Only from this network
         #[arg(long, value_name = "NETWORK")]
         network: Option<String>,
+        /// Cut the connections of tasks instead of waiting for them to end
+        #[arg(long)]
+        now: bool,
     },
     /// See the endpoints of this node
     #[command(subcommand)]

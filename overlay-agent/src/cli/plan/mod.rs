@@ -51,6 +51,8 @@ pub(super) enum Question {
     Detach {
         endpoints: Vec<String>,
         network: Option<String>,
+        /// Whether tasks end their connections first.
+        is_planned: bool,
     },
     ListEndpoints(List),
     InspectEndpoints(Vec<String>),
@@ -114,7 +116,15 @@ fn action(verb: Verb) -> Result<Action, clap::Error> {
             }));
         }
         Verb::Attach(typed) => attach(typed)?,
-        Verb::Detach { endpoints, network } => Question::Detach { endpoints, network },
+        Verb::Detach {
+            endpoints,
+            network,
+            now,
+        } => Question::Detach {
+            endpoints,
+            network,
+            is_planned: !now,
+        },
         Verb::Endpoint(ListOrInspect::Ls { quiet, no_trunc }) => {
             Question::ListEndpoints(List::new(quiet, no_trunc))
         }

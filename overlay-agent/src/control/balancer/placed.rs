@@ -102,8 +102,10 @@ impl Ring {
 
     fn rows(&self) -> impl Iterator<Item = Row> + use<> {
         let members = self.members.as_deref().unwrap_or_default();
-        let slots = maglev::fill(members, self.span.size);
-        let start = self.entries().start;
+        let entries = self.entries();
+        let size = if entries.is_empty() { 0 } else { self.span.size };
+        let slots = maglev::fill(members, size);
+        let start = entries.start;
         let entries: Vec<Row> = slots
             .chunks(SLOTS)
             .zip(start..)
@@ -195,7 +197,7 @@ impl Step<'_> {
             .collect();
         members.sort_unstable();
         let size = maglev::size_for(members.len());
-        let known = before.filter(|ring| ring.span.size > 0);
+        let known = before.filter(|ring| rings::region(ring.span).1 > 0);
         if let Some(known) = known
             && known.span.size == size
         {
@@ -227,9 +229,12 @@ impl Step<'_> {
         if let Some(known) = known {
             self.regions.give_back(known.span);
         }
-        let span = span.unwrap_or_default();
+        let is_crowded = span.is_none_or(|span| span.size < size);
+        // Where not even the smallest ring fits, one backend serves for all: it takes no slot.
+        let last_resort = || members.first().map(|member| RingSpan::single(member.number));
+        let span = span.or_else(last_resort).unwrap_or_default();
         Ring {
-            is_crowded: span.size < size,
+            is_crowded: is_crowded && size > 0,
             members: Some(members),
             span,
         }

@@ -10,6 +10,8 @@ mod services;
 #[cfg(test)]
 mod services_tests;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 pub use cluster::{Cluster, Plan};

@@ -27,6 +27,13 @@ pub(super) struct Services {
     touched: BTreeSet<ServiceId>,
 }
 
+/// What is done about nodes that may be failing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Suspects {
+    AreClosed,
+    AreOpen,
+}
+
 /// One address of a task of this node.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct OwnTask {
@@ -138,13 +145,20 @@ impl Cluster {
         }
         let has_vip = |vni| balanced.vips.iter().any(|vip| vip.vni == vni);
         let is_published = |vni| !balanced.ports.is_empty() && port_network == Some(vni);
-        let others = self.services.others.get(&id).into_iter().flatten();
-        let others = others.filter_map(|place| Some((*place, self.remote_task(*place)?)));
-        balanced.tasks = local
-            .into_iter()
-            .chain(others)
-            .filter(|(place, _)| has_vip(place.vni) || is_published(place.vni))
-            .collect();
+        let all = |suspects| {
+            let others = self.services.others.get(&id).into_iter().flatten();
+            let others = others.filter_map(|place| Some((*place, self.remote_task(*place, suspects)?)));
+            let local = local.iter().map(|(place, task)| (*place, *task));
+            let tasks = local.chain(others);
+            let tasks = tasks.filter(|(place, _)| has_vip(place.vni) || is_published(place.vni));
+            tasks.collect::<BTreeMap<Place, Task>>()
+        };
+        let mut tasks = all(Suspects::AreClosed);
+        if !tasks.values().any(|task| task.is_open) {
+            // A node that may be failing is better than none.
+            tasks = all(Suspects::AreOpen);
+        }
+        balanced.tasks = tasks;
         Some(balanced)
     }
 
@@ -171,13 +185,14 @@ impl Cluster {
         other.or_else(|| service.networks.keys().next().copied())
     }
 
-    fn remote_task(&self, place: Place) -> Option<Task> {
+    fn remote_task(&self, place: Place, suspects: Suspects) -> Option<Task> {
         let (node, claim) = self.claimant(place)?;
         let task = claim.task?;
         if node == self.this || self.observed.failed.contains(&node) {
             return None;
         }
-        let is_suspect = self.services.suspects.contains(&node);
+        let is_suspect =
+            suspects == Suspects::AreClosed && self.services.suspects.contains(&node);
         Some(Task {
             node: Some(*self.addresses.get(&node)?),
             life: life(&claim.endpoint),

@@ -112,6 +112,8 @@ pub(crate) struct World {
     members: BTreeMap<NodeId, SocketAddr>,
     /// Side of the split on which each node is.
     sides: BTreeMap<usize, u32>,
+    /// Two nodes that do not reach each other, although they reach all others.
+    cut: Option<(usize, usize)>,
     lives: u32,
     queue: BinaryHeap<Reverse<(Duration, u64)>>,
     happenings: BTreeMap<u64, Happening>,
@@ -135,6 +137,7 @@ impl World {
             overheard: None,
             members: BTreeMap::new(),
             sides: BTreeMap::new(),
+            cut: None,
             lives: 0,
             queue: BinaryHeap::new(),
             happenings: BTreeMap::new(),
@@ -225,9 +228,20 @@ impl World {
         self.sides.clear();
     }
 
+    /// These two do not reach each other any more.
+    pub(crate) fn cut(&mut self, one: usize, other: usize) {
+        self.cut = Some((one, other));
+    }
+
+    /// They do again.
+    pub(crate) fn mend(&mut self) {
+        self.cut = None;
+    }
+
     pub(crate) fn reaches(&self, from: usize, to: usize) -> bool {
         let side = |number| self.sides.get(&number).copied().unwrap_or(0);
-        side(from) == side(to)
+        let is_cut = self.cut == Some((from, to)) || self.cut == Some((to, from));
+        side(from) == side(to) && !is_cut
     }
 
     pub(crate) fn alive(&self) -> Vec<usize> {
