@@ -20,7 +20,7 @@ use super::{
 use crate::{
     api::{ApiError, types::AttachRequest},
     control::{InterfaceWish, MadeInterface, Plumbing as _, PortError, PortErrorKind},
-    model::{Attachment, MacAddress, NamespaceId, Network, Place},
+    model::{Attachment, MacAddress, NamespaceId, Network, Place, PublishedPort},
     netlink::{self, Namespace},
     settings::Cluster,
 };
@@ -41,13 +41,32 @@ impl Owner {
         let namespace = open_namespace(&request.netns)?;
         let plan = self.plan(request, namespace.id())?;
         let id = new_id().map_err(|error| ApiError::internal(&error))?;
+        let ports = self.choose_ports(&request.ports, &plan.chosen)?;
+        let attached = self.make(request, &plan, id, ports.clone(), namespace);
+        if attached.is_err() {
+            let addresses: Vec<_> = plan.chosen.addresses().collect();
+            self.withdraw(&ports, &addresses);
+        }
+        attached
+    }
 
-        let wish = interface_wish(request, &plan, &id);
+    fn make(
+        &mut self,
+        request: &AttachRequest,
+        plan: &Plan,
+        id: String,
+        ports: Vec<PublishedPort>,
+        namespace: Namespace,
+    ) -> Result<Arc<Attachment>, NoAddress> {
+        let wish = interface_wish(request, plan, &id);
         let made = self.reconciler.plumbing().make(&wish);
         // From here on only what needs the namespace keeps it alive.
         drop(namespace);
         let made = made.map_err(|error| refused(&error))?;
-        let attachment = attachment(request, &plan, id, &wish, &made);
+        let attachment = Attachment {
+            ports,
+            ..attachment(request, plan, id, &wish, &made)
+        };
 
         if let Err(error) = self.connect(&attachment) {
             self.unmake(&attachment);

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::{Change, Inspect, Key, PortError, Row, Table};
 use crate::model::{
-    BackendEntry, BackendId, Slots, VipEntry, EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, PeerEntry, PeerId, Place, PortEntry,
+    BackendEntry, BackendId, FIRST_LOCAL_NUMBER, Slots, VipEntry, EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, PeerEntry, PeerId, Place, PortEntry,
     PortKey, RemoteTables, RouteEntry, Vni,
 };
 
@@ -53,6 +53,7 @@ impl Tables {
             endpoints: local.endpoints,
             own_addresses: remote.own_addresses,
             ports: joined(remote.ports, local.ports),
+            backends: Arc::new(local.backends),
             ..Self::default()
         }
     }
@@ -104,7 +105,13 @@ impl Tables {
     #[must_use]
     pub fn with_services_of(mut self, other: &Self) -> Self {
         self.vips = Arc::clone(&other.vips);
-        self.backends = Arc::clone(&other.backends);
+        let local = std::mem::replace(&mut self.backends, Arc::clone(&other.backends));
+        let first = BackendId(FIRST_LOCAL_NUMBER);
+        if !self.backends.range(first..).eq(local.range(first..)) {
+            let backends = Arc::make_mut(&mut self.backends);
+            backends.split_off(&first);
+            backends.extend(local.range(first..).map(|(id, entry)| (*id, *entry)));
+        }
         self.slots = Arc::clone(&other.slots);
         self
     }
