@@ -39,6 +39,7 @@ mod neighbour_limit;
 mod owner;
 mod plane;
 mod plumbing;
+mod publish;
 mod shared;
 mod start;
 mod store;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{Encap, MacAddress, PortEntry, PortKey, Vni};
+use super::{BackendEntry, BackendId, Encap, MacAddress, PortEntry, PortKey, Vni};
 
 /// A peer's number in the tables, given by the agent; never 0.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
@@ -135,4 +135,6 @@ pub struct LocalTables {
     pub ports: BTreeMap<PortKey, PortEntry>,
     /// The endpoint behind each transit address.
     pub transit: BTreeMap<IpAddr, Place>,
+    /// The endpoints behind them.
+    pub backends: BTreeMap<BackendId, BackendEntry>,
 }
