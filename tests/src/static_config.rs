@@ -66,6 +66,8 @@ pub struct Network {
     gateway: Vec<IpAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mtu: Option<u32>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    internal: bool,
 }
 
 impl Network {
@@ -78,6 +80,16 @@ impl Network {
             subnets,
             gateway: Vec::new(),
             mtu: None,
+            internal: false,
+        }
+    }
+
+    /// Keeps everything inside.
+    #[must_use]
+    pub fn internal(self) -> Self {
+        Self {
+            internal: true,
+            ..self
         }
     }
 
@@ -184,6 +196,8 @@ pub struct StaticConfig {
     audit_interval: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     events: Option<Events>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outside: Option<Outside>,
     cluster: Cluster,
 }
 
@@ -199,6 +213,11 @@ struct Datapath {
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Events {
     sample: u32,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Outside {
+    enabled: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -221,6 +240,7 @@ impl StaticConfig {
             },
             audit_interval: None,
             events: None,
+            outside: None,
             cluster: Cluster {
                 mode: "static",
                 nodes,
@@ -262,6 +282,15 @@ impl StaticConfig {
     pub fn audit_interval(self, interval: &str) -> Self {
         Self {
             audit_interval: Some(interval.to_owned()),
+            ..self
+        }
+    }
+
+    /// Gives containers no way out.
+    #[must_use]
+    pub fn without_outside(self) -> Self {
+        Self {
+            outside: Some(Outside { enabled: false }),
             ..self
         }
     }

@@ -195,6 +195,7 @@ impl Owner {
     pub(super) fn publish(&self) {
         let mut summary = self.shared.summary_mut();
         summary.tunnel = self.reconciler.tunnel();
+        summary.gateway_trouble = self.reconciler.gateway_trouble().map(str::to_owned);
         if let Some(tables) = self.reconciler.tables() {
             summary.follow(tables, self.reconciler.ways(), self.shared.settings.encap);
         }

@@ -48,6 +48,8 @@ pub(super) struct Summary {
     pub(super) encap: Encap,
     /// How long the first programming took.
     pub(super) programmed: Duration,
+    /// Why there is no way out although there should be.
+    pub(super) gateway_trouble: Option<String>,
     /// What audits found.
     pub(super) audit: AuditSummary,
 }

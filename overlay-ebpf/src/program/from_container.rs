@@ -50,7 +50,7 @@ fn forward(frame: &mut TcFrame, interface: &Interface, packet: &Packet) -> Resul
         return deliver::into_container(frame, endpoint, Walk::Local);
     }
     let Some(route) = map::route::get(&key) else {
-        return outside::leave(frame, interface, packet);
+        return outside::leave(frame, interface, packet.is_v4);
     };
     if route.peer == NOBODY {
         return Err(Reason::NoRoute);

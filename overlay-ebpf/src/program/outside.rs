@@ -8,7 +8,7 @@ use overlay_common::{
     walk::Walk,
 };
 use overlay_ebpf::{
-    admission::{ETHERNET, Packet},
+    admission::{self, ETHERNET, Packet},
     header::{Ipv4, Ipv6},
     hops, path_mtu,
     verdict::Verdict,
@@ -22,9 +22,24 @@ use super::{
 use crate::map::{self, config, scratch};
 
 /// Hands a packet that is for nobody in the network to the host, as coming from the address that stands for the
-/// container there.
+/// container there. A function of its own to the kernel too, which therefore reads the headers again: a [`Packet`] in memory
+/// would not be aligned.
 #[inline(never)]
 pub(super) fn leave(
+    frame: &mut TcFrame,
+    interface: &Interface,
+    is_v4: bool,
+) -> Result<Verdict, Reason> {
+    let packet = if is_v4 {
+        admission::ipv4(frame, ETHERNET)?
+    } else {
+        admission::ipv6(frame, ETHERNET)?
+    };
+    send(frame, interface, &packet)
+}
+
+#[inline(always)]
+fn send(
     frame: &mut TcFrame,
     interface: &Interface,
     packet: &Packet,
@@ -87,7 +102,7 @@ fn is_of_this_node(address: &Address) -> bool {
 }
 
 /// Tells the container that the hops of its packet are used up; its network's gateway says it.
-#[inline(never)]
+#[inline(always)]
 fn hops_used_up(
     frame: &mut TcFrame,
     network: &Network,

@@ -125,7 +125,7 @@ impl Backend for AgentBackend {
                 Err(NoAddress::Lacks(_)) => return Err(self.absence()),
             },
         };
-        Ok(EndpointInfo::new(&attached, EndpointState::Up))
+        Ok(EndpointInfo::new(&attached, EndpointState::Up, told::pools(&plane.shared)))
     }
 
     async fn detach(
@@ -134,8 +134,10 @@ impl Backend for AgentBackend {
         network: Option<String>,
     ) -> Result<Vec<EndpointInfo>, ApiError> {
         let command = |answer| Command::Detach(name, network, answer);
-        let detached = ask(&self.plane()?.commands, command).await??;
-        let told = |attachment| EndpointInfo::new(attachment, EndpointState::Gone);
+        let plane = self.plane()?;
+        let detached = ask(&plane.commands, command).await??;
+        let pools = told::pools(&plane.shared);
+        let told = |attachment| EndpointInfo::new(attachment, EndpointState::Gone, pools);
         Ok(detached.iter().map(|attachment| told(attachment)).collect())
     }
 

@@ -3,6 +3,7 @@
 
 mod datapath;
 mod host;
+mod outside;
 mod underlay;
 
 use crate::{
@@ -26,6 +27,7 @@ pub(super) fn examine(shared: &Shared, expected: Option<&Expected>) -> Vec<Check
     checks.extend(underlay::mtus(shared));
     checks.push(host::neighbours(shared));
     checks.push(host::source_ports());
+    checks.extend(outside::way_out(shared));
     checks.push(host::forwarding());
     checks
 }

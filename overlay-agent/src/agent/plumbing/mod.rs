@@ -16,6 +16,7 @@ pub use gateway::GatewayError;
 pub(super) use gateway::{DNS_V4, DNS_V6, NEAR as GATEWAY_NAME, overlap};
 pub use port::PortHolder;
 pub use rules::RulesError;
+pub(super) use rules::drops_output;
 use tunnel::Tunnel;
 pub use tunnel::TunnelError;
 pub(super) use tunnel::{NAME as TUNNEL_NAME, holder_of};

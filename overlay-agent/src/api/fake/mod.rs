@@ -66,6 +66,7 @@ pub(crate) fn endpoint(n: u8, name: &str, netns: PathBuf) -> EndpointInfo {
         created: 1_763_823_600,
         state: EndpointState::Up,
         conflict: None,
+        transit: Vec::new(),
         warnings: Vec::new(),
     }
 }
