@@ -73,9 +73,18 @@ mod tests {
             &mut v4,
         );
         let mut v6 = PacketTooBig::new_zeroed();
-        used_up_v6(&ethernet, &ip6, &[7; 8], &Address::from_v6([3; 16]), &mut v6);
+        used_up_v6(
+            &ethernet,
+            &ip6,
+            &[7; 8],
+            &Address::from_v6([3; 16]),
+            &mut v6,
+        );
 
-        assert_eq!((v4.ip.source, v4.ip.destination), ([10, 1, 0, 1], ip.source));
+        assert_eq!(
+            (v4.ip.source, v4.ip.destination),
+            ([10, 1, 0, 1], ip.source)
+        );
         assert_eq!((v4.kind, v4.code, v4.mtu.get()), (11, 0, 0));
         assert_eq!(Checksum::default().over(v4.ip.as_bytes()).finish(), 0);
         assert_eq!(Checksum::default().over(&v4.as_bytes()[34..]).finish(), 0);

@@ -138,8 +138,16 @@ mod tests {
 
         let frame = Frame(&bytes[..]);
         assert!(looks_like_tunnel(&frame, &packet(away, PROTOCOL_UDP), 4789));
-        assert!(!looks_like_tunnel(&frame, &packet(away, PROTOCOL_UDP), 4790));
-        assert!(!looks_like_tunnel(&frame, &packet(away, PROTOCOL_TCP), 4789));
+        assert!(!looks_like_tunnel(
+            &frame,
+            &packet(away, PROTOCOL_UDP),
+            4790
+        ));
+        assert!(!looks_like_tunnel(
+            &frame,
+            &packet(away, PROTOCOL_TCP),
+            4789
+        ));
     }
 
     #[test]
@@ -147,7 +155,10 @@ mod tests {
         for (address, expected) in [
             (Address::from_v4([169, 254, 1, 1]), true),
             (Address::from_v4([169, 253, 1, 1]), false),
-            (Address::from_v6([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]), true),
+            (
+                Address::from_v6([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),
+                true,
+            ),
             (Address::from_v6(DNS_IPV6), false),
         ] {
             assert_eq!(is_link_local(&address), expected, "{address:?}");

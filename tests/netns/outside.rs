@@ -112,7 +112,9 @@ impl Scene {
         let repaired = || {
             let report = self.host.overlay_json(&["audit"]).expect("an audit");
             let list = report["repaired"].as_array().expect("a list").clone();
-            let kinds = list.iter().map(|repair| repair["kind"].as_str().expect("a kind").to_owned());
+            let kinds = list
+                .iter()
+                .map(|repair| repair["kind"].as_str().expect("a kind").to_owned());
             kinds.collect::<Vec<_>>()
         };
         let first = repaired();
@@ -265,11 +267,16 @@ fn two_tenants_with_one_address_and_port_talk_at_once() {
         assert_eq!(read, word.as_bytes());
     }
     let udp = |container: &Container| {
-        let socket = container.namespace().run(|| UdpSocket::bind(("10.1.0.9", 40_001)));
+        let socket = container
+            .namespace()
+            .run(|| UdpSocket::bind(("10.1.0.9", 40_001)));
         socket.expect("a thread").expect("a socket")
     };
     let sockets = [udp(&blue), udp(&red)];
-    let echo = scene.outside.namespace.run(|| UdpSocket::bind((outside, 5353)));
+    let echo = scene
+        .outside
+        .namespace
+        .run(|| UdpSocket::bind((outside, 5353)));
     let echo = echo.expect("a thread").expect("a socket");
     echo.set_read_timeout(Some(PATIENCE)).expect("set");
     let mut room = [0; 1];
@@ -282,7 +289,9 @@ fn two_tenants_with_one_address_and_port_talk_at_once() {
     }
     for (number, sender) in senders {
         echo.send_to(&[number], sender).expect("answered");
-        sockets[usize::from(number)].recv_from(&mut room).expect("received");
+        sockets[usize::from(number)]
+            .recv_from(&mut room)
+            .expect("received");
         assert_eq!(room[0], number);
     }
 }
@@ -294,7 +303,9 @@ fn an_internal_network_has_no_way_out_but_dns() {
     let routes = dark.exec("ip", &["route"]).expect("routes");
     assert!(!routes.contains("default"), "{routes}");
     // As a container with the right to do so can.
-    dark.namespace().ip(&["route add default via 10.3.0.1"]).expect("a route");
+    dark.namespace()
+        .ip(&["route add default via 10.3.0.1"])
+        .expect("a route");
     let [outside, _] = both(&scene.outside);
     let [own, _] = both(&scene.own);
 
@@ -335,7 +346,8 @@ fn a_host_and_its_containers_reach_each_other() {
     assert_eq!(transit[0].to_string(), "100.127.0.1");
 
     for (own, transit) in both(&scene.own).into_iter().zip(transit) {
-        answers(Ping::new(scene.host.namespace(), transit)).expect("the host reaches the container");
+        answers(Ping::new(scene.host.namespace(), transit))
+            .expect("the host reaches the container");
         answers(Ping::new(guest.namespace(), own)).expect("the container reaches the host");
         converse(guest.namespace(), scene.host.namespace(), own).expect("TCP and UDP to the host");
         let inside = guest.eth0.addresses().into_iter();
@@ -343,7 +355,8 @@ fn a_host_and_its_containers_reach_each_other() {
         let inside = inside.next().expect("an address");
         let server = listen(guest.namespace(), inside).expect("a server");
         let port = server.local_addr().expect("an address").port();
-        connect(scene.host.namespace(), None, (transit, port).into()).expect("TCP to the container");
+        connect(scene.host.namespace(), None, (transit, port).into())
+            .expect("TCP to the container");
     }
 }
 
@@ -355,7 +368,10 @@ fn nobody_else_uses_transit_addresses() {
     let [own, _] = both(&scene.own);
     let outside = &scene.outside.namespace;
     outside
-        .ip(&[format!("route add {POOL} via {own}"), format!("route add {DNS} via {own}")])
+        .ip(&[
+            format!("route add {POOL} via {own}"),
+            format!("route add {DNS} via {own}"),
+        ])
         .expect("routes");
 
     assert_eq!(lost(outside, transit).received, 0, "from outside");
@@ -367,7 +383,9 @@ fn nobody_else_uses_transit_addresses() {
     .expect("a container does not reach it");
     assert_eq!(counted.drop("transit-destination"), 1, "{counted:?}");
 
-    one.namespace().ip(&[format!("address add {transit}/32 dev eth0")]).expect("an address");
+    one.namespace()
+        .ip(&[format!("address add {transit}/32 dev eth0")])
+        .expect("an address");
     let spoofed = Ping {
         source: Some(transit),
         count: 1,
@@ -387,9 +405,14 @@ fn a_container_cannot_send_vxlan_in_the_hosts_name() {
     let scene = Scene::new();
     let guest = scene.guest("one");
     let [outside, _] = both(&scene.outside);
-    let victim = scene.outside.namespace.run(|| UdpSocket::bind((outside, 4789)));
+    let victim = scene
+        .outside
+        .namespace
+        .run(|| UdpSocket::bind((outside, 4789)));
     let victim = victim.expect("a thread").expect("a socket");
-    victim.set_read_timeout(Some(Duration::from_millis(300))).expect("set");
+    victim
+        .set_read_timeout(Some(Duration::from_millis(300)))
+        .expect("set");
     let sender = guest.namespace().run(|| UdpSocket::bind("0.0.0.0:0"));
     let sender = sender.expect("a thread").expect("a socket");
 
@@ -435,8 +458,13 @@ fn a_sender_learns_of_narrow_paths_and_used_up_hops() {
         let text = address.to_string();
         let arguments = ["-n", "-c", "1", "-W", "1", "-t", "1", &text];
         let mut command = guest.namespace().command("ping");
-        let said = overlay_tests::process::capture(command.args(arguments)).expect("a ping").stdout;
-        assert!(said.contains(gateway) && said.contains("exceeded"), "{said}");
+        let said = overlay_tests::process::capture(command.args(arguments))
+            .expect("a ping")
+            .stdout;
+        assert!(
+            said.contains(gateway) && said.contains("exceeded"),
+            "{said}"
+        );
     }
 }
 
@@ -447,12 +475,36 @@ fn what_somebody_takes_away_is_back_after_one_audit() {
     let namespace = scene.host.namespace();
     let device = |line: &str| namespace.ip(&[line]).map(drop);
     let cases: [(&str, &dyn Fn() -> Result<()>, &str); 7] = [
-        ("the table", &|| nft(namespace, "delete table ip overlay"), "nftables"),
-        ("IPv6's table", &|| nft(namespace, "delete table ip6 overlay"), "nftables"),
-        ("a chain's rules", &|| nft(namespace, "flush chain ip overlay hide"), "nftables"),
-        ("an address", &|| device("address del 169.254.53.53/32 dev ovgw"), "gateway"),
-        ("a route", &|| device(&format!("route del {POOL}")), "gateway"),
-        ("the near end's state", &|| device("link set ovgw down"), "gateway"),
+        (
+            "the table",
+            &|| nft(namespace, "delete table ip overlay"),
+            "nftables",
+        ),
+        (
+            "IPv6's table",
+            &|| nft(namespace, "delete table ip6 overlay"),
+            "nftables",
+        ),
+        (
+            "a chain's rules",
+            &|| nft(namespace, "flush chain ip overlay hide"),
+            "nftables",
+        ),
+        (
+            "an address",
+            &|| device("address del 169.254.53.53/32 dev ovgw"),
+            "gateway",
+        ),
+        (
+            "a route",
+            &|| device(&format!("route del {POOL}")),
+            "gateway",
+        ),
+        (
+            "the near end's state",
+            &|| device("link set ovgw down"),
+            "gateway",
+        ),
         ("the gateway", &|| device("link del ovgw"), "gateway"),
     ];
     for (what, take, kind) in cases {
@@ -460,8 +512,13 @@ fn what_somebody_takes_away_is_back_after_one_audit() {
 
         let repaired = scene.audit();
 
-        assert!(repaired.iter().any(|repair| repair == kind), "{what}: {repaired:?}");
-        scene.talk(guest.namespace()).unwrap_or_else(|error| panic!("{what}: {error:#}"));
+        assert!(
+            repaired.iter().any(|repair| repair == kind),
+            "{what}: {repaired:?}"
+        );
+        scene
+            .talk(guest.namespace())
+            .unwrap_or_else(|error| panic!("{what}: {error:#}"));
     }
 }
 
@@ -537,15 +594,23 @@ fn the_commands_know_the_way_out() {
     let _dark = scene.container("dark-one", DARK, &[]);
     let [outside, _] = both(&scene.outside).map(|address| address.to_string());
 
-    let explained = scene.host.overlay(&["explain", "one", &outside]).expect("an explanation");
+    let explained = scene
+        .host
+        .overlay(&["explain", "one", &outside])
+        .expect("an explanation");
     assert!(explained.contains("100.127.0.1 stands for"), "{explained}");
-    let refused = overlay_tests::process::capture(&mut scene.host.cli(&["explain", "dark-one", &outside]));
+    let refused =
+        overlay_tests::process::capture(&mut scene.host.cli(&["explain", "dark-one", &outside]));
     let refused = refused.expect("an explanation").stdout;
     assert!(refused.contains("internal"), "{refused}");
     let healthy = scene.host.overlay(&["doctor"]).expect("a diagnosis");
     assert!(healthy.contains("way out"), "{healthy}");
     assert!(healthy.contains("100.127.0.0/16"), "{healthy}");
-    scene.host.namespace().exec("iptables", &["-P", "OUTPUT", "DROP"]).expect("a policy");
+    scene
+        .host
+        .namespace()
+        .exec("iptables", &["-P", "OUTPUT", "DROP"])
+        .expect("a policy");
     let worried = overlay_tests::process::capture(&mut scene.host.cli(&["doctor"]));
     assert!(worried.expect("a diagnosis").stdout.contains("OUTPUT"));
     drop(guest);
@@ -578,7 +643,11 @@ fn the_first_network_keeps_the_default_route() {
 
     let routes = guest.exec("ip", &["route"]).expect("routes");
 
-    assert_eq!(routes.matches("default via 10.1.0.1").count(), 1, "{routes}");
+    assert_eq!(
+        routes.matches("default via 10.1.0.1").count(),
+        1,
+        "{routes}"
+    );
     assert_eq!(routes.matches("default").count(), 1, "{routes}");
     scene.talk(guest.namespace()).expect("reached");
 }
@@ -588,9 +657,17 @@ fn switched_off_there_is_no_way_out() {
     let scene = Scene::with(StaticConfig::without_outside);
     let guest = scene.guest("one");
 
-    let links = scene.host.namespace().exec("ip", &["-o", "link"]).expect("links");
+    let links = scene
+        .host
+        .namespace()
+        .exec("ip", &["-o", "link"])
+        .expect("links");
     assert!(!links.contains("ovgw"), "{links}");
-    let tables = scene.host.namespace().exec("nft", &["list", "tables"]).expect("tables");
+    let tables = scene
+        .host
+        .namespace()
+        .exec("nft", &["list", "tables"])
+        .expect("tables");
     assert!(!tables.contains("overlay"), "{tables}");
     let routes = guest.exec("ip", &["route"]).expect("routes");
     assert!(!routes.contains("default"), "{routes}");
@@ -604,11 +681,12 @@ fn listen(namespace: &Namespace, address: IpAddr) -> Result<TcpListener> {
 
 /// A connection from any address and, if one is given, a port.
 fn connect(namespace: &Namespace, port: Option<u16>, to: SocketAddr) -> Result<TcpStream> {
+    use std::os::fd::AsRawFd as _;
+
     use nix::sys::socket::{
         AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, setsockopt, socket,
         sockopt::SendTimeout,
     };
-    use std::os::fd::AsRawFd as _;
 
     let family = if to.is_ipv4() {
         AddressFamily::Inet

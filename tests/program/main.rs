@@ -5,4 +5,5 @@ mod fixture;
 mod from_container;
 mod from_underlay;
 mod mutation;
+mod outside;
 mod packet;

@@ -72,7 +72,10 @@ impl Directory {
 
     /// The first position in the transit pools that nobody has; none if all are taken.
     pub(super) fn free_transit(&self, pools: TransitPools) -> Option<u32> {
-        let taken: BTreeSet<u32> = self.iter().filter_map(|attachment| attachment.transit).collect();
+        let taken: BTreeSet<u32> = self
+            .iter()
+            .filter_map(|attachment| attachment.transit)
+            .collect();
         (1..=pools.last()).find(|position| !taken.contains(position))
     }
 

@@ -2,7 +2,11 @@
 
 use std::{io, path::PathBuf};
 
-use super::{plumbing::{GatewayError, TunnelError}, store::StoreError, swarm::MemberError};
+use super::{
+    plumbing::{GatewayError, TunnelError},
+    store::StoreError,
+    swarm::MemberError,
+};
 use crate::{api::ListenError, control::PortError, datapath, netlink};
 
 /// A failure of the whole agent.

@@ -13,7 +13,7 @@ use crate::{
     api::types::AuditSummary,
     control::{Table, Tables},
     datapath::{Capacity, Features, Pins},
-    model::{Desired, Encap, Vni, Way},
+    model::{Desired, Encap, PeerId, Vni, Way},
     settings::Settings,
 };
 
@@ -122,6 +122,10 @@ impl Summary {
             .into_iter()
             .map(|table| (table, tables.len(table)))
             .collect();
+        // Subnets stand there as well, for what nobody has.
+        let blocks = tables.blocks.values();
+        let of_nodes = blocks.filter(|route| route.peer != PeerId::NOBODY).count();
+        self.entries.insert(Table::Block, of_nodes);
         self.mtus = tables
             .networks
             .iter()

@@ -31,10 +31,10 @@ pub(super) fn attachment(number: u8) -> Attachment {
         interface: "eth0".to_owned(),
         created: 0,
         conflict: None,
-            aliases: Vec::new(),
-            service: None,
-            ports: Vec::new(),
-            transit: None,
+        aliases: Vec::new(),
+        service: None,
+        ports: Vec::new(),
+        transit: None,
     }
 }
 

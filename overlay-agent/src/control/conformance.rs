@@ -10,8 +10,8 @@ use ipnet::IpNet;
 
 use super::{Datapath, Hook, Key, Row, Table, Tables};
 use crate::model::{
-    Encap, EndpointEntry, InterfaceEntry, MacAddress, NetworkEntry, PeerEntry, PeerId, Place,
-    RouteEntry, Vni,
+    Encap, EndpointEntry, InterfaceEntry, MacAddress, NetworkEntry, NodeEntry, PeerEntry, PeerId,
+    Place, RouteEntry, Vni,
 };
 
 fn ip(text: &str) -> IpAddr {
@@ -44,6 +44,7 @@ fn rows() -> Vec<Row> {
         gateway_ipv4: Some(ip("10.1.0.1")),
         gateway_ipv6: None,
         mtu,
+        is_internal: mtu == 1280,
     };
     let route = |peer, mac| RouteEntry {
         peer: PeerId(peer),
@@ -58,6 +59,14 @@ fn rows() -> Vec<Row> {
         ipv4: Some(ip("10.1.0.5")),
         ipv6: None,
         mac: mac(last),
+        transit_ipv4: Some(ip("100.127.0.1")),
+        transit_ipv6: None,
+    };
+    let node = NodeEntry {
+        gateway_ifindex: 12,
+        gateway_mac: Some(mac(7)),
+        gateway_mtu: 1450,
+        ingress: None,
     };
     let endpoint = |ifindex| EndpointEntry {
         ifindex,
@@ -79,6 +88,9 @@ fn rows() -> Vec<Row> {
         Row::Interface(9, interface(6)),
         Row::Endpoint(place(1, "10.1.0.5"), endpoint(8)),
         Row::Endpoint(place(1, "fd00::5"), endpoint(9)),
+        Row::Transit(ip("100.127.0.1"), place(1, "10.1.0.5")),
+        Row::Transit(ip("fd6f:7665:726c::1"), place(1, "fd00::5")),
+        Row::Node(node),
     ]
 }
 

@@ -21,8 +21,8 @@ mod tables;
 pub use drift::{Action, DriftKind, Expected, Repair, Survey};
 pub use order::changes;
 pub use ports::{
-    Datapath, Direction, Filter, Gateway, Hook, HostEnd, Inspect, InterfaceWish, MadeInterface, Plumbing, PortError,
-    PortErrorKind, Program, TrafficControl, Underlay, UnderlayDevice,
+    Datapath, Direction, Filter, Gateway, Hook, HostEnd, Inspect, InterfaceWish, MadeInterface,
+    Plumbing, PortError, PortErrorKind, Program, TrafficControl, Underlay, UnderlayDevice,
 };
 pub use reconciler::{Ports, Reconciler};
 pub use row::{Change, Key, Row, Table};

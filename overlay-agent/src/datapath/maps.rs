@@ -112,7 +112,9 @@ impl Maps {
             Key::Interface(ifindex) => self.interface.remove(ifindex),
             Key::Endpoint(place) => self.endpoint.remove(&table::place_key(*place)),
             Key::Transit(address) => self.transit.remove(&(*address).into()),
-            Key::Node => self.node.set(0, table::node::encode(&NodeEntry::default()), 0),
+            Key::Node => self
+                .node
+                .set(0, table::node::encode(&NodeEntry::default()), 0),
         };
         match removed {
             Err(error) if map_errno(&error) == Some(libc::ENOENT) => Ok(()),
@@ -140,7 +142,9 @@ impl Maps {
                 .map(|value| Row::Endpoint(place, table::endpoint::decode(&value))),
             Key::Transit(address) => found(self.transit.get(&address.into(), 0), table)?
                 .and_then(|value| meaning::transit(address.into(), value)),
-            Key::Node => found(self.node.get(&0, 0), table)?.and_then(|value| meaning::node(&value)),
+            Key::Node => {
+                found(self.node.get(&0, 0), table)?.and_then(|value| meaning::node(&value))
+            }
         })
     }
 

@@ -95,7 +95,10 @@ mod tests {
         assert_eq!(address("100.127.0.0/16", 1), "100.127.0.1");
         assert_eq!(address("100.127.0.0/16", 258), "100.127.1.2");
         assert_eq!(address("fd6f:7665:726c::/64", 1), "fd6f:7665:726c::1");
-        assert_eq!(address("fd6f:7665:726c::/64", 65_537), "fd6f:7665:726c::1:1");
+        assert_eq!(
+            address("fd6f:7665:726c::/64", 65_537),
+            "fd6f:7665:726c::1:1"
+        );
     }
 
     #[test]
@@ -124,7 +127,12 @@ mod tests {
 
     #[test]
     fn an_address_leads_back_to_its_position() {
-        for pool in ["100.127.0.0/16", "192.0.2.0/30", "fd6f:7665:726c::/64", "2001:db8::/126"] {
+        for pool in [
+            "100.127.0.0/16",
+            "192.0.2.0/30",
+            "fd6f:7665:726c::/64",
+            "2001:db8::/126",
+        ] {
             let pool = net(pool);
             let last = last_transit_position(pool);
             for position in [1, 2, last / 2 + 1, last] {
@@ -139,11 +147,30 @@ mod tests {
     fn an_address_elsewhere_has_no_position() {
         let v4 = net("100.127.0.0/16");
         let v6 = net("fd6f:7665:726c::/64");
-        for address in ["100.126.255.255", "100.127.0.0", "100.127.255.255", "100.128.0.1", "::1"] {
-            assert_eq!(transit_position(v4, address.parse().unwrap()), None, "{address}");
+        for address in [
+            "100.126.255.255",
+            "100.127.0.0",
+            "100.127.255.255",
+            "100.128.0.1",
+            "::1",
+        ] {
+            assert_eq!(
+                transit_position(v4, address.parse().unwrap()),
+                None,
+                "{address}"
+            );
         }
-        for address in ["fd6f:7665:726c::", "fd6f:7665:726c:0:1::", "fd6f:7665:726d::1", "100.127.0.1"] {
-            assert_eq!(transit_position(v6, address.parse().unwrap()), None, "{address}");
+        for address in [
+            "fd6f:7665:726c::",
+            "fd6f:7665:726c:0:1::",
+            "fd6f:7665:726d::1",
+            "100.127.0.1",
+        ] {
+            assert_eq!(
+                transit_position(v6, address.parse().unwrap()),
+                None,
+                "{address}"
+            );
         }
     }
 }

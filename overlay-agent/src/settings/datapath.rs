@@ -88,7 +88,11 @@ impl Needed {
             routes: desired.others().map(|node| node.endpoints.len()).sum(),
             // Each subnet takes one more.
             blocks: blocks.map(Vec::len).sum::<usize>()
-                + desired.networks.iter().map(|network| network.subnets.len()).sum::<usize>(),
+                + desired
+                    .networks
+                    .iter()
+                    .map(|network| network.subnets.len())
+                    .sum::<usize>(),
             peers: desired.others().count(),
             networks: desired.networks.len(),
         }

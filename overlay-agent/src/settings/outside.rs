@@ -53,7 +53,9 @@ fn pools(texts: &[String]) -> Result<TransitPools, Problem> {
         if let Some(what) = unfit_for_containers(net) {
             return Err(Problem::NotForContainers { net, what });
         }
-        let gateway = GATEWAY.iter().filter_map(|gateway| gateway.parse::<IpNet>().ok());
+        let gateway = GATEWAY
+            .iter()
+            .filter_map(|gateway| gateway.parse::<IpNet>().ok());
         if let Some(other) = gateway.into_iter().find(|gateway| overlap(net, *gateway)) {
             return Err(Problem::PoolOverlapsGateway { net, other });
         }
@@ -86,7 +88,9 @@ mod tests {
 
     #[test]
     fn without_a_word_there_is_a_way_out_for_both_families() {
-        let settings = check(&typed::Outside::default()).map_err(|_refused| ()).unwrap();
+        let settings = check(&typed::Outside::default())
+            .map_err(|_refused| ())
+            .unwrap();
 
         assert!(settings.enabled);
         assert_eq!(settings.pools.last(), 65_534);

@@ -66,11 +66,7 @@ pub(crate) fn decide(frame: &mut TcFrame) -> Result<Verdict, Reason> {
 }
 
 #[inline(always)]
-fn hand_over(
-    frame: &mut TcFrame,
-    packet: &Packet,
-    endpoint: &Endpoint,
-) -> Result<Verdict, Reason> {
+fn hand_over(frame: &mut TcFrame, packet: &Packet, endpoint: &Endpoint) -> Result<Verdict, Reason> {
     let ethernet = scratch::fill(|ethernet: &mut Ethernet| {
         *ethernet = Ethernet {
             destination: endpoint.mac,

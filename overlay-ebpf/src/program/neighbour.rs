@@ -5,7 +5,7 @@ use overlay_common::{
     endpoint::EndpointKey,
     network::GATEWAY_MAC,
     reason::Reason,
-    route::Route,
+    route::{NOBODY, Route},
 };
 
 use crate::map;
@@ -21,8 +21,8 @@ pub(super) fn mac_of(vni: u32, target: Address) -> Result<Mac, Reason> {
         return Ok(GATEWAY_MAC);
     }
     match map::route::get(&key) {
-        Some(route) => Ok(remote_mac(route, &target)),
-        None => Err(Reason::NoNeighbour),
+        Some(route) if route.peer != NOBODY => Ok(remote_mac(route, &target)),
+        Some(_) | None => Err(Reason::NoNeighbour),
     }
 }
 

@@ -39,11 +39,7 @@ pub(super) fn leave(
 }
 
 #[inline(always)]
-fn send(
-    frame: &mut TcFrame,
-    interface: &Interface,
-    packet: &Packet,
-) -> Result<Verdict, Reason> {
+fn send(frame: &mut TcFrame, interface: &Interface, packet: &Packet) -> Result<Verdict, Reason> {
     let node = map::node::get().ok_or(Reason::NoRoute)?;
     if node.gateway_ifindex == 0 {
         return Err(Reason::NoRoute);
@@ -115,15 +111,13 @@ fn hops_used_up(
         let (ethernet, ip) = (frame.header(0)?, frame.header(ETHERNET)?);
         let start = frame.header(ETHERNET + size_of::<Ipv4>())?;
         let gateway = &network.gateway_ipv4;
-        let reply =
-            scratch::fill(|reply| hops::used_up_v4(ethernet, ip, start, gateway, reply))?;
+        let reply = scratch::fill(|reply| hops::used_up_v4(ethernet, ip, start, gateway, reply))?;
         answer::back_to_container(frame, reply, Walk::HopsTold)
     } else {
         let (ethernet, ip) = (frame.header(0)?, frame.header(ETHERNET)?);
         let start = frame.header(ETHERNET + size_of::<Ipv6>())?;
         let gateway = &network.gateway_ipv6;
-        let reply =
-            scratch::fill(|reply| hops::used_up_v6(ethernet, ip, start, gateway, reply))?;
+        let reply = scratch::fill(|reply| hops::used_up_v6(ethernet, ip, start, gateway, reply))?;
         answer::back_to_container(frame, reply, Walk::HopsTold)
     }
 }

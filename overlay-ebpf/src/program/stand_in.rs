@@ -100,9 +100,13 @@ fn exchange_v4(
     let difference = frame.0.difference(from, to);
     if !is_later {
         match protocol {
-            PROTOCOL_TCP => frame.0.amend_transport(transport + TCP_CHECKSUM, difference)?,
+            PROTOCOL_TCP => frame
+                .0
+                .amend_transport(transport + TCP_CHECKSUM, difference)?,
             PROTOCOL_UDP | PROTOCOL_UDP_LITE | PROTOCOL_DCCP => {
-                frame.0.amend_optional(transport + UDP_CHECKSUM, difference)?;
+                frame
+                    .0
+                    .amend_optional(transport + UDP_CHECKSUM, difference)?;
             }
             PROTOCOL_ICMP if is_usual => exchange_quoted_v4(frame, side.other(), from, to)?,
             _ => {}
@@ -155,15 +159,21 @@ fn exchange_v6(
     let difference = frame.0.difference(from, to);
     if !is_later {
         match protocol {
-            PROTOCOL_TCP => frame.0.amend_transport(transport + TCP_CHECKSUM, difference)?,
+            PROTOCOL_TCP => frame
+                .0
+                .amend_transport(transport + TCP_CHECKSUM, difference)?,
             PROTOCOL_UDP | PROTOCOL_UDP_LITE | PROTOCOL_DCCP => {
-                frame.0.amend_optional(transport + UDP_CHECKSUM, difference)?;
+                frame
+                    .0
+                    .amend_optional(transport + UDP_CHECKSUM, difference)?;
             }
             PROTOCOL_ICMPV6 => {
                 if transport == TRANSPORT_V6 {
                     exchange_quoted_v6(frame, side.other(), from, to)?;
                 }
-                frame.0.amend_transport(transport + ICMP_CHECKSUM, difference)?;
+                frame
+                    .0
+                    .amend_transport(transport + ICMP_CHECKSUM, difference)?;
             }
             _ => {}
         }
@@ -227,6 +237,8 @@ fn exchange_quoted_v6(
         return Ok(());
     }
     let difference = frame.0.difference(from, to);
-    frame.0.amend_payload(TRANSPORT_V6 + ICMP_CHECKSUM, difference)?;
+    frame
+        .0
+        .amend_payload(TRANSPORT_V6 + ICMP_CHECKSUM, difference)?;
     frame.0.store_quoted_v6(QUOTED + side.offset_v6(), to)
 }

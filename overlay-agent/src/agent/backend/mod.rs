@@ -125,7 +125,11 @@ impl Backend for AgentBackend {
                 Err(NoAddress::Lacks(_)) => return Err(self.absence()),
             },
         };
-        Ok(EndpointInfo::new(&attached, EndpointState::Up, told::pools(&plane.shared)))
+        Ok(EndpointInfo::new(
+            &attached,
+            EndpointState::Up,
+            told::pools(&plane.shared),
+        ))
     }
 
     async fn detach(

@@ -144,7 +144,11 @@ pub(super) fn endpoints(
 ) -> Vec<EndpointInfo> {
     let told = |attachment: &Attachment| {
         let state = states.get(&attachment.host_ifindex).copied();
-        EndpointInfo::new(attachment, state.unwrap_or(EndpointState::Gone), pools(shared))
+        EndpointInfo::new(
+            attachment,
+            state.unwrap_or(EndpointState::Gone),
+            pools(shared),
+        )
     };
     let mut endpoints: Vec<EndpointInfo> = shared.directory().iter().map(told).collect();
     endpoints.sort_by(|a, b| (&a.network, &a.name).cmp(&(&b.network, &b.name)));

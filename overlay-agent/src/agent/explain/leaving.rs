@@ -113,7 +113,9 @@ fn is_outside(inspector: &KernelInspector, question: &Question) -> Result<bool, 
     let target = question.target();
     let is_inside = question.network.subnet_of(target.address).is_some()
         || inspector.get(&Key::Route(target))?.is_some()
-        || inspector.block_around(target.vni, target.address)?.is_some();
+        || inspector
+            .block_around(target.vni, target.address)?
+            .is_some();
     Ok(!is_inside)
 }
 

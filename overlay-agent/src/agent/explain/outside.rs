@@ -35,11 +35,14 @@ pub(super) fn walk(
     if let Some(Row::Network(_, entry)) = found
         && entry.is_internal
     {
-        let said = format!("network {network} is internal (internal): only this node's DNS is reached");
+        let said =
+            format!("network {network} is internal (internal): only this node's DNS is reached");
         return Ok(steps.stop("way out", said));
     }
     if inspector.get(&Key::Transit(destination))?.is_some() {
-        let said = format!("{destination} is a transit address (transit-destination): only the host uses it");
+        let said = format!(
+            "{destination} is a transit address (transit-destination): only the host uses it"
+        );
         return Ok(steps.stop("way out", said));
     }
     let stand_in = if destination.is_ipv4() {
@@ -55,7 +58,10 @@ pub(super) fn walk(
     };
     steps.pass(
         "way out",
-        format!("into {GATEWAY_NAME}, where {stand_in} stands for {}", question.source.address),
+        format!(
+            "into {GATEWAY_NAME}, where {stand_in} stands for {}",
+            question.source.address
+        ),
     );
     let resolved = Socket::open().and_then(|mut socket| {
         let resolved = socket.lookup(destination, None)?;
@@ -70,10 +76,16 @@ pub(super) fn walk(
         Ok((_, link)) => {
             steps.pass(
                 "host",
-                format!("out of {} with the host's own address (masqueraded)", link.name),
+                format!(
+                    "out of {} with the host's own address (masqueraded)",
+                    link.name
+                ),
             );
             true
         }
-        Err(error) => steps.stop("host", format!("the host has no way to {destination}: {error}")),
+        Err(error) => steps.stop(
+            "host",
+            format!("the host has no way to {destination}: {error}"),
+        ),
     })
 }

@@ -183,7 +183,10 @@ impl WayOut {
         let Some(link) = socket.find_link(NEAR)? else {
             return Ok(None);
         };
-        let owner = link.alias.as_deref().and_then(|alias| alias.strip_prefix(ALIAS));
+        let owner = link
+            .alias
+            .as_deref()
+            .and_then(|alias| alias.strip_prefix(ALIAS));
         let is_ours = owner.is_none_or(|owner| Path::new(owner) == self.run_dir);
         let is_pair = link.kind.as_deref() == Some("veth") && link.mac == Some(NEAR_MAC);
         if is_ours && is_pair {

@@ -11,8 +11,8 @@ mod tunnel;
 
 use std::path::Path;
 
-use gateway::WayOut;
 pub use gateway::GatewayError;
+use gateway::WayOut;
 pub(super) use gateway::{DNS_V4, DNS_V6, NEAR as GATEWAY_NAME, overlap};
 pub use port::PortHolder;
 pub use rules::RulesError;

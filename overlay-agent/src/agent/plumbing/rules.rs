@@ -1,6 +1,6 @@
 //! The rules by which the host lets containers out: two tables of our own, `ip overlay` and `ip6 overlay`, written
 //! and read by `nft`. Nobody else's rule is touched, and none decides about these packets in the forward hook,
-//! because they do not pass it (docs/decisions/0005-the-way-out-passes-no-forward-chain.md).
+//! because they do not pass it (docs/decisions/0006-the-way-out-passes-no-forward-chain.md).
 
 use std::{
     collections::{BTreeMap, hash_map::DefaultHasher},
@@ -58,7 +58,9 @@ pub enum RulesError {
         source: serde_json::Error,
     },
     /// Somebody else has a table of our name.
-    #[error("the nftables table `{family} {TABLE}` is there and was not made by overlay; rename or delete it")]
+    #[error(
+        "the nftables table `{family} {TABLE}` is there and was not made by overlay; rename or delete it"
+    )]
     Foreign {
         /// Its family.
         family: &'static str,
@@ -123,7 +125,10 @@ impl Rules {
         let comment = comment(&wanted);
         let listed = list(family)?;
         let is_right = listed.as_ref().is_some_and(|listed| {
-            let is_as_seen = self.seen.get(family.name).is_none_or(|seen| *seen == listed.hash);
+            let is_as_seen = self
+                .seen
+                .get(family.name)
+                .is_none_or(|seen| *seen == listed.hash);
             is_as_seen && listed.comments == comments(&wanted, &comment)
         });
         if let (true, Some(listed)) = (is_right, &listed) {
@@ -133,7 +138,8 @@ impl Rules {
         if let Some(listed) = &listed {
             listed.check_owner(family)?;
         }
-        run(&["-f", "-"], Some(&script(family, &wanted, &comment)))?.into_text("write its rules")?;
+        run(&["-f", "-"], Some(&script(family, &wanted, &comment)))?
+            .into_text("write its rules")?;
         if let Some(written) = list(family)? {
             self.seen.insert(family.name, written.hash);
         }
@@ -187,7 +193,9 @@ fn chains(family: &Family, pool: IpNet, port: u16) -> Vec<Chain> {
         })
     };
     let hook = |kind: &str, hook: &str, priority: i32| {
-        Some(format!("type {kind} hook {hook} priority {priority}; policy accept;"))
+        Some(format!(
+            "type {kind} hook {hook} priority {priority}; policy accept;"
+        ))
     };
 
     // Behind reassembly, before connections are tracked.
@@ -205,7 +213,9 @@ fn chains(family: &Family, pool: IpNet, port: u16) -> Vec<Chain> {
     leave.extend(note.clone());
     leave.extend([format!("dup to {header} daddr"), "drop".to_owned()]);
 
-    let to_containers = vec![format!("iifname != \"{NEAR}\" {header} daddr {pool} goto arrive")];
+    let to_containers = vec![format!(
+        "iifname != \"{NEAR}\" {header} daddr {pool} goto arrive"
+    )];
     let arrive = vec![
         "ct state established,related ct status & (snat | dnat) == snat goto deliver".to_owned(),
         // What others translated as well is theirs to translate back, which a copy would miss.
@@ -216,7 +226,9 @@ fn chains(family: &Family, pool: IpNet, port: u16) -> Vec<Chain> {
     deliver.extend([format!("dup to {header} daddr"), "drop".to_owned()]);
 
     // The kernel does not track its copies; a zone, even the usual one, makes it.
-    let mut copies = vec![format!("{header} saddr {pool} oifname != \"{NEAR}\" ct zone set 0")];
+    let mut copies = vec![format!(
+        "{header} saddr {pool} oifname != \"{NEAR}\" ct zone set 0"
+    )];
     copies.extend(restore("saddr"));
     copies.extend(restore("daddr"));
     // Without its route nothing for a container may go anywhere else.
@@ -231,8 +243,16 @@ fn chains(family: &Family, pool: IpNet, port: u16) -> Vec<Chain> {
         ("deliver", None, deliver),
         ("arrive", None, arrive),
         ("hide", None, hide),
-        ("from_containers", hook("filter", "prerouting", -310), from_containers),
-        ("to_containers", hook("filter", "prerouting", -90), to_containers),
+        (
+            "from_containers",
+            hook("filter", "prerouting", -310),
+            from_containers,
+        ),
+        (
+            "to_containers",
+            hook("filter", "prerouting", -90),
+            to_containers,
+        ),
         ("copies", hook("filter", "output", -310), copies),
         (
             "outside",
@@ -275,9 +295,8 @@ fn comment(chains: &[Chain]) -> String {
 
 /// What a listing shows of rules that nobody changed.
 fn comments(chains: &[Chain], comment: &str) -> BTreeMap<String, Vec<String>> {
-    let of_chain = |(name, _, rules): &Chain| {
-        ((*name).to_owned(), vec![comment.to_owned(); rules.len()])
-    };
+    let of_chain =
+        |(name, _, rules): &Chain| ((*name).to_owned(), vec![comment.to_owned(); rules.len()]);
     chains.iter().map(of_chain).collect()
 }
 
@@ -350,7 +369,12 @@ pub(in crate::agent) fn drops_output() -> Option<String> {
         chain["hook"] == "output" && chain["policy"] == "drop" && chain["table"] != TABLE
     })?;
     let text = |key: &str| dropping[key].as_str().unwrap_or_default();
-    Some(format!("{} {} {}", text("family"), text("table"), text("name")))
+    Some(format!(
+        "{} {} {}",
+        text("family"),
+        text("table"),
+        text("name")
+    ))
 }
 
 struct Said(Output);
@@ -398,7 +422,9 @@ fn run(arguments: &[&str], input: Option<&str>) -> Result<Said, RulesError> {
         }
     }
     let output = child.wait_with_output();
-    output.map(Said).map_err(|source| RulesError::Run { source })
+    output
+        .map(Said)
+        .map_err(|source| RulesError::Run { source })
 }
 
 #[cfg(test)]

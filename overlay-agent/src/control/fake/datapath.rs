@@ -46,7 +46,9 @@ impl State {
                 Row::PeerAddress(_, peer) => Key::Peer(*peer),
                 Row::Endpoint(_, entry) => Key::Interface(entry.ifindex),
                 Row::Transit(_, place) => Key::Endpoint(*place),
-                Row::Peer(..) | Row::Network(..) | Row::Interface(..) | Row::Node(_) => return false,
+                Row::Peer(..) | Row::Network(..) | Row::Interface(..) | Row::Node(_) => {
+                    return false;
+                }
             };
             named != Key::Peer(PeerId::NOBODY)
                 && !self.rows.contains_key(&named)

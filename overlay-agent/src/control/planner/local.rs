@@ -21,7 +21,10 @@ pub fn endpoint_rows(attachment: &Attachment) -> impl Iterator<Item = Row> + '_ 
 }
 
 /// Which addresses stand for the container outside.
-pub fn transit_rows(attachment: &Attachment, pools: TransitPools) -> impl Iterator<Item = Row> + '_ {
+pub fn transit_rows(
+    attachment: &Attachment,
+    pools: TransitPools,
+) -> impl Iterator<Item = Row> + '_ {
     attachment.addresses().filter_map(move |address| {
         let vni = attachment.vni;
         let stand_in = pools.stand_in(address, attachment.transit)?;

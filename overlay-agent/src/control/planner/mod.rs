@@ -12,6 +12,6 @@ mod tests;
 pub use cluster::{Cluster, Plan};
 pub use local::{endpoint_rows, interface_row, local_tables, transit_rows};
 pub use remote::{
-    Facts, OVERHEAD_V4, OVERHEAD_V6, blocks, gateway_mtu, networks, overhead, peers, remote_tables, route_entry,
-    routes, underlay_hooks,
+    Facts, OVERHEAD_V4, OVERHEAD_V6, blocks, gateway_mtu, networks, overhead, peers, remote_tables,
+    route_entry, routes, underlay_hooks,
 };

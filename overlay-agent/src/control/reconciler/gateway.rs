@@ -1,7 +1,9 @@
 //! The way out of the node: its device, and what the tables say of it. It may be missing while everything else
 //! works.
 
-use super::{Change, Datapath, Gateway, Hook, Plumbing, PortError, Program, Reconciler, Underlay, planner};
+use super::{
+    Change, Datapath, Gateway, Hook, Plumbing, PortError, Program, Reconciler, Underlay, planner,
+};
 use crate::{
     control::{Key, Repair, Row},
     model::NodeEntry,
@@ -44,7 +46,10 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         let told: Vec<String> = causes.map(ToString::to_string).collect();
         let trouble = told.join(": ");
         if self.gateway_trouble.as_ref() != Some(&trouble) {
-            tracing::warn!(trouble, "containers have no way out; the next audit tries again");
+            tracing::warn!(
+                trouble,
+                "containers have no way out; the next audit tries again"
+            );
         }
         self.gateway_trouble = Some(trouble);
     }
@@ -79,7 +84,9 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         repairs.extend(self.settle_gateway(mtu));
         let entry = self.node_entry();
         if entry != told {
-            let change = entry.map_or(Change::Remove(Key::Node), |entry| Change::Put(Row::Node(entry)));
+            let change = entry.map_or(Change::Remove(Key::Node), |entry| {
+                Change::Put(Row::Node(entry))
+            });
             self.write(&change)?;
             if let Some(tables) = &mut self.applied {
                 tables.record(&change);

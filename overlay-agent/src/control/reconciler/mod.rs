@@ -150,7 +150,10 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         self.number(&actual);
         self.look_around()?;
         let remote = planner::remote_tables(self.facts());
-        let desired = Tables::new(remote, planner::local_tables(attachments.clone(), self.pools));
+        let desired = Tables::new(
+            remote,
+            planner::local_tables(attachments.clone(), self.pools),
+        );
         let written = self.apply(&actual, desired)?;
         let attached = self.hang(&self.wanted_hooks(attachments), Stale::Listed)?;
         Ok(written + attached)

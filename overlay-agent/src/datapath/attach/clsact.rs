@@ -34,20 +34,17 @@ pub(in crate::datapath) fn attach(
     let kind = attach_type(hook.program.direction());
     let device = name_of(ifindex)?;
     ensure_discipline(traffic, ifindex, marks)?;
-    let link =
-        SchedClassifierLink::attached(&device, kind, PRIORITY, HANDLE, None)
-            .map_err(|_gone| Error::NoDevice { ifindex })?;
+    let link = SchedClassifierLink::attached(&device, kind, PRIORITY, HANDLE, None)
+        .map_err(|_gone| Error::NoDevice { ifindex })?;
     let options = NlOptions {
         priority: PRIORITY,
         handle: HANDLE,
         classid: None,
     };
     let attached = match program.attach_to_link(link) {
-        Err(error) if program_errno(&error) == Some(libc::ENOENT) => program.attach_with_options(
-            &device,
-            kind,
-            TcAttachOptions::Netlink(options),
-        ),
+        Err(error) if program_errno(&error) == Some(libc::ENOENT) => {
+            program.attach_with_options(&device, kind, TcAttachOptions::Netlink(options))
+        }
         replaced => replaced,
     };
     let link = attached.and_then(|id| program.take_link(id));

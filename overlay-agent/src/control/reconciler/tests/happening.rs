@@ -4,7 +4,7 @@ use std::{net::IpAddr, rc::Rc, sync::Arc};
 
 use proptest::prelude::*;
 
-use super::world::{TUNNEL, World, attachment, desired, underlay_address, vni};
+use super::world::{TUNNEL, World, attachment, desired, pools, underlay_address, vni};
 use crate::{
     control::{
         Datapath as _, Hook, Key, Plumbing as _, PortErrorKind, Ports, Program, Reconciler, Row,
@@ -184,7 +184,8 @@ impl World {
         let desired = Arc::clone(self.reconciler.desired());
         let plumbing = FakePlumbing {
             tunnel: Rc::clone(&self.tunnel),
-            next_ifindex: self.tunnel.get().max(TUNNEL),
+            next_ifindex: self.tunnel.get().max(TUNNEL).max(self.gateway.get() + 1),
+            gateway: Rc::clone(&self.gateway),
         };
         let mut underlay = FakeUnderlay {
             own_device: Some(UnderlayDevice {
@@ -203,7 +204,8 @@ impl World {
         };
         let (tunnel, _) = ports.plumbing.ensure_tunnel().unwrap();
         ports.datapath.retarget(tunnel).unwrap();
-        self.reconciler = Reconciler::new(ports, desired, Encap::Auto, tunnel);
+        self.reconciler =
+            Reconciler::new(ports, desired, Encap::Auto, tunnel).with_transit_pools(pools());
         self.sync().expect("a first sync");
     }
 }
@@ -232,6 +234,7 @@ pub(super) fn spoil(row: &mut Row) {
             entry.mac = Some(MacAddress([2, 0, 0, 0, 0, 99]));
         }
         Row::Interface(_, entry) => entry.ipv6 = Some(IpAddr::from([0; 16])),
-        Row::PeerAddress(..) => {}
+        Row::Node(entry) => entry.gateway_mtu += 1,
+        Row::PeerAddress(..) | Row::Transit(..) => {}
     }
 }
