@@ -9,6 +9,7 @@ mod isolation;
 mod lifecycle;
 mod modes;
 mod mtu;
+mod outside;
 mod pinned;
 mod refusals;
 mod scene;

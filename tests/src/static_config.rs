@@ -68,6 +68,8 @@ pub struct Network {
     gateway: Vec<IpAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mtu: Option<u32>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    internal: bool,
 }
 
 impl Network {
@@ -80,6 +82,16 @@ impl Network {
             subnets,
             gateway: Vec::new(),
             mtu: None,
+            internal: false,
+        }
+    }
+
+    /// Keeps everything inside.
+    #[must_use]
+    pub fn internal(self) -> Self {
+        Self {
+            internal: true,
+            ..self
         }
     }
 
@@ -188,6 +200,8 @@ pub struct StaticConfig {
     events: Option<Events>,
     #[serde(skip_serializing_if = "Option::is_none")]
     services: Option<Services>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outside: Option<Outside>,
     cluster: Cluster,
 }
 
@@ -203,6 +217,11 @@ struct Datapath {
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Events {
     sample: u32,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Outside {
+    enabled: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -231,6 +250,7 @@ impl StaticConfig {
             audit_interval: None,
             events: None,
             services: None,
+            outside: None,
             cluster: Cluster {
                 mode: "static",
                 nodes,
@@ -285,6 +305,15 @@ impl StaticConfig {
         let timeouts = timeouts.collect();
         Self {
             services: Some(Services { timeouts }),
+            ..self
+        }
+    }
+
+    /// Gives containers no way out.
+    #[must_use]
+    pub fn without_outside(self) -> Self {
+        Self {
+            outside: Some(Outside { enabled: false }),
             ..self
         }
     }

@@ -13,7 +13,7 @@ use crate::{
     api::types::AuditSummary,
     control::{Table, Tables},
     datapath::{Capacity, Features, Pins},
-    model::{Desired, Encap, Vni, Way},
+    model::{Desired, Encap, PeerId, Vni, Way},
     settings::Settings,
 };
 
@@ -54,6 +54,8 @@ pub(super) struct Summary {
     pub(super) encap: Encap,
     /// How long the first programming took.
     pub(super) programmed: Duration,
+    /// Why there is no way out although there should be.
+    pub(super) gateway_trouble: Option<String>,
     /// What audits found.
     pub(super) audit: AuditSummary,
 }
@@ -128,6 +130,10 @@ impl Summary {
             .into_iter()
             .map(|table| (table, tables.len(table)))
             .collect();
+        // Subnets stand there as well, for what nobody has.
+        let blocks = tables.blocks.values();
+        let of_nodes = blocks.filter(|route| route.peer != PeerId::NOBODY).count();
+        self.entries.insert(Table::Block, of_nodes);
         self.mtus = tables
             .networks
             .iter()

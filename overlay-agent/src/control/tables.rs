@@ -7,8 +7,8 @@ use ipnet::IpNet;
 use super::{Change, Inspect, Key, PortError, Row, Table};
 use crate::model::{
     BackendEntry, BackendId, EndpointEntry, FIRST_LOCAL_NUMBER, InterfaceEntry, LocalTables,
-    NetworkEntry, NodeEntry, PeerEntry, PeerId, Place, PortEntry, PortKey, RemoteTables, RouteEntry,
-    Slots, VipEntry, Vni,
+    NetworkEntry, NodeEntry, PeerEntry, PeerId, Place, PortEntry, PortKey, RemoteTables,
+    RouteEntry, Slots, VipEntry, Vni,
 };
 
 /// The contents of all tables. Routes are shared, because there may be a million of them and they

@@ -119,7 +119,7 @@ fn to_outside(
         next => next,
     };
     match next {
-        Next::NotOurs | Next::Error => outside::leave(frame, interface, &work.packet),
+        Next::NotOurs | Next::Error => outside::leave(frame, interface, work),
         next => mesh::carry_out(frame, work, next, Reason::NoRoute),
     }
 }

@@ -17,9 +17,10 @@ use overlay_ebpf::{
 
 use super::{
     TcFrame, answer,
+    outlined::outlined,
     stand_in::{self, Side},
 };
-use crate::map::{self, config, scratch};
+use crate::map::{self, config, scratch, work::Work};
 
 /// Hands a packet that is for nobody in the network to the host, as coming from the address that stands for the
 /// container there.
@@ -27,21 +28,15 @@ use crate::map::{self, config, scratch};
 pub(super) fn leave(
     frame: &mut TcFrame,
     interface: &Interface,
-    packet: &Packet,
+    work: &mut Work,
 ) -> Result<Verdict, Reason> {
-    let mut verdict = Verdict::Pass;
-    leave_by(frame, interface, packet, &mut verdict)?;
-    Ok(verdict)
+    outlined(frame, work, Verdict::Pass, |frame, work| {
+        send(frame, interface, &work.packet)
+    })
 }
 
-// A function to the kernel too, so it answers with no more than a word.
-#[inline(never)]
-fn leave_by(
-    frame: &mut TcFrame,
-    interface: &Interface,
-    packet: &Packet,
-    verdict: &mut Verdict,
-) -> Result<(), Reason> {
+#[inline(always)]
+fn send(frame: &mut TcFrame, interface: &Interface, packet: &Packet) -> Result<Verdict, Reason> {
     let node = map::node::get().ok_or(Reason::NoRoute)?;
     if node.gateway_ifindex == 0 {
         return Err(Reason::NoRoute);
@@ -61,17 +56,18 @@ fn leave_by(
         return Err(Reason::NoTransitAddress);
     }
     if way_out::is_at_its_last_hop(frame, packet)? && !is_of_this_node(&packet.destination) {
-        return hops_used_up(frame, network, packet, verdict);
+        let mut verdict = Verdict::Pass;
+        hops_used_up(frame, network, packet, &mut verdict)?;
+        return Ok(verdict);
     }
 
     // Point of no return.
     stand_in::exchange(frame, Side::Source, own, transit)?;
     frame.0.store(0, &node.gateway_mac)?;
-    *verdict = Verdict::Redirect {
+    Ok(Verdict::Redirect {
         ifindex: node.gateway_ifindex,
         walk: Walk::Outside,
-    };
-    Ok(())
+    })
 }
 
 #[inline(always)]
@@ -101,7 +97,7 @@ fn is_of_this_node(address: &Address) -> bool {
 }
 
 /// Tells the container that the hops of its packet are used up; its network's gateway says it.
-#[inline(never)]
+#[inline(always)]
 fn hops_used_up(
     frame: &mut TcFrame,
     network: &Network,

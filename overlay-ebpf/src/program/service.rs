@@ -21,6 +21,7 @@ use super::{
     TcFrame, encapsulate,
     flow::{self, Way},
     nat::{self, Side},
+    outlined::outlined,
     refuse,
 };
 use crate::map::{
@@ -50,8 +51,13 @@ pub(super) enum Balanced {
 ///
 /// Like all functions that are functions to the kernel too it returns no pointers and no more than a word: what
 /// is returned through memory the verifier does not know as a pointer any more.
-#[inline(never)]
+#[inline(always)]
 pub(super) fn balance(frame: &mut TcFrame, work: &mut Work) -> Result<Balanced, Reason> {
+    outlined(frame, work, Balanced::NotAVip, balance_here)
+}
+
+#[inline(always)]
+fn balance_here(frame: &mut TcFrame, work: &mut Work) -> Result<Balanced, Reason> {
     let key = EndpointKey::new(work.vni, work.packet.destination);
     let Some(vip) = map::service::vip(&key) else {
         return Ok(Balanced::NotAVip);
@@ -76,7 +82,7 @@ pub(super) fn balance(frame: &mut TcFrame, work: &mut Work) -> Result<Balanced, 
     let backend = match backend {
         Ok(backend) => backend,
         Err(reason) => {
-            let walk = refuse::to_container(frame, &work.packet, &work.transport, reason)?;
+            let walk = refuse::to_container(frame, work, reason)?;
             return Ok(Balanced::Answered(walk));
         }
     };
@@ -260,8 +266,13 @@ fn hand_to(frame: &mut TcFrame, work: &mut Work, backend: &Backend) -> Result<()
 
 /// Leads an ICMP error about an answer to the task that sent the answer, which it then quotes. Called after
 /// [`balance`] has said so.
-#[inline(never)]
+#[inline(always)]
 pub(super) fn report_to_task(frame: &mut TcFrame, work: &mut Work) -> Result<Balanced, Reason> {
+    outlined(frame, work, Balanced::NotAVip, report_to_task_here)
+}
+
+#[inline(always)]
+fn report_to_task_here(frame: &mut TcFrame, work: &mut Work) -> Result<Balanced, Reason> {
     work.quote = quote::read(frame, &work.transport)?.ok_or(Reason::UnknownFlow)?;
     work.key = work.quote.answer_key(work.vni);
     if work.key.destination != work.packet.destination {
