@@ -7,7 +7,7 @@ use overlay_common::{
     flow::{Flow, FlowKey, FragmentKey},
     reason::Reason,
 };
-use overlay_ebpf::{admission::Packet, quote::Quote, transport::Transport};
+use overlay_ebpf::{admission::Packet, quote::Quote, transport::Transport, verdict::Verdict};
 
 /// What one packet needs at most.
 pub(crate) struct Work {
@@ -37,6 +37,8 @@ pub(crate) struct Work {
     pub(crate) port: [u8; 2],
     /// Key into `PEER`: the node that a client from outside asked, or 0 for this one.
     pub(crate) asked: u32,
+    /// What a function of its own decided.
+    pub(crate) verdict: Verdict,
 }
 
 #[map]

@@ -13,7 +13,9 @@ use overlay_ebpf::{
 use super::{
     TcFrame, answer, deliver, encapsulate,
     mesh::{self, Next},
-    neighbour, outside,
+    neighbour,
+    outlined::outlined_verdict,
+    outside,
     service::{self, Balanced},
 };
 use crate::map::{self, work::Work};
@@ -23,9 +25,43 @@ const HEADERS_V4: u32 = 54;
 /// Ethernet, IPv6 and a neighbour solicitation.
 const HEADERS_V6: u32 = 78;
 
+/// How far a packet got by the tables of the network's own endpoints.
+struct Direct {
+    /// What becomes of it, if it is not for beyond them.
+    verdict: Verdict,
+    /// Who has the destination.
+    whose: Whose,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Whose {
+    /// An endpoint; all is decided.
+    AnEndpoints,
+    /// No endpoint of the network, in which it is.
+    Nobodys,
+    /// Somebody outside of the network.
+    AStrangers,
+}
+
 /// Decides about a packet from a container.
 #[inline(always)]
 pub(crate) fn decide(frame: &mut TcFrame) -> Result<Verdict, Reason> {
+    let mut direct = Direct {
+        verdict: Verdict::Pass,
+        whose: Whose::AnEndpoints,
+    };
+    directly(frame, &mut direct)?;
+    if direct.whose == Whose::AnEndpoints {
+        return Ok(direct.verdict);
+    }
+    let interface = map::interface::get(frame.0.ifindex()).ok_or(Reason::UnknownInterface)?;
+    let work = map::work::get(interface.vni)?;
+    beyond(frame, interface, work, direct.whose)
+}
+
+// A function of its own to the kernel too, so that its stack is free again for what is beyond.
+#[inline(never)]
+fn directly(frame: &mut TcFrame, direct: &mut Direct) -> Result<(), Reason> {
     let ifindex = frame.0.ifindex();
     let interface = map::interface::get(ifindex).ok_or(Reason::UnknownInterface)?;
     if frame.0.has_vlan_tag() {
@@ -36,22 +72,27 @@ pub(crate) fn decide(frame: &mut TcFrame) -> Result<Verdict, Reason> {
         frame.0.ensure(HEADERS_V6);
     }
 
-    match admission::admit(frame, interface)? {
+    direct.verdict = match admission::admit(frame, interface)? {
         Admitted::ArpQuestion { target } => {
             let mac = neighbour::mac_of(interface.vni, target)?;
-            answer::arp_to_container(frame, mac)
+            answer::arp_to_container(frame, mac)?
         }
         Admitted::NeighbourQuestion { target } => {
             let mac = neighbour::mac_of(interface.vni, target)?;
-            answer::neighbour_to_container(frame, target, mac)
+            answer::neighbour_to_container(frame, target, mac)?
         }
-        Admitted::Packet(packet) => forward(frame, interface, &packet),
-    }
+        Admitted::Packet(packet) => forward(frame, interface.vni, &packet, &mut direct.whose)?,
+    };
+    Ok(())
 }
 
 #[inline(always)]
-fn forward(frame: &mut TcFrame, interface: &Interface, packet: &Packet) -> Result<Verdict, Reason> {
-    let vni = interface.vni;
+fn forward(
+    frame: &mut TcFrame,
+    vni: u32,
+    packet: &Packet,
+    whose: &mut Whose,
+) -> Result<Verdict, Reason> {
     let key = EndpointKey::new(vni, packet.destination);
     if let Some(endpoint) = map::endpoint::get(&key) {
         let walk = service::restore(frame, endpoint, vni, packet, Walk::Local)?;
@@ -59,51 +100,55 @@ fn forward(frame: &mut TcFrame, interface: &Interface, packet: &Packet) -> Resul
     }
     let route = match map::route::get(&key) {
         Some(route) if route.peer != NOBODY => route,
-        nobody => return beyond(frame, interface, packet, nobody.is_none()),
+        nobody => {
+            *whose = if nobody.is_some() {
+                Whose::Nobodys
+            } else {
+                Whose::AStrangers
+            };
+            map::work::get(vni)?.packet = *packet;
+            return Ok(Verdict::Pass);
+        }
     };
     let peer = map::peer::get(route.peer).ok_or(Reason::NoPeer)?;
     let mac = neighbour::remote_mac(route, &packet.destination);
     encapsulate::towards(frame, vni, packet, (mac, Walk::Encapsulated), peer)
 }
 
-/// A packet for an address that no endpoint and no route has: for a service, or for the outside.
+/// A packet for an address that no endpoint and no route has: for a service, or for the outside. `work` has the
+/// packet.
 #[inline(always)]
 fn beyond(
     frame: &mut TcFrame,
     interface: &Interface,
-    packet: &Packet,
-    is_outside: bool,
+    work: &mut Work,
+    whose: Whose,
 ) -> Result<Verdict, Reason> {
-    let work = map::work::get(interface.vni)?;
-    work.packet = *packet;
     let balanced = match service::balance(frame, work)? {
         Balanced::Error => service::report_to_task(frame, work)?,
         other => other,
     };
     match balanced {
-        Balanced::NotAVip | Balanced::Error if is_outside => to_outside(frame, interface, work),
+        Balanced::NotAVip | Balanced::Error if whose == Whose::AStrangers => {
+            to_outside(frame, interface, work)
+        }
         Balanced::NotAVip | Balanced::Error => Err(Reason::NoRoute),
         Balanced::Answered(walk) => Ok(answer::back(frame, walk)),
         Balanced::Here => {
-            let key = EndpointKey::new(interface.vni, work.packet.destination);
+            let key = EndpointKey::new(work.vni, work.packet.destination);
             let endpoint = map::endpoint::get(&key).ok_or(Reason::NoEndpoint)?;
             deliver::into_container(frame, endpoint, Walk::Balanced)
         }
-        Balanced::Away => {
-            let mut verdict = Verdict::Pass;
-            away(frame, work, &mut verdict)?;
-            Ok(verdict)
-        }
+        Balanced::Away => outlined_verdict(frame, work, away),
     }
 }
 
-/// A balanced packet for a task of another node. A function of its own to the kernel too, for want of stack.
-#[inline(never)]
-fn away(frame: &mut TcFrame, work: &mut Work, verdict: &mut Verdict) -> Result<(), Reason> {
+/// A balanced packet for a task of another node.
+#[inline(always)]
+fn away(frame: &mut TcFrame, work: &mut Work) -> Result<Verdict, Reason> {
     let peer = map::peer::get(work.peer).ok_or(Reason::NoPeer)?;
     let receiver = (derived_mac(&work.packet.destination), Walk::Balanced);
-    *verdict = encapsulate::towards(frame, work.vni, &work.packet, receiver, peer)?;
-    Ok(())
+    encapsulate::towards(frame, work.vni, &work.packet, receiver, peer)
 }
 
 /// A packet for an address outside the network: a task's answer to a client outside, or what a container has

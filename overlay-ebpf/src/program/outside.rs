@@ -17,7 +17,7 @@ use overlay_ebpf::{
 
 use super::{
     TcFrame, answer,
-    outlined::outlined,
+    outlined::outlined_verdict,
     stand_in::{self, Side},
 };
 use crate::map::{self, config, scratch, work::Work};
@@ -30,7 +30,7 @@ pub(super) fn leave(
     interface: &Interface,
     work: &mut Work,
 ) -> Result<Verdict, Reason> {
-    outlined(frame, work, Verdict::Pass, |frame, work| {
+    outlined_verdict(frame, work, |frame, work| {
         send(frame, interface, &work.packet)
     })
 }

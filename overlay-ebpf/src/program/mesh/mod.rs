@@ -28,7 +28,9 @@ use overlay_ebpf::{
     verdict::Verdict,
 };
 
-use super::{TcFrame, answer as answers, deliver, encapsulate, nat::Side};
+use super::{
+    TcFrame, answer as answers, deliver, encapsulate, nat::Side, outlined::outlined_verdict,
+};
 use crate::map::{self, config, scratch, work::Work};
 
 /// What becomes of a packet. What else there is to know stands in `Work`. One variant at most has more to say:
@@ -65,25 +67,12 @@ pub(super) fn carry_out(
         Next::Out | Next::ToAsked => rewrite::end(frame, work, Side::Source)?,
         Next::Answered(_) | Next::ToTask => {}
     }
-    let mut verdict = Verdict::Pass;
-    send(frame, work, next, &mut verdict)?;
-    Ok(verdict)
+    outlined_verdict(frame, work, |frame, work| send(frame, work, next))
 }
 
-/// Sends a packet on its way. A function of its own to the kernel too, for want of stack.
-#[inline(never)]
-fn send(
-    frame: &mut TcFrame,
-    work: &mut Work,
-    next: Next,
-    verdict: &mut Verdict,
-) -> Result<(), Reason> {
-    *verdict = way(frame, work, next)?;
-    Ok(())
-}
-
+/// Sends a packet on its way.
 #[inline(always)]
-fn way(frame: &mut TcFrame, work: &mut Work, next: Next) -> Result<Verdict, Reason> {
+fn send(frame: &mut TcFrame, work: &mut Work, next: Next) -> Result<Verdict, Reason> {
     let (walk, is_for_task) = match next {
         Next::NotOurs | Next::Error => return Err(Reason::MeshStranger),
         Next::Answered(walk) if work.asked == 0 => return Ok(answers::back(frame, walk)),
