@@ -65,10 +65,10 @@ fn forward(
     } else {
         let work = map::work::get(vni)?;
         work.packet = *packet;
-        let balanced = match service::balance(frame, work)? {
-            Balanced::Error => service::report_to_task(frame, work)?,
-            other => other,
-        };
+        let mut balanced = service::balance(frame, work)?;
+        if balanced == Balanced::Error {
+            balanced = service::report_to_task(frame, work)?;
+        }
         match balanced {
             Balanced::NotAVip | Balanced::Error => return Err(Reason::NoRoute),
             Balanced::Answered(walk) => return Ok(answer::back(frame, walk)),

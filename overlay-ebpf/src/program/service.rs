@@ -86,7 +86,7 @@ pub(super) fn balance(frame: &mut TcFrame, work: &mut Work) -> Result<Balanced, 
     flow::expect_fragments(frame, &ends, work)?;
     match known {
         Known::Task(found, _) => follow(found, flags, work),
-        _ => remember(flags, work),
+        Known::Dead | Known::Nothing => remember(flags, work),
     }
 
     // Point of no return.
@@ -238,9 +238,10 @@ fn way_to(frame: &mut TcFrame, work: &mut Work, backend: &Backend) -> Result<Bal
         return Ok(Balanced::Here);
     }
     let peer = map::peer::get(backend.peer).ok_or(Reason::NoPeer)?;
-    match encapsulate::refuse_oversize(frame, &work.packet, peer)? {
-        true => Ok(Balanced::Answered(Walk::MtuTold)),
-        false => Ok(Balanced::Away),
+    if encapsulate::refuse_oversize(frame, &work.packet, peer)? {
+        Ok(Balanced::Answered(Walk::MtuTold))
+    } else {
+        Ok(Balanced::Away)
     }
 }
 
