@@ -41,16 +41,20 @@ impl Found {
     #[inline(always)]
     pub(crate) fn touch(&self, now: u32) {
         if self.flow().seen != now {
+            // SAFETY: as above.
+            let seen = unsafe { &raw mut (*self.flow).seen };
             // SAFETY: as above; every writer writes the time.
-            unsafe { (&raw mut (*self.flow).seen).write_volatile(now) };
+            unsafe { seen.write_volatile(now) };
         }
     }
 
     /// Changes its state.
     #[inline(always)]
     pub(crate) fn set_state(&self, state: u8) {
+        // SAFETY: as above.
+        let place = unsafe { &raw mut (*self.flow).state };
         // SAFETY: as above; one byte.
-        unsafe { (&raw mut (*self.flow).state).write_volatile(state) };
+        unsafe { place.write_volatile(state) };
     }
 }
 
@@ -78,7 +82,7 @@ pub(crate) fn find(key: &FlowKey) -> Option<Found> {
 #[inline(always)]
 pub(crate) fn remember(key: &FlowKey, flow: &Flow) {
     // A failure costs the memory of this flow: its packets are balanced by their hash alone.
-    let _ = FLOW_NEW.insert(key, flow, 0);
+    accept(FLOW_NEW.insert(key, flow, 0));
 }
 
 /// Moves both directions of a flow to where only the agent takes them away. They stay where they are if
@@ -88,24 +92,26 @@ pub(crate) fn promote(key: &FlowKey, twin: &FlowKey) {
     let (Some(one), Some(other)) = (FLOW_NEW.get_ptr(key), FLOW_NEW.get_ptr(twin)) else {
         return;
     };
-    // SAFETY: valid entries, see `Found::flow`.
-    let (one, other) = unsafe { (&*one, &*other) };
+    // SAFETY: a valid entry, see `Found::flow`.
+    let one = unsafe { &*one };
+    // SAFETY: the same.
+    let other = unsafe { &*other };
     if FLOW.insert(key, one, 0).is_err() {
         return;
     }
     if FLOW.insert(twin, other, 0).is_err() {
-        let _ = FLOW.remove(key);
+        accept(FLOW.remove(key));
         return;
     }
-    let _ = FLOW_NEW.remove(key);
-    let _ = FLOW_NEW.remove(twin);
+    accept(FLOW_NEW.remove(key));
+    accept(FLOW_NEW.remove(twin));
 }
 
 /// Forgets one direction of a flow.
 #[inline(always)]
 pub(crate) fn forget(key: &FlowKey) {
-    let _ = FLOW.remove(key);
-    let _ = FLOW_NEW.remove(key);
+    accept(FLOW.remove(key));
+    accept(FLOW_NEW.remove(key));
 }
 
 /// The ports of the packet that a later fragment belongs to.
@@ -119,5 +125,9 @@ pub(crate) fn ports_of(key: &FragmentKey) -> Option<Fragment> {
 #[inline(always)]
 pub(crate) fn remember_ports(key: &FragmentKey, fragment: &Fragment) {
     // A failure costs the rest of this packet.
-    let _ = FRAGMENT.insert(key, fragment, 0);
+    accept(FRAGMENT.insert(key, fragment, 0));
 }
+
+/// Whatever it is: nothing can be done about a failure, and what it costs is said where it may happen.
+#[inline(always)]
+fn accept<T>(_result: T) {}

@@ -129,7 +129,7 @@ pub(super) fn through_device(
 
 /// Turns a packet that is too big for the way to a peer into the answer that says so. `false`: it fits, or will
 /// be fragmented.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn refuse_oversize(
     frame: &mut TcFrame,
     packet: &Packet,

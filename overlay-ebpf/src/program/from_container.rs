@@ -1,8 +1,12 @@
 //! TC ingress of the host end of an endpoint's veth: everything that a container sends.
 
 use overlay_common::{
-    address::derived_mac, endpoint::EndpointKey, interface::Interface, reason::Reason,
-    route::NOBODY, walk::Walk,
+    address::derived_mac,
+    endpoint::{ENDPOINT_BALANCED, EndpointKey},
+    interface::Interface,
+    reason::Reason,
+    route::NOBODY,
+    walk::Walk,
 };
 use overlay_ebpf::{
     admission::{self, Admitted, Packet},
@@ -37,6 +41,8 @@ struct Direct {
 enum Whose {
     /// An endpoint; all is decided.
     AnEndpoints,
+    /// An endpoint that may expect the packet from a virtual address.
+    AClients,
     /// No endpoint of the network, in which it is.
     Nobodys,
     /// Somebody outside of the network.
@@ -56,6 +62,9 @@ pub(crate) fn decide(frame: &mut TcFrame) -> Result<Verdict, Reason> {
     }
     let interface = map::interface::get(frame.0.ifindex()).ok_or(Reason::UnknownInterface)?;
     let work = map::work::get(interface.vni)?;
+    if direct.whose == Whose::AClients {
+        return to_client(frame, work);
+    }
     beyond(frame, interface, work, direct.whose)
 }
 
@@ -95,8 +104,12 @@ fn forward(
 ) -> Result<Verdict, Reason> {
     let key = EndpointKey::new(vni, packet.destination);
     if let Some(endpoint) = map::endpoint::get(&key) {
-        let walk = service::restore(frame, endpoint, vni, packet, Walk::Local)?;
-        return deliver::into_container(frame, endpoint, walk);
+        if endpoint.flags & ENDPOINT_BALANCED != 0 {
+            *whose = Whose::AClients;
+            map::work::get(vni)?.packet = *packet;
+            return Ok(Verdict::Pass);
+        }
+        return deliver::into_container(frame, endpoint, Walk::Local);
     }
     let route = match map::route::get(&key) {
         Some(route) if route.peer != NOBODY => route,
@@ -113,6 +126,15 @@ fn forward(
     let peer = map::peer::get(route.peer).ok_or(Reason::NoPeer)?;
     let mac = neighbour::remote_mac(route, &packet.destination);
     encapsulate::towards(frame, vni, packet, (mac, Walk::Encapsulated), peer)
+}
+
+/// A packet for an endpoint of this node that uses services.
+#[inline(always)]
+fn to_client(frame: &mut TcFrame, work: &Work) -> Result<Verdict, Reason> {
+    let key = EndpointKey::new(work.vni, work.packet.destination);
+    let endpoint = map::endpoint::get(&key).ok_or(Reason::NoEndpoint)?;
+    let walk = service::restore(frame, endpoint, work.vni, &work.packet, Walk::Local)?;
+    deliver::into_container(frame, endpoint, walk)
 }
 
 /// A packet for an address that no endpoint and no route has: for a service, or for the outside. `work` has the

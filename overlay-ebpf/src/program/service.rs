@@ -2,9 +2,8 @@
 //! answers come back as the virtual address's. The client's address is kept.
 
 use overlay_common::{
-    address::Address,
     endpoint::{ENDPOINT_BALANCED, Endpoint, EndpointKey},
-    flow::{FLOW_FORWARD, FLOW_REVERSE, Flow, STATE_CLOSING, STATE_NEW},
+    flow::{FLOW_FORWARD, FLOW_REVERSE, STATE_CLOSING, STATE_NEW},
     reason::Reason,
     service::{Backend, Vip},
     walk::Walk,
@@ -93,7 +92,7 @@ fn balance_here(frame: &mut TcFrame, work: &mut Work) -> Result<Balanced, Reason
     flow::expect_fragments(frame, &ends, work)?;
     match known {
         Known::Task(found, _) => follow(found, flags, work),
-        _ => remember(flags, work),
+        Known::Dead | Known::Nothing => remember(flags, work),
     }
 
     // Point of no return.
@@ -163,23 +162,22 @@ fn choose(vip: &Vip, work: &mut Work) -> u32 {
 #[inline(always)]
 fn write_forward(service: u32, number: u32, backend: &Backend, work: &mut Work) {
     let is_self = backend.address == work.key.source;
-    work.flow = Flow {
-        address: backend.address,
-        partner: if is_self {
-            work.key.destination
-        } else {
-            Address::UNSPECIFIED
-        },
-        backend: number,
-        service,
-        vni: work.vni,
-        peer: 0,
-        seen: map::flow::now(),
-        port: work.key.destination_port,
-        kind: FLOW_FORWARD,
-        state: STATE_NEW,
-        _reserved: [0; 8],
-    };
+    // Field by field: the whole would be put together on the stack.
+    let flow = &mut work.flow;
+    flow.address = backend.address;
+    flow.partner.words = [0; 2];
+    if is_self {
+        flow.partner = work.key.destination;
+    }
+    flow.backend = number;
+    flow.service = service;
+    flow.vni = work.vni;
+    flow.peer = 0;
+    flow.seen = map::flow::now();
+    flow.port = work.key.destination_port;
+    flow.kind = FLOW_FORWARD;
+    flow.state = STATE_NEW;
+    flow._reserved = [0; 8];
     work.twin = work.flow.twin(&work.key);
 }
 
@@ -246,9 +244,10 @@ fn way_to(frame: &mut TcFrame, work: &mut Work, backend: &Backend) -> Result<Bal
         return Ok(Balanced::Here);
     }
     let peer = map::peer::get(backend.peer).ok_or(Reason::NoPeer)?;
-    match encapsulate::refuse_oversize(frame, &work.packet, peer)? {
-        true => Ok(Balanced::Answered(Walk::MtuTold)),
-        false => Ok(Balanced::Away),
+    if encapsulate::refuse_oversize(frame, &work.packet, peer)? {
+        Ok(Balanced::Answered(Walk::MtuTold))
+    } else {
+        Ok(Balanced::Away)
     }
 }
 
