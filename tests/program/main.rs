@@ -6,5 +6,6 @@ mod from_container;
 mod from_underlay;
 mod mutation;
 mod packet;
+mod published;
 mod service;
 mod services;

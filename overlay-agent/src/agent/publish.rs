@@ -113,11 +113,13 @@ fn check(published: u16) -> Result<(), ApiError> {
     if !MASQUERADE_PORTS.contains(&published) {
         return Ok(());
     }
-    Err(ApiError::bad_request(format!("port {published} cannot be published")).with_help(format!(
-        "ports from {} to {} are for connections of containers to the outside",
-        MASQUERADE_PORTS.start(),
-        MASQUERADE_PORTS.end()
-    )))
+    Err(
+        ApiError::bad_request(format!("port {published} cannot be published")).with_help(format!(
+            "ports from {} to {} are for connections of containers to the outside",
+            MASQUERADE_PORTS.start(),
+            MASQUERADE_PORTS.end()
+        )),
+    )
 }
 
 fn refused(refusal: Refusal) -> ApiError {

@@ -68,7 +68,10 @@ mod tests {
     #[test]
     fn a_service_has_one_number_and_no_other_has_it() {
         let mut numbers = Numbers::default();
-        let (one, two) = (ServiceId::from_random(7), ServiceId::from_random(7 | 1 << 64));
+        let (one, two) = (
+            ServiceId::from_random(7),
+            ServiceId::from_random(7 | 1 << 64),
+        );
 
         let first = numbers.of_service(one);
 

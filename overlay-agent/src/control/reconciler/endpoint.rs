@@ -85,7 +85,10 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
 
     /// Whether a row is not another's under the same key.
     fn is_own(&self, row: &Row) -> bool {
-        let present = self.applied.as_ref().and_then(|tables| tables.get(&row.key()));
+        let present = self
+            .applied
+            .as_ref()
+            .and_then(|tables| tables.get(&row.key()));
         present.is_none_or(|present| present == *row)
     }
 
