@@ -10,6 +10,7 @@ mod lifecycle;
 mod modes;
 mod mtu;
 mod pinned;
+mod published;
 mod refusals;
 mod scene;
 mod spoofing;
