@@ -11,6 +11,7 @@ mod modes;
 mod mtu;
 mod outside;
 mod pinned;
+mod published;
 mod refusals;
 mod scene;
 mod service;

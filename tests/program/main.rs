@@ -7,5 +7,6 @@ mod from_underlay;
 mod mutation;
 mod outside;
 mod packet;
+mod published;
 mod service;
 mod services;
