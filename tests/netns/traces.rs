@@ -33,6 +33,11 @@ impl Traces {
             let show = ["filter", "show", "dev", &link.name, "ingress"];
             filters.insert(link.name.clone(), namespace.exec("tc", &show)?);
             programs.insert(link.name.clone(), tcx_programs(namespace, &link.name)?);
+            let egress = format!("{} egress", link.name);
+            let show = ["filter", "show", "dev", &link.name, "egress"];
+            filters.insert(egress.clone(), namespace.exec("tc", &show)?);
+            let attached = tcx_programs_at(namespace, &link.name, TcAttachType::Egress)?;
+            programs.insert(egress, attached);
         }
         let mut files = Vec::new();
         for directory in [host.run_dir(), host.data_dir()] {
@@ -62,15 +67,21 @@ impl Traces {
 
 /// Numbers of the programs at TCX ingress of an interface; none where the kernel has no TCX.
 pub(crate) fn tcx_programs(namespace: &Namespace, interface: &str) -> Result<Vec<u32>> {
-    namespace.run(
-        || match SchedClassifier::query_tcx(interface, TcAttachType::Ingress) {
-            Ok((_, programs)) => programs
-                .iter()
-                .map(aya::programs::ProgramInfo::id)
-                .collect(),
-            Err(_no_tcx) => Vec::new(),
-        },
-    )
+    tcx_programs_at(namespace, interface, TcAttachType::Ingress)
+}
+
+fn tcx_programs_at(
+    namespace: &Namespace,
+    interface: &str,
+    place: TcAttachType,
+) -> Result<Vec<u32>> {
+    namespace.run(|| match SchedClassifier::query_tcx(interface, place) {
+        Ok((_, programs)) => programs
+            .iter()
+            .map(aya::programs::ProgramInfo::id)
+            .collect(),
+        Err(_no_tcx) => Vec::new(),
+    })
 }
 
 fn mounts_below(directory: &Path) -> Result<Vec<String>> {

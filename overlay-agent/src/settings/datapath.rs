@@ -155,7 +155,7 @@ fn enough(
     }
     let what = match name {
         "routes" => "exact addresses of other nodes",
-        "blocks" => "blocks of other nodes",
+        "blocks" => "blocks of other nodes and subnets",
         "peers" => "other nodes",
         _ => "networks",
     };

@@ -8,6 +8,7 @@ use overlay_ebpf::{
 };
 
 use super::TcFrame;
+use crate::context;
 
 /// Protocols whose checksum, like UDP's, covers the addresses and stands in its place.
 const PROTOCOL_DCCP: u8 = 33;
@@ -97,7 +98,7 @@ fn exchange_v4(
     let (protocol, is_later) = (ip.protocol, ip.is_later_fragment());
     let is_usual = ip.version_ihl == Ipv4::VERSION_IHL;
     let transport = IPV4_AT + ip.header_length();
-    let difference = frame.0.difference(from, to);
+    let difference = context::difference(from, to);
     if !is_later {
         match protocol {
             PROTOCOL_TCP => frame
@@ -143,7 +144,7 @@ fn exchange_quoted_v4(
     if address != from.last_four() {
         return Ok(());
     }
-    let difference = frame.0.difference(from, to);
+    let difference = context::difference(from, to);
     frame.0.amend_header(QUOTED + IPV4_CHECKSUM, difference)?;
     frame.0.store_v4(QUOTED + side.offset_v4(), to)
 }
@@ -156,7 +157,7 @@ fn exchange_v6(
     to: &Address,
 ) -> Result<(), Reason> {
     let (protocol, transport, is_later) = transport_v6(frame)?;
-    let difference = frame.0.difference(from, to);
+    let difference = context::difference(from, to);
     if !is_later {
         match protocol {
             PROTOCOL_TCP => frame
@@ -236,7 +237,7 @@ fn exchange_quoted_v6(
     if Address::from_v6(address) != *from {
         return Ok(());
     }
-    let difference = frame.0.difference(from, to);
+    let difference = context::difference(from, to);
     frame
         .0
         .amend_payload(TRANSPORT_V6 + ICMP_CHECKSUM, difference)?;

@@ -271,19 +271,16 @@ fn chains(family: &Family, pool: IpNet, port: u16) -> Vec<Chain> {
 /// The table as one transaction that replaces whatever there was.
 fn script(family: &Family, chains: &[Chain], comment: &str) -> String {
     let table = format!("{} {TABLE}", family.name);
-    let mut script = format!("table {table}\ndelete table {table}\ntable {table} {{\n");
-    for (name, hook, rules) in chains {
-        script.push_str(&format!("chain {name} {{\n"));
-        if let Some(hook) = hook {
-            script.push_str(&format!("{hook}\n"));
-        }
-        for rule in rules {
-            script.push_str(&format!("{rule} comment \"{comment}\"\n"));
-        }
-        script.push_str("}\n");
-    }
-    script.push_str("}\n");
-    script
+    let of_chain = |(name, hook, rules): &Chain| {
+        let hook = hook.iter().map(|hook| format!("{hook}\n"));
+        let rules = rules
+            .iter()
+            .map(|rule| format!("{rule} comment \"{comment}\"\n"));
+        let lines: String = hook.chain(rules).collect();
+        format!("chain {name} {{\n{lines}}}\n")
+    };
+    let chains: String = chains.iter().map(of_chain).collect();
+    format!("table {table}\ndelete table {table}\ntable {table} {{\n{chains}}}\n")
 }
 
 /// Says which rules these are, whichever agent wrote them.
@@ -411,9 +408,12 @@ fn run(arguments: &[&str], input: Option<&str>) -> Result<Said, RulesError> {
         Stdio::null()
     });
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => RulesError::NoNft,
-        _ => RulesError::Run { source },
+    let mut child = command.spawn().map_err(|source| {
+        if source.kind() == io::ErrorKind::NotFound {
+            RulesError::NoNft
+        } else {
+            RulesError::Run { source }
+        }
     })?;
     if let (Some(input), Some(mut pipe)) = (input, child.stdin.take()) {
         // What it does not read it complains about itself.

@@ -49,7 +49,7 @@ fn defaults_fill_what_the_file_leaves_out() {
 fn everything_given_is_kept() {
     let text = with(
         "node: a",
-        "node: b\ndatapath: {encap: device, attach: clsact, port: 14789, limits: {endpoints: 1, routes: 2, blocks: 3, \
+        "node: b\ndatapath: {encap: device, attach: clsact, port: 14789, limits: {endpoints: 1, routes: 2, blocks: 4, \
          peers: 4, networks: 5}}\nevents: {sample: 0}\nservices: {timeouts: {tcp: 24h, udp: 1s}}\n\
          audit_interval: 1m30s",
     );

@@ -202,16 +202,6 @@ impl Skb {
         }
     }
 
-    /// How much sums over an address change when it is exchanged. The same for both families: what makes an IPv4
-    /// address 16 bytes long is in both and cancels out.
-    #[inline(always)]
-    pub(crate) fn difference(&self, from: &Address, to: &Address) -> u64 {
-        let (from, to) = (core::ptr::from_ref(from), core::ptr::from_ref(to));
-        // SAFETY: both point to 16 initialised, aligned bytes, which the helper reads and does not write.
-        unsafe { bpf_csum_diff(from.cast_mut().cast(), 16, to.cast_mut().cast(), 16, 0) }
-            .cast_unsigned()
-    }
-
     /// Corrects the checksum of an IPv4 header.
     #[inline(always)]
     pub(crate) fn amend_header(&mut self, at: u32, difference: u64) -> Result<(), Reason> {
@@ -415,6 +405,16 @@ impl Skb {
         });
         if result == 0 { key.ok() } else { None }
     }
+}
+
+/// How much sums over an address change when it is exchanged. The same for both families: what makes an IPv4
+/// address 16 bytes long is in both and cancels out.
+#[inline(always)]
+pub(crate) fn difference(from: &Address, to: &Address) -> u64 {
+    let (from, to) = (core::ptr::from_ref(from), core::ptr::from_ref(to));
+    // SAFETY: both point to 16 initialised, aligned bytes, which the helper reads and does not write.
+    unsafe { bpf_csum_diff(from.cast_mut().cast(), 16, to.cast_mut().cast(), 16, 0) }
+        .cast_unsigned()
 }
 
 /// An IPv4 address as `struct bpf_tunnel_key` keeps it: a number in host byte order.

@@ -56,6 +56,23 @@ fn a_second_sync_writes_nothing() {
 }
 
 #[test]
+fn a_gateway_that_is_gone_is_made_again_and_followed() {
+    let mut world = World::new(desired(&[(1, true)], &[], None));
+    world.sync().unwrap();
+    world.gateway.set(0);
+
+    let repairs = world.audit();
+
+    assert!(
+        repairs
+            .iter()
+            .any(|repair| repair.kind == DriftKind::Gateway)
+    );
+    world.assert_settled();
+    assert_eq!(world.audit(), []);
+}
+
+#[test]
 fn every_repair_is_counted_once_and_named() {
     let mut world = World::new(desired(&[(1, true)], &[(1, 5)], None));
     world.sync().unwrap();

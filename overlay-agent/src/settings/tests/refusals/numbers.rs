@@ -34,17 +34,17 @@ fn a_limit_below_what_is_configured() {
                     {blue: [10.1.0.128/27]}, endpoints: [{network: blue, address: 10.1.0.201}]}";
     let text = with("cluster:\n  mode: static\n  nodes:", two_more);
     let text = format!("{text}    - {{name: red, vni: 7, subnets: [10.2.0.0/24]}}\n");
-    for (name, what) in [
-        ("routes", "exact addresses of other nodes"),
-        ("blocks", "blocks of other nodes"),
-        ("peers", "other nodes"),
-        ("networks", "networks"),
+    for (name, count, what) in [
+        ("routes", 2, "exact addresses of other nodes"),
+        ("blocks", 5, "blocks of other nodes and subnets"),
+        ("peers", 2, "other nodes"),
+        ("networks", 2, "networks"),
     ] {
         let limits = format!("node: a\ndatapath: {{limits: {{{name}: 1}}}}");
         refused(
             &text.replacen("node: a", &limits, 1),
             &format!(
-                "agent.yaml: datapath.limits.{name}: 1 is too small: this file has 2 ({what}); raise \
+                "agent.yaml: datapath.limits.{name}: 1 is too small: this file has {count} ({what}); raise \
                  it to at least that"
             ),
         );
