@@ -66,6 +66,16 @@ reasons! {
     ArpIgnored = 18, "arp-ignored", "an ARP reply or announcement; the data plane needs none";
     /// A neighbour-discovery message that is no question.
     NeighbourIgnored = 19, "neighbour-ignored", "a neighbour-discovery message that the data plane needs not";
+    /// A VIP without a backend, and a packet that may not be answered with a refusal.
+    NoBackend = 40, "no-backend", "the service has no live task; only errors, resets and parts of packets are dropped, others are refused";
+    /// The backend of a flow is gone, and the packet may not be answered with a refusal.
+    DeadBackend = 41, "dead-backend", "the task that had this connection is gone";
+    /// A later fragment for a VIP whose first fragment was not seen.
+    UnknownFragment = 42, "unknown-fragment", "a part of a fragmented packet to a service came before its first part, or long after";
+    /// An ICMP answer or error for a VIP about a flow that is not known.
+    UnknownFlow = 43, "unknown-flow", "a container answered a service, or reported an error to it, in a flow that is not known or has ended";
+    /// IPv6 extension headers before the transport header of a packet for a VIP.
+    Untranslatable = 44, "untranslatable", "packets to services may have no IPv6 extension headers other than a fragment's";
 }
 
 /// Entries of the per-CPU counter array: room for reasons to come.

@@ -26,11 +26,19 @@ pub enum Walk {
     MtuTold = 9,
     /// VXLAN for this node left to the kernel's own path: outer fragments, IP options.
     LeftToKernel = 10,
+    /// From a container to a VIP, and on to a task.
+    Balanced = 20,
+    /// A task's answer, delivered as the VIP's.
+    BalancedAnswer = 21,
+    /// A TCP connection to a VIP refused or ended with a reset.
+    Reset = 22,
+    /// A packet to a VIP refused with an ICMP error.
+    Unreachable = 23,
 }
 
 impl Walk {
     /// Every walk, in the order of its number.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Local,
         Self::Encapsulated,
         Self::Device,
@@ -41,6 +49,10 @@ impl Walk {
         Self::NeighbourAnswered,
         Self::MtuTold,
         Self::LeftToKernel,
+        Self::Balanced,
+        Self::BalancedAnswer,
+        Self::Reset,
+        Self::Unreachable,
     ];
 
     /// The name that commands and metrics print.
@@ -56,6 +68,10 @@ impl Walk {
             Self::NeighbourAnswered => "neighbour-answered",
             Self::MtuTold => "mtu-told",
             Self::LeftToKernel => "left-to-kernel",
+            Self::Balanced => "balanced",
+            Self::BalancedAnswer => "balanced-answer",
+            Self::Reset => "reset",
+            Self::Unreachable => "unreachable",
         }
     }
 }

@@ -11,6 +11,9 @@ pub trait Bytes {
     fn start(&self) -> *const u8;
     /// One past the last byte that may be read directly.
     fn end(&self) -> *const u8;
+    /// Copies the `N` bytes at `at`, whether or not they may be read directly. For places that the
+    /// verifier cannot know; headers at fixed places are looked at.
+    fn copy<const N: usize>(&self, at: u32) -> Result<[u8; N], Reason>;
 }
 
 /// A packet whose headers can be looked at. A header borrows the frame, so the compiler refuses what
@@ -47,6 +50,11 @@ impl Bytes for &[u8] {
     fn end(&self) -> *const u8 {
         self.as_ptr_range().end
     }
+
+    fn copy<const N: usize>(&self, at: u32) -> Result<[u8; N], Reason> {
+        let bytes = self.get(at as usize..).and_then(<[u8]>::first_chunk);
+        bytes.copied().ok_or(Reason::Malformed)
+    }
 }
 
 #[cfg(test)]
@@ -60,11 +68,10 @@ mod tests {
             let packet = &bytes[..length];
             let frame = Frame(packet);
             for at in 0..=16 {
-                assert_eq!(
-                    frame.header::<[u8; 6]>(at).is_ok(),
-                    at + 6 <= length,
-                    "{at} of {length}"
-                );
+                let is_whole = at + 6 <= length;
+                let copied = frame.0.copy::<6>(at as u32);
+                assert_eq!(frame.header::<[u8; 6]>(at).is_ok(), is_whole, "{at}");
+                assert_eq!(copied.is_ok(), is_whole, "{at} of {length}");
             }
         }
     }

@@ -310,8 +310,8 @@ fn attachment(
         aliases: request.aliases.clone(),
         service: None,
         follows_service: false,
-            ports: Vec::new(),
-            transit: None,
+        ports: Vec::new(),
+        transit: None,
     }
 }
 

@@ -29,6 +29,7 @@ mod doctor;
 mod error;
 mod events;
 mod explain;
+mod health;
 mod neighbour_limit;
 mod owner;
 mod plane;
@@ -152,7 +153,12 @@ async fn run_static(
     let exact = BTreeMap::new();
     // Nobody follows the endpoints.
     let (changes, _) = mpsc::unbounded_channel();
-    let plan = Plan { desired, exact };
+    let services = Vec::new();
+    let plan = Plan {
+        desired,
+        exact,
+        services,
+    };
     let (shared, commands, mut tasks) =
         plane::start(settings, plan, changes, events, cancel).await?;
     let swarm = None;

@@ -18,11 +18,11 @@ use super::{
 use crate::{
     api::{ApiError, types::AttachRequest},
     control::{
-        Action, DriftKind, Expected, Plumbing as _, PortError, PortErrorKind, Reconciler, Repair,
+        Action, BackendEnd, DriftKind, Expected, Plumbing as _, PortError, PortErrorKind, Reconciler, Repair,
         Survey, Table, planner::Plan,
     },
     datapath::KernelDatapath,
-    model::{Attachment, Exact, Place, ServiceId},
+    model::{Attachment, Exact, Place, ServiceChange, ServiceId},
 };
 
 /// The reconciler over the kernel.
@@ -45,6 +45,10 @@ pub(super) enum Command {
     ),
     /// Want something else, and make it so. What fails now, the next audit does.
     Follow(Plan, Answer<()>),
+    /// Balance these services otherwise, or not any more.
+    Balance(Vec<ServiceChange>),
+    /// The other nodes have told what they have: what an earlier agent knew counts no longer.
+    Disbelieve,
     /// Follow single addresses that moved.
     Reroute(Vec<(Place, Option<Exact>)>),
     /// Cut the endpoint with this address off, for a reason.
@@ -79,6 +83,8 @@ pub(super) struct Owner {
     pub(super) reconciler: KernelReconciler,
     pub(super) store: Store,
     pub(super) shared: Arc<Shared>,
+    /// Ends flows to backends that are no more.
+    pub(super) backend_end: Box<dyn BackendEnd>,
     /// Hears which endpoints come and go.
     pub(super) changes: mpsc::UnboundedSender<News>,
 }
@@ -104,6 +110,16 @@ impl Owner {
             Command::Follow(plan, answer) => {
                 self.follow(plan);
                 answer.send(()).is_ok()
+            }
+            Command::Balance(changes) => {
+                let balanced = self.reconciler.balance(&changes);
+                self.balanced(balanced);
+                true
+            }
+            Command::Disbelieve => {
+                let balanced = self.reconciler.disbelieve();
+                self.balanced(balanced);
+                true
             }
             Command::Reroute(moved) => {
                 self.reroute(&moved);
@@ -158,6 +174,34 @@ impl Owner {
             }
         }
         self.publish();
+    }
+
+    fn balanced(&mut self, written: Result<usize, PortError>) {
+        match written {
+            Ok(changes) => trace!(changes, "followed services"),
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                error!(
+                    error,
+                    "could not follow services; the next audit tries again"
+                );
+            }
+        }
+        self.end_flows();
+        if let Some(tables) = self.reconciler.tables() {
+            let mut summary = self.shared.summary_mut();
+            for table in [Table::Backend, Table::Ring, Table::Port, Table::Vip] {
+                summary.entries.insert(table, tables.len(table));
+            }
+        }
+    }
+
+    /// Tells what else has to be done about backends that are gone from the tables.
+    pub(super) fn end_flows(&mut self) {
+        let ended = self.reconciler.take_ended();
+        if !ended.is_empty() {
+            self.backend_end.ended(&ended);
+        }
     }
 
     fn reroute(&mut self, moved: &[(Place, Option<Exact>)]) {
@@ -221,6 +265,7 @@ impl Owner {
         let directory = self.shared.directory();
         let repaired = self.reconciler.repair(survey, directory.iter());
         drop(directory);
+        self.end_flows();
         self.publish();
         repairs.extend(repaired?);
         self.count(&repairs);

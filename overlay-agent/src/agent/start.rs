@@ -4,7 +4,7 @@
 use std::{fs, net::IpAddr, path::Path, sync::Arc, time::Instant};
 
 use tokio::sync::mpsc;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::{
     Error,
@@ -19,13 +19,15 @@ use super::{
     underlay::KernelUnderlay,
 };
 use crate::{
-    control::{HostEnd, Plumbing as _, PortError, Ports, Reconciler, planner::Plan},
+    control::{BackendEnd, Balancer, Ended, HostEnd, Plumbing as _, PortError, Ports, Reconciler, planner::Plan},
     datapath::{
         DatapathConfig, Features, KernelDatapath, Pins, is_mounted, remove_filters, remove_pins,
     },
-    model::Attachment,
+    model::{Attachment, FIRST_LOCAL_NUMBER},
     settings::Settings,
 };
+
+const UPTIME: &str = "/proc/uptime";
 
 const LOCAL_PORTS: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 
@@ -97,7 +99,9 @@ fn take_over(
         plumbing,
     };
     let mut reconciler: KernelReconciler =
-        Reconciler::new(ports, Arc::clone(&desired), settings.encap, tunnel);
+        Reconciler::new(ports, Arc::clone(&desired), settings.encap, tunnel)
+            .with_balancer(Balancer::new(settings.limits.slots, first_backend()));
+    reconciler.balance(&plan.services)?;
     let started = Instant::now();
     let written = reconciler.follow(Arc::clone(&desired), plan.exact, directory.iter())?;
     let programmed = started.elapsed();
@@ -113,14 +117,44 @@ fn take_over(
     let shared = Arc::new(Shared::new(settings, desired, features, pins));
     *shared.directory_mut() = directory;
     shared.summary_mut().programmed = programmed;
-    let owner = Owner {
+    let mut owner = Owner {
         reconciler,
         store,
         shared,
+        backend_end: backend_end(),
         changes,
     };
+    owner.end_flows();
     owner.publish();
     Ok(owner)
+}
+
+/// Who ends flows to backends that are gone: the one place where that is decided.
+fn backend_end() -> Box<dyn BackendEnd> {
+    Box::new(Told)
+}
+
+/// Ends nothing: programs find flows to a backend that is not there by themselves when their next packet
+/// comes.
+#[derive(Debug)]
+struct Told;
+
+impl BackendEnd for Told {
+    fn ended(&mut self, backends: &[Ended]) {
+        for backend in backends {
+            debug!(backend = backend.id.0, service = backend.was.service, "ended");
+        }
+    }
+}
+
+/// No backend gets a lower number than the time since boot in 64ths of a second, so that a number that an
+/// earlier agent gave away, and that flows may remember, is not given again: nobody starts 64 tasks a
+/// second for long. It lasts for a year.
+fn first_backend() -> u32 {
+    let uptime = fs::read_to_string(UPTIME).unwrap_or_default();
+    let seconds: Option<f64> = uptime.split_whitespace().next().and_then(|text| text.parse().ok());
+    let ticks = seconds.unwrap_or_default() * 64.0;
+    (ticks as u32 % FIRST_LOCAL_NUMBER).max(1)
 }
 
 /// Takes programs, maps and the vxlan device away; endpoints are gone before.

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::{Change, Inspect, Key, PortError, Row, Table};
 use crate::model::{
-    EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, PeerEntry, PeerId, Place, PortEntry,
+    BackendEntry, BackendId, Slots, VipEntry, EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, PeerEntry, PeerId, Place, PortEntry,
     PortKey, RemoteTables, RouteEntry, Vni,
 };
 
@@ -32,6 +32,12 @@ pub struct Tables {
     pub own_addresses: BTreeMap<IpAddr, u32>,
     /// Published ports, of services and of single endpoints.
     pub ports: BTreeMap<PortKey, PortEntry>,
+    /// Virtual addresses of services.
+    pub vips: Arc<BTreeMap<Place, VipEntry>>,
+    /// Tasks of services.
+    pub backends: Arc<BTreeMap<BackendId, BackendEntry>>,
+    /// Slots of the services' rings.
+    pub slots: Arc<BTreeMap<u32, Slots>>,
 }
 
 impl Tables {
@@ -47,6 +53,7 @@ impl Tables {
             endpoints: local.endpoints,
             own_addresses: remote.own_addresses,
             ports: joined(remote.ports, local.ports),
+            ..Self::default()
         }
     }
 
@@ -62,7 +69,10 @@ impl Tables {
             interfaces: self.interfaces.clone(),
             endpoints: self.endpoints.clone(),
             own_addresses: remote.own_addresses,
-            ports: joined(remote.ports, self.local_ports()),
+            ports: self.ports.clone(),
+            vips: Arc::clone(&self.vips),
+            backends: Arc::clone(&self.backends),
+            slots: Arc::clone(&self.slots),
         }
     }
 
@@ -84,12 +94,34 @@ impl Tables {
             endpoints: self.endpoints.clone(),
             own_addresses,
             ports: self.ports.clone(),
+            vips: Arc::clone(&self.vips),
+            backends: Arc::clone(&self.backends),
+            slots: Arc::clone(&self.slots),
         }
     }
 
-    fn local_ports(&self) -> BTreeMap<PortKey, PortEntry> {
-        let local = self.ports.iter().filter(|(_, entry)| entry.is_local());
-        local.map(|(key, entry)| (*key, *entry)).collect()
+    /// The same tables with the services of others.
+    #[must_use]
+    pub fn with_services_of(mut self, other: &Self) -> Self {
+        self.vips = Arc::clone(&other.vips);
+        self.backends = Arc::clone(&other.backends);
+        self.slots = Arc::clone(&other.slots);
+        self
+    }
+
+    /// The same tables with these ports of services.
+    #[must_use]
+    pub fn with_published(mut self, ports: BTreeMap<PortKey, PortEntry>) -> Self {
+        self.ports.retain(|_, entry| entry.is_local());
+        self.ports = joined(ports, std::mem::take(&mut self.ports));
+        self
+    }
+
+    /// The same tables with these entries.
+    #[must_use]
+    pub fn with_rows(mut self, rows: Vec<Row>) -> Self {
+        rows.into_iter().for_each(|row| self.insert(row));
+        self
     }
 
     /// Reads the tables back.
@@ -134,6 +166,9 @@ impl Tables {
                 ifindex.map(|ifindex| Row::OwnAddress(address, *ifindex))
             }
             Key::Port(key) => self.ports.get(&key).map(|entry| Row::Port(key, *entry)),
+            Key::Vip(place) => self.vips.get(&place).map(|entry| Row::Vip(place, *entry)),
+            Key::Backend(id) => self.backends.get(&id).map(|entry| Row::Backend(id, *entry)),
+            Key::Slots(entry) => self.slots.get(&entry).map(|slots| Row::Slots(entry, *slots)),
         }
     }
 
@@ -170,6 +205,15 @@ impl Tables {
                 Box::new(addresses.map(|(address, ifindex)| Row::OwnAddress(*address, *ifindex)))
             }
             Table::Port => Box::new(self.ports.iter().map(|(key, entry)| Row::Port(*key, *entry))),
+            Table::Vip => Box::new(self.vips.iter().map(|(place, entry)| Row::Vip(*place, *entry))),
+            Table::Backend => {
+                let backends = self.backends.iter();
+                Box::new(backends.map(|(id, entry)| Row::Backend(*id, *entry)))
+            }
+            Table::Ring => {
+                let slots = self.slots.iter();
+                Box::new(slots.map(|(entry, slots)| Row::Slots(*entry, *slots)))
+            }
         }
     }
 
@@ -210,6 +254,15 @@ impl Tables {
             Row::Port(key, entry) => {
                 self.ports.insert(key, entry);
             }
+            Row::Vip(place, entry) => {
+                Arc::make_mut(&mut self.vips).insert(place, entry);
+            }
+            Row::Backend(id, entry) => {
+                Arc::make_mut(&mut self.backends).insert(id, entry);
+            }
+            Row::Slots(entry, slots) => {
+                Arc::make_mut(&mut self.slots).insert(entry, slots);
+            }
         }
     }
 
@@ -240,6 +293,9 @@ impl Tables {
             Key::Port(key) => {
                 self.ports.remove(key);
             }
+            Key::Vip(place) => drop(Arc::make_mut(&mut self.vips).remove(place)),
+            Key::Backend(id) => drop(Arc::make_mut(&mut self.backends).remove(id)),
+            Key::Slots(entry) => drop(Arc::make_mut(&mut self.slots).remove(entry)),
         }
     }
 
@@ -255,6 +311,9 @@ impl Tables {
             Table::Endpoint => self.endpoints.len(),
             Table::OwnAddress => self.own_addresses.len(),
             Table::Port => self.ports.len(),
+            Table::Vip => self.vips.len(),
+            Table::Backend => self.backends.len(),
+            Table::Ring => self.slots.len(),
         }
     }
 
@@ -263,6 +322,9 @@ impl Tables {
         match table {
             Table::Route => Arc::ptr_eq(&self.routes, &other.routes),
             Table::Block => Arc::ptr_eq(&self.blocks, &other.blocks),
+            Table::Vip => Arc::ptr_eq(&self.vips, &other.vips),
+            Table::Backend => Arc::ptr_eq(&self.backends, &other.backends),
+            Table::Ring => Arc::ptr_eq(&self.slots, &other.slots),
             Table::Peer
             | Table::PeerAddress
             | Table::Network

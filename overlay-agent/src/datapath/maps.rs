@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use aya::{
     Pod,
-    maps::{HashMap, LpmTrie, Map, MapData, MapError, lpm_trie},
+    maps::{Array, HashMap, LpmTrie, Map, MapData, MapError, lpm_trie},
 };
 use ipnet::IpNet;
 use nix::libc;
@@ -16,7 +16,7 @@ use overlay_common::{
     network::Network,
     peer::Peer,
     route::{BlockKey, Route},
-    service::{PortKey, PublishedPort},
+    service::{Backend, PortKey, PublishedPort, SLOTS, Slots, Vip},
 };
 
 use super::{
@@ -26,11 +26,14 @@ use super::{
 };
 use crate::{
     control::{Key, Row, Table},
-    model::{PeerId, Vni},
+    model::{BackendId, PeerId, Vni},
+};
+
+const NO_SLOTS: Slots = Slots {
+    backends: [0; SLOTS],
 };
 
 /// The tables of one generation.
-#[derive(Debug)]
 pub(super) struct Maps {
     endpoint: HashMap<MapData, EndpointKey, Endpoint>,
     interface: HashMap<MapData, u32, Interface>,
@@ -41,6 +44,16 @@ pub(super) struct Maps {
     network: HashMap<MapData, u32, Network>,
     own_address: HashMap<MapData, Address, u32>,
     port: HashMap<MapData, PortKey, PublishedPort>,
+    vip: HashMap<MapData, EndpointKey, Vip>,
+    backend: HashMap<MapData, u32, Backend>,
+    ring: Array<MapData, Slots>,
+}
+
+// aya's array shows nothing of itself.
+impl std::fmt::Debug for Maps {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Maps").finish_non_exhaustive()
+    }
 }
 
 impl Maps {
@@ -56,6 +69,9 @@ impl Maps {
             network: open(pins, map::NETWORK)?,
             own_address: open(pins, map::OWN_ADDRESS)?,
             port: open(pins, map::PORT)?,
+            vip: open(pins, map::VIP)?,
+            backend: open(pins, map::BACKEND)?,
+            ring: open(pins, map::RING)?,
         })
     }
 
@@ -95,6 +111,17 @@ impl Maps {
                 let key = table::port::encode_key(key);
                 self.port.insert(key, table::port::encode(entry), 0)
             }
+            Row::Vip(place, entry) => {
+                self.vip
+                    .insert(table::place_key(*place), table::vip::encode(entry), 0)
+            }
+            Row::Backend(BackendId(id), entry) => {
+                self.backend.insert(id, table::backend::encode(entry), 0)
+            }
+            Row::Slots(entry, backends) => {
+                let backends = *backends;
+                self.ring.set(*entry, Slots { backends }, 0)
+            }
         }
         .map_err(failed("write", row.key().table()))
     }
@@ -111,6 +138,9 @@ impl Maps {
             Key::Endpoint(place) => self.endpoint.remove(&table::place_key(*place)),
             Key::OwnAddress(address) => self.own_address.remove(&(*address).into()),
             Key::Port(key) => self.port.remove(&table::port::encode_key(key)),
+            Key::Vip(place) => self.vip.remove(&table::place_key(*place)),
+            Key::Backend(BackendId(id)) => self.backend.remove(id),
+            Key::Slots(entry) => self.ring.set(*entry, NO_SLOTS, 0),
         };
         match removed {
             Err(error) if map_errno(&error) == Some(libc::ENOENT) => Ok(()),
@@ -141,6 +171,12 @@ impl Maps {
             Key::Port(key) => found(self.port.get(&table::port::encode_key(&key), 0), table)?
                 .and_then(|value| table::port::decode(&value))
                 .map(|entry| Row::Port(key, entry)),
+            Key::Vip(place) => found(self.vip.get(&table::place_key(place), 0), table)?
+                .map(|value| Row::Vip(place, table::vip::decode(&value))),
+            Key::Backend(id) => found(self.backend.get(&id.0, 0), table)?
+                .and_then(|value| meaning::backend(id.0, value)),
+            Key::Slots(entry) => found(self.ring.get(&entry, 0), table)?
+                .and_then(|value| meaning::slots(entry, &value)),
         })
     }
 
@@ -183,6 +219,9 @@ impl Maps {
                 visit_all(self.own_address.iter(), meaning, visit)
             }
             Table::Port => visit_all(self.port.iter(), meaning::port, visit),
+            Table::Vip => visit_all(self.vip.iter(), meaning::vip, visit),
+            Table::Backend => visit_all(self.backend.iter(), meaning::backend, visit),
+            Table::Ring => self.visit_slots(visit),
         }
         .map_err(failed("read", table))
     }
@@ -190,15 +229,27 @@ impl Maps {
     /// Removes every entry of a table that means nothing; returns how many there were.
     pub(super) fn purge(&mut self, table: Table) -> Result<u64, Error> {
         match table {
-            Table::Peer | Table::PeerAddress | Table::OwnAddress => Ok(0),
+            Table::Peer | Table::PeerAddress | Table::OwnAddress | Table::Ring => Ok(0),
             Table::Network => purge(&mut self.network, meaning::network),
             Table::Route => purge(&mut self.route, meaning::route),
             Table::Block => self.purge_blocks(),
             Table::Interface => purge(&mut self.interface, meaning::interface),
             Table::Endpoint => purge(&mut self.endpoint, meaning::endpoint),
             Table::Port => purge(&mut self.port, meaning::port),
+            Table::Vip => purge(&mut self.vip, meaning::vip),
+            Table::Backend => purge(&mut self.backend, meaning::backend),
         }
         .map_err(failed("clear", table))
+    }
+
+    /// All of the array is there from the start; what holds no backend is as good as not.
+    fn visit_slots(&self, visit: &mut dyn FnMut(Row)) -> Result<u64, MapError> {
+        for (value, entry) in self.ring.iter().zip(0..) {
+            if let Some(row) = meaning::slots(entry, &value?) {
+                visit(row);
+            }
+        }
+        Ok(0)
     }
 
     fn purge_blocks(&mut self) -> Result<u64, MapError> {
@@ -243,6 +294,9 @@ pub fn map_name(table: Table) -> &'static str {
         Table::Endpoint => map::ENDPOINT,
         Table::OwnAddress => map::OWN_ADDRESS,
         Table::Port => map::PORT,
+        Table::Vip => map::VIP,
+        Table::Backend => map::BACKEND,
+        Table::Ring => map::RING,
     }
 }
 

@@ -9,7 +9,8 @@ use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ClusterService, KeyRing, MacAddress, Member, Network, NetworkId, NodeId, ServiceId, TaskClaim, Vni,
+    ClusterService, KeyRing, MacAddress, Member, Network, NetworkId, NodeId, ServiceId, TaskClaim,
+    Vni,
 };
 
 /// A network with all that `network create` was told.

@@ -1,5 +1,7 @@
 //! Plain values that the rest of the agent passes around, one noun per file. No I/O, no decisions.
 
+mod backend;
+mod balanced;
 mod cluster;
 mod desired;
 mod endpoint;
@@ -17,6 +19,8 @@ pub mod subnet;
 mod tables;
 mod underlay;
 
+pub use backend::{BackendEntry, BackendId, SLOTS, Slots, VipEntry};
+pub use balanced::{Balanced, ServiceChange, Task};
 pub use cluster::{Claim, ClusterNetwork, ClusterView, Lease, Observed, Roots};
 pub use desired::{Desired, Exact};
 pub use endpoint::{Attachment, NamespaceId};

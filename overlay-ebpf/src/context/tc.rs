@@ -25,6 +25,10 @@ use overlay_ebpf::{
 
 use crate::map::scratch;
 
+mod rewrite;
+
+pub(crate) use rewrite::Change;
+
 /// What a TC program returns.
 pub(crate) type Action = i32;
 
@@ -96,6 +100,11 @@ impl Bytes for Skb {
     #[inline(always)]
     fn end(&self) -> *const u8 {
         self.get().data_end as usize as *const u8
+    }
+
+    #[inline(always)]
+    fn copy<const N: usize>(&self, at: u32) -> Result<[u8; N], Reason> {
+        self.load(at)
     }
 }
 

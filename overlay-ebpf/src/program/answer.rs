@@ -63,7 +63,7 @@ pub(super) fn packet_too_big(frame: &mut TcFrame, mtu: u32) -> Result<Verdict, R
 }
 
 #[inline(always)]
-fn back_to_container<T: Header>(
+pub(super) fn back_to_container<T: Header>(
     frame: &mut TcFrame,
     reply: &T,
     walk: Walk,

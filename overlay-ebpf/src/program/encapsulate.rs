@@ -4,7 +4,6 @@ use overlay_common::{
     address::Mac,
     peer::{ENCAP_DEVICE, Peer},
     reason::Reason,
-    route::Route,
     walk::Walk,
 };
 use overlay_ebpf::{
@@ -16,25 +15,25 @@ use overlay_ebpf::{
     verdict::Verdict,
 };
 
-use super::{TcFrame, answer, neighbour};
+use super::{TcFrame, answer};
 use crate::{
     context::{self, Headroom},
     map::{config, scratch},
 };
 
-/// Sends a container's packet to the peer that has its destination.
+/// Sends a container's packet to the peer that has its destination, where `mac` is to receive it; it is
+/// counted as `walk` if the program encapsulates it.
 #[inline(always)]
 pub(super) fn towards(
     frame: &mut TcFrame,
     vni: u32,
     packet: &Packet,
-    route: &Route,
+    (mac, walk): (Mac, Walk),
     peer: &Peer,
 ) -> Result<Verdict, Reason> {
     if peer.ifindex == 0 {
         return Err(Reason::NoUnderlay);
     }
-    let mac = neighbour::remote_mac(route, &packet.destination);
     let (length, gso_size) = (frame.0.length(), frame.0.gso_size());
     let limit = path_mtu::inner_mtu(peer);
     if path_mtu::segment_length(frame, packet, length, gso_size)? > limit {
@@ -43,7 +42,11 @@ pub(super) fn towards(
     if peer.encap == ENCAP_DEVICE {
         return through_device(frame, vni, mac, peer, Walk::Device);
     }
-    natively(frame, vni, packet, mac, peer)
+    let verdict = natively(frame, vni, packet, mac, peer)?;
+    Ok(match verdict {
+        Verdict::RedirectNeighbour { .. } => verdict.counted_as(walk),
+        other => other,
+    })
 }
 
 #[inline(always)]
@@ -126,6 +129,26 @@ pub(super) fn through_device(
         ifindex: config::tunnel_ifindex(),
         walk,
     })
+}
+
+/// Answers a packet that is too big for the way to a peer. `None`: it fits, or will be fragmented.
+#[inline(always)]
+pub(super) fn refuse_oversize(
+    frame: &mut TcFrame,
+    packet: &Packet,
+    peer: &Peer,
+) -> Result<Option<Verdict>, Reason> {
+    let (length, gso_size) = (frame.0.length(), frame.0.gso_size());
+    let limit = path_mtu::inner_mtu(peer);
+    if path_mtu::segment_length(frame, packet, length, gso_size)? <= limit {
+        return Ok(None);
+    }
+    match path_mtu::oversize(frame, packet, peer)? {
+        Oversize::Fragment => Ok(None),
+        Oversize::Drop => Err(Reason::TooBig),
+        Oversize::Tell if packet.is_v4 => answer::fragmentation_needed(frame, limit).map(Some),
+        Oversize::Tell => answer::packet_too_big(frame, limit).map(Some),
+    }
 }
 
 #[inline(always)]

@@ -9,7 +9,7 @@ use overlay_ebpf::{
     verdict::Verdict,
 };
 
-use super::{TcFrame, answer, deliver};
+use super::{TcFrame, answer, deliver, service};
 use crate::{
     context::Headroom,
     map::{self, config, scratch},
@@ -110,7 +110,8 @@ fn decapsulate<const AT: usize>(
     if congestion == Arrival::MarkCongestion {
         mark_congestion(frame, packet)?;
     }
-    Ok(deliver::hand_over(frame, endpoint, Walk::Decapsulated))
+    let walk = service::restore(frame, endpoint, carrier.vni, packet, Walk::Decapsulated)?;
+    Ok(deliver::hand_over(frame, endpoint, walk))
 }
 
 #[inline(always)]

@@ -3,11 +3,15 @@
 mod answer;
 mod deliver;
 mod encapsulate;
+mod flow;
 pub(crate) mod from_container;
 pub(crate) mod from_tunnel;
 pub(crate) mod from_underlay;
+mod nat;
 mod neighbour;
+mod refuse;
 pub(crate) mod report;
+mod service;
 
 use overlay_ebpf::frame::Frame;
 

@@ -1,6 +1,7 @@
 //! Managers and gossip in memory.
 
 use std::{
+    collections::BTreeSet,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -114,6 +115,10 @@ impl Announce for FakeAnnounce {
             ..
         } = claim;
         self.tell(format!("claim {vni} {address} for {name} by {index}"));
+    }
+
+    fn watch(&self, nodes: BTreeSet<NodeId>) {
+        self.tell(format!("watch {}", nodes.len()));
     }
 
     fn withdraw(&self, vni: Vni, address: IpAddr) {

@@ -44,6 +44,12 @@ impl Handle {
         })
     }
 
+    /// Tells the others that these endpoints are about to go: no new flows come to them. Returns once
+    /// that is said.
+    pub(in crate::agent) async fn drain(&self, endpoints: Vec<String>) -> Result<(), ApiError> {
+        self.ask(|answer| News::Drain(endpoints, answer)).await
+    }
+
     /// Gets a lease from the managers. When this returns, the owner has it.
     pub(in crate::agent) async fn lease(&self, vni: Vni, need: Need) -> Result<(), ApiError> {
         self.ask(|answer| News::Lease(vni, need, answer)).await

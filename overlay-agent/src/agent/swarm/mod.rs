@@ -15,6 +15,7 @@ mod parts;
 mod ports;
 mod relay;
 mod renewal;
+mod tasks;
 mod tenancy;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@
 //! | `watcher` | the managers' stream | the view: on disk, to the gossip, to the follower |
 //! | `gossip` | 7946 | updates |
 //! | `relay` (two) | updates; the follower's words | news; claims |
+//! | `health` | the checks that are wanted, time | news |
 //! | `tenancy` | the view, the endpoints, time | endpoints that follow their services |
 //! | `renewal` | time, the view | new certificates |
 //! | `follower` and the data plane | see `agent` | |
@@ -21,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{
-    Follower, Handle, News,
+    Follower, Handle, News, tasks,
     disk::Kept,
     follower::Surroundings,
     managers::ManagersClient,
@@ -33,7 +34,7 @@ use super::{
 };
 use crate::{
     agent::{
-        Error,
+        Error, health,
         owner::Command,
         plane::{self, Plane, Tasks, spawn_until},
         shared::Shared,
@@ -89,9 +90,9 @@ pub(super) async fn start(
     client.set_managers(kept.managers.clone());
 
     let (service, gossip, updates) = bind_gossip(kept, cluster_id, &view).await?;
-    let cluster = seen_from_here(ground, kept, view)?;
+    let mut cluster = seen_from_here(ground, kept, view)?;
     let (news, hear) = mpsc::unbounded_channel();
-    let plane = start_plane(ground, &cluster, &news, cancel).await?;
+    let plane = start_plane(ground, &mut cluster, &news, cancel).await?;
     let (shared, commands, plane_tasks) = plane;
     tasks.spawn(watch_plane(plane_tasks, cancel.clone()));
 
@@ -100,6 +101,7 @@ pub(super) async fn start(
     let (teller, words) = Teller::new();
     let endpoints = shared.directory().all();
     let directory = Arc::clone(&shared);
+    let (checks, wanted) = watch::channel(health::Checks::new());
     let follower = Follower::new(
         cluster,
         Surroundings {
@@ -109,6 +111,7 @@ pub(super) async fn start(
             events: ground.events.clone(),
             leases: Arc::new(managers.clone()),
             announce: Box::new(teller),
+            checks,
         },
     );
     let plane = Arc::new(Plane {
@@ -126,6 +129,11 @@ pub(super) async fn start(
     spawn_until(tasks, cancel.clone(), async move {
         follower.run(hear).await;
         Ok("follower")
+    });
+    let checked = news.clone();
+    spawn_until(tasks, cancel.clone(), async move {
+        health::check(wanted, checked).await;
+        Ok("checks")
     });
     let (telling, hearing) = (gossip.clone(), news.clone());
     let (heard, following) = (news.clone(), gossip.clone());
@@ -201,16 +209,21 @@ fn seen_from_here(ground: &Ground, kept: &Kept, view: ClusterView) -> Result<Clu
     let mut cluster = Cluster::new(kept.node, Arc::new(view));
     let here = Store::open(&ground.settings.data_dir)?.load()?;
     cluster.set_present(here.iter().map(|endpoint| endpoint.vni).collect());
+    let here: Vec<_> = here.into_iter().map(Arc::new).collect();
+    let resumed = tasks::Tasks::resumed(here.iter().map(|endpoint| &endpoint.id));
+    let own = resumed.all(here.iter(), cluster.view());
+    cluster.set_own_tasks(own);
     Ok(cluster)
 }
 
 async fn start_plane(
     ground: &Ground,
-    cluster: &Cluster,
+    cluster: &mut Cluster,
     news: &mpsc::UnboundedSender<News>,
     cancel: &CancellationToken,
 ) -> Result<(Arc<Shared>, mpsc::Sender<Command>, Tasks), Error> {
-    let plan = cluster.plan().ok_or(MemberError::Unknown)?;
+    let mut plan = cluster.plan().ok_or(MemberError::Unknown)?;
+    plan.services = cluster.take_services();
     let settings = Settings {
         port: cluster.view().data_path_port,
         ..ground.settings.clone()

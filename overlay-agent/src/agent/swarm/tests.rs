@@ -135,6 +135,7 @@ impl Told {
                 self.isolated.push(reason);
                 answer.send(cut_off).unwrap();
             }
+            Command::Balance(_) | Command::Disbelieve => {}
             Command::Attach(..)
             | Command::Detach(..)
             | Command::Expect(..)
@@ -184,6 +185,7 @@ impl World {
             commands,
             events: sender,
             leases: Arc::clone(&leases),
+            checks: tokio::sync::watch::channel(crate::agent::health::Checks::new()).0,
             announce: Box::new(announce.clone()),
         };
         let follower = Follower::new(Cluster::new(id(1), Arc::new(view)), surroundings);

@@ -6,7 +6,10 @@ use std::{
     rc::Rc,
 };
 
-use crate::control::{Datapath, Hook, Inspect, Key, PortError, PortErrorKind, Program, Row, Table};
+use crate::{
+    control::{Datapath, Hook, Inspect, Key, PortError, PortErrorKind, Program, Row, Table},
+    model::BackendId,
+};
 
 #[derive(Debug, Default)]
 pub(in crate::control) struct State {
@@ -46,7 +49,18 @@ impl State {
                 | Row::Network(..)
                 | Row::Interface(..)
                 | Row::OwnAddress(..)
-                | Row::Port(..) => return false,
+                | Row::Port(..)
+                | Row::Vip(..)
+                | Row::Backend(..) => return false,
+                Row::Slots(_, slots) => {
+                    let is_there = |number: &u32| {
+                        let backend = Key::Backend(BackendId(*number));
+                        *number == 0
+                            || self.rows.contains_key(&backend)
+                            || self.stolen.contains(&backend)
+                    };
+                    return !slots.iter().all(is_there);
+                }
             };
             !self.rows.contains_key(&named) && !self.stolen.contains(&named)
         };

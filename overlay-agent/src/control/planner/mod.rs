@@ -6,11 +6,15 @@ mod cluster;
 mod cluster_tests;
 mod local;
 mod remote;
+mod services;
+#[cfg(test)]
+mod services_tests;
 #[cfg(test)]
 mod tests;
 
 pub use cluster::{Cluster, Plan};
 pub use local::{endpoint_rows, interface_row, local_tables};
+pub use services::OwnTask;
 pub use remote::{
     Facts, OVERHEAD_V4, OVERHEAD_V6, blocks, networks, overhead, peers, remote_tables, route_entry,
     routes, underlay_hooks,

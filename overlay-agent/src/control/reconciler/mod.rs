@@ -7,6 +7,7 @@ mod endpoint;
 mod follow;
 mod publish;
 mod repair;
+mod services;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +17,10 @@ use std::{
     sync::Arc,
 };
 
+pub use services::{BackendEnd, Ended};
+
 use super::{
-    Change, Datapath, Expected, Hook, Plumbing, PortError, PortErrorKind, Program, Tables,
+    Balancer, Change, Datapath, Expected, Hook, Plumbing, PortError, PortErrorKind, Program, Tables,
     Underlay, UnderlayDevice, changes, numbers,
     planner::{self, Facts},
 };
@@ -54,6 +57,10 @@ pub struct Reconciler<D, U, P> {
     refused_ports: BTreeMap<PortKey, String>,
     /// What the tables hold; nothing while that is not known, after a write failed.
     applied: Option<Tables>,
+    /// Services, and what of them is in the tables.
+    balancer: Balancer,
+    /// Backends that ended and that nobody was told of.
+    ended: Vec<Ended>,
     /// What is attached.
     hooks: BTreeSet<Hook>,
     /// The vxlan device.
@@ -83,6 +90,8 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             held_ports: BTreeSet::new(),
             refused_ports: BTreeMap::new(),
             applied: None,
+            balancer: Balancer::default(),
+            ended: Vec::new(),
             hooks: BTreeSet::new(),
             tunnel,
         }
@@ -132,7 +141,9 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         &mut self,
         attachments: impl IntoIterator<Item = &'a Attachment> + Clone,
     ) -> Result<usize, PortError> {
-        let actual = match self.applied.take() {
+        let known = self.applied.take();
+        let is_known = known.is_some();
+        let actual = match known {
             Some(tables) => tables,
             None => Tables::read(&self.datapath)?,
         };
@@ -140,7 +151,15 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         self.look_around()?;
         let remote = planner::remote_tables(self.facts());
         let desired = Tables::new(remote, planner::local_tables(attachments.clone()));
+        let desired = if is_known {
+            desired.with_services_of(&actual).with_published(self.balancer.ports())
+        } else {
+            self.balancer.adopt(&actual);
+            let placing = self.balancer.place_all(&self.numbers);
+            desired.with_rows(placing.rows)
+        };
         let written = self.apply(&actual, desired)?;
+        self.balancer.settle();
         let attached = self.hang(&self.wanted_hooks(attachments), Stale::Listed)?;
         Ok(written + attached)
     }
@@ -157,6 +176,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             planner::networks(facts),
             facts.own_addresses.clone(),
         );
+        let desired = desired.with_published(self.balancer.ports());
         let written = self.apply(&actual, desired)?;
         Ok(written + self.hang_on_underlay()?)
     }
@@ -205,6 +225,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         self.hold_wanted(actual, &mut desired);
         for change in changes(actual, &desired) {
             self.write(&change)?;
+            self.note_end(actual, &change);
             count += 1;
         }
         self.release_unwanted(&desired);

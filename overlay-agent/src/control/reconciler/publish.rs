@@ -42,26 +42,32 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
     pub(super) fn hold_wanted(&mut self, actual: &Tables, desired: &mut Tables) {
         let mut refused = std::mem::take(&mut self.refused_ports);
         refused.retain(|key, _| desired.ports.contains_key(key));
-        desired.ports.retain(|key, _| {
-            if self.held_ports.contains(key) {
-                return true;
-            }
-            match self.plumbing.hold_port(key) {
-                Ok(()) => {
-                    self.held_ports.insert(*key);
-                    refused.remove(key);
-                    true
-                }
-                Err(error) => {
-                    let reason = reason(&error);
-                    if refused.insert(*key, reason.clone()).as_ref() != Some(&reason) {
-                        tracing::warn!(port = %key, reason, "a published port is not this node's to answer");
-                    }
-                    actual.ports.contains_key(key)
-                }
-            }
-        });
         self.refused_ports = refused;
+        desired
+            .ports
+            .retain(|key, _| self.hold(key) || actual.ports.contains_key(key));
+    }
+
+    /// Keeps one port from everybody else; false if somebody has it.
+    pub(super) fn hold(&mut self, key: &PortKey) -> bool {
+        if self.held_ports.contains(key) {
+            return true;
+        }
+        let refused = &mut self.refused_ports;
+        match self.plumbing.hold_port(key) {
+            Ok(()) => {
+                self.held_ports.insert(*key);
+                refused.remove(key);
+                true
+            }
+            Err(error) => {
+                let reason = reason(&error);
+                if refused.insert(*key, reason.clone()).as_ref() != Some(&reason) {
+                    tracing::warn!(port = %key, reason, "a published port is not this node's to answer");
+                }
+                false
+            }
+        }
     }
 
     /// Gives back what `desired` does not publish any more.

@@ -8,12 +8,12 @@ use overlay_common::{
     network::Network,
     peer::Peer,
     route::{BlockKey, Route},
-    service::{PortKey, PublishedPort},
+    service::{Backend, PortKey, PublishedPort, SLOTS, Slots, Vip},
 };
 
 use crate::{
     control::Row,
-    model::{PeerId, Vni},
+    model::{BackendId, PeerId, Vni},
 };
 
 /// `PEER`.
@@ -66,4 +66,22 @@ pub(in crate::datapath) fn own_address(key: Address, ifindex: u32) -> Row {
 pub(in crate::datapath) fn port(key: PortKey, value: PublishedPort) -> Option<Row> {
     let key = super::port::decode_key(&key)?;
     Some(Row::Port(key, super::port::decode(&value)?))
+}
+
+/// `VIP`.
+pub(in crate::datapath) fn vip(key: EndpointKey, value: Vip) -> Option<Row> {
+    let place = super::place(&key)?;
+    Some(Row::Vip(place, super::vip::decode(&value)))
+}
+
+/// `BACKEND`.
+pub(in crate::datapath) fn backend(id: u32, value: Backend) -> Option<Row> {
+    let entry = super::backend::decode(&value)?;
+    (id != 0).then_some(Row::Backend(BackendId(id), entry))
+}
+
+/// `RING`; nothing where no slot holds a backend.
+pub(in crate::datapath) fn slots(entry: u32, value: &Slots) -> Option<Row> {
+    let is_empty = value.backends == [0; SLOTS];
+    (!is_empty).then_some(Row::Slots(entry, value.backends))
 }

@@ -3,6 +3,7 @@
 //! Every pair of functions is a round trip, which is what lets an audit compare what it reads with
 //! what was planned.
 
+pub(super) mod backend;
 pub(super) mod block;
 pub(super) mod endpoint;
 pub(super) mod interface;
@@ -14,6 +15,7 @@ pub(super) mod port;
 pub(super) mod route;
 #[cfg(test)]
 mod tests;
+pub(super) mod vip;
 
 use std::net::IpAddr;
 

@@ -58,14 +58,16 @@ pub(in crate::datapath) fn decode(value: &PublishedPort) -> Option<PortEntry> {
     })
 }
 
-fn ring(span: RingSpan) -> Ring {
+/// A ring as the map holds it.
+pub(super) fn ring(span: RingSpan) -> Ring {
     Ring {
         first: span.first,
         size: span.size,
     }
 }
 
-fn span(ring: Ring) -> RingSpan {
+/// A ring as the agent knows it.
+pub(super) fn span(ring: Ring) -> RingSpan {
     RingSpan {
         first: ring.first,
         size: ring.size,

@@ -68,6 +68,8 @@ pub enum Event {
 pub struct Changes {
     /// Nodes that failed (`true`) or answer again (`false`).
     pub failed: BTreeMap<NodeId, bool>,
+    /// Watched nodes that may be failing (`true`) or answer again (`false`). One that failed is none.
+    pub suspects: BTreeMap<NodeId, bool>,
     /// The winning claim now, or that there is none.
     pub claims: BTreeMap<(Vni, IpAddr), Option<(NodeId, Claim)>>,
 }

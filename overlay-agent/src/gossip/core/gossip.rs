@@ -13,6 +13,7 @@ use super::{
     repair::Repairs,
     spread::Fresh,
     sync::Sync,
+    watch::Watch,
     table::Table,
     timer::{Alarm, Duty},
     topic::Topic,
@@ -37,6 +38,7 @@ pub struct Gossip {
     pub(super) counters: Counters,
     pub(super) running: BTreeSet<Duty>,
     pub(super) failed: BTreeMap<NodeId, bool>,
+    pub(super) watch: Watch,
     is_told: bool,
     pub(super) has_left: bool,
 }
@@ -68,6 +70,7 @@ impl Gossip {
             counters: Counters::default(),
             running: BTreeSet::new(),
             failed: BTreeMap::new(),
+            watch: Watch::default(),
             is_told: false,
             has_left: false,
             settings,
@@ -131,7 +134,10 @@ impl Gossip {
             return Err(Refused::Stranger { node: from });
         }
         let (kind, items) = wire::opened(datagram)?;
+        self.watch.heard(from);
         match kind {
+            Kind::Question => self.reassure(from, effects),
+            Kind::Here => {}
             Kind::Membership => {
                 let (outcomes, strangers) = self.membership.handle_packet(from, items, now)?;
                 self.counters.unknown_owners += strangers as u64;
@@ -198,6 +204,7 @@ impl Gossip {
             Duty::Gossip => self.pass_on(effects),
             Duty::Repair => self.repair(now, effects),
             Duty::Reconnect => self.reconnect(now, effects),
+            Duty::Watch => self.look_after(now, effects),
             Duty::Probe => {
                 self.start_timer(Duty::Probe, self.settings.pace.probe, effects);
                 self.probe(effects);
@@ -315,7 +322,7 @@ impl Gossip {
                 index: beaten.index,
             }));
         }
-        if !self.is_told && (self.table.is_dirty() || !self.failed.is_empty()) {
+        if !self.is_told && (self.table.is_dirty() || !self.failed.is_empty() || self.watch.is_changed()) {
             self.is_told = true;
             effects.push(Effect::Event(Event::ClaimsChanged));
         }
@@ -340,6 +347,7 @@ impl Gossip {
         self.is_told = false;
         Changes {
             failed: std::mem::take(&mut self.failed),
+            suspects: self.watch.take_changed(),
             claims: self.table.take_dirty(),
         }
     }

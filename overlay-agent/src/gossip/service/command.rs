@@ -22,5 +22,6 @@ pub(super) enum Command {
     SetKeys(KeyRing, oneshot::Sender<()>),
     Attendees(Vni, oneshot::Sender<BTreeSet<NodeId>>),
     Observe(oneshot::Sender<Observed>),
+    Watch(BTreeSet<NodeId>, oneshot::Sender<()>),
     Leave(oneshot::Sender<()>),
 }

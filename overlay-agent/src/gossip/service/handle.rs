@@ -102,6 +102,11 @@ impl GossipHandle {
         self.ask(|reply| Command::SetKeys(keys, reply)).await
     }
 
+    /// Looks after exactly these nodes closely.
+    pub async fn watch(&self, nodes: BTreeSet<NodeId>) -> Result<(), Stopped> {
+        self.ask(|reply| Command::Watch(nodes, reply)).await
+    }
+
     /// Which nodes take part in a network, as far as is known here. Complete on a node that does.
     pub async fn attendees(&self, vni: Vni) -> Result<BTreeSet<NodeId>, Stopped> {
         self.ask(|reply| Command::Attendees(vni, reply)).await

@@ -170,6 +170,10 @@ impl Running {
                 core.leave_network(vni, now, effects);
                 reply.send(()).is_ok()
             }
+            Command::Watch(nodes, reply) => {
+                core.watch(&nodes, now, effects);
+                reply.send(()).is_ok()
+            }
             Command::SetMembers(members, reply) => {
                 self.set_members(members);
                 reply.send(()).is_ok()

@@ -29,6 +29,12 @@ fn defaults_fill_what_the_file_leaves_out() {
         blocks: 16_384,
         peers: 4_096,
         networks: 4_096,
+        vips: 16_384,
+        ports: 8_192,
+        backends: 65_536,
+        slots: 1 << 20,
+        flows: 262_144,
+        new_flows: 16_384,
     };
     assert_eq!(settings.limits, limits);
     let network = desired(&settings).network("blue").unwrap();

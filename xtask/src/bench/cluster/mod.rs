@@ -6,7 +6,7 @@ mod rest;
 use std::{path::PathBuf, time::Instant};
 
 use anyhow::Result;
-use overlay_tests::{Binaries, Session, Swarm};
+use overlay_tests::{Binaries, Session, Swarm, Wiring};
 
 use super::{
     PACKAGES, interruption, machine,

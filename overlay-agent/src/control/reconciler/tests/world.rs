@@ -163,10 +163,10 @@ pub(super) fn attachment(number: u32) -> Attachment {
         interface: "eth0".to_owned(),
         created: 0,
         conflict: None,
-            aliases: Vec::new(),
-            service: None,
-            follows_service: false,
-            ports: Vec::new(),
-            transit: None,
+        aliases: Vec::new(),
+        service: None,
+        follows_service: false,
+        ports: Vec::new(),
+        transit: None,
     }
 }
