@@ -6,6 +6,7 @@ mod maps;
 mod partition;
 mod refusals;
 mod restarts;
+mod services_state;
 mod tasks;
 mod trust;
 mod walkthrough;

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 
 use super::{
     addresses::{Addresses, Chosen, NoAddress, Origin},
-    owner::Owner,
+    owner::{Membership, Owner},
     plumbing::host_interface,
     swarm::News,
 };
@@ -37,7 +37,11 @@ struct Plan {
 
 impl Owner {
     /// Makes an endpoint. Nothing is left half-made when it fails.
-    pub(super) fn attach(&mut self, request: &AttachRequest) -> Result<Arc<Attachment>, NoAddress> {
+    pub(super) fn attach(
+        &mut self,
+        request: &AttachRequest,
+        membership: Option<Membership>,
+    ) -> Result<Arc<Attachment>, NoAddress> {
         let namespace = open_namespace(&request.netns)?;
         let plan = self.plan(request, namespace.id())?;
         let id = new_id().map_err(|error| ApiError::internal(&error))?;
@@ -47,7 +51,9 @@ impl Owner {
         // From here on only what needs the namespace keeps it alive.
         drop(namespace);
         let made = made.map_err(|error| refused(&error))?;
-        let attachment = attachment(request, &plan, id, &wish, &made);
+        let mut attachment = attachment(request, &plan, id, &wish, &made);
+        attachment.service = membership.map(|membership| membership.service);
+        attachment.follows_service = membership.is_some_and(|membership| membership.follows);
 
         if let Err(error) = self.connect(&attachment) {
             self.unmake(&attachment);
@@ -96,6 +102,7 @@ impl Owner {
 
     fn plan(&self, request: &AttachRequest, namespace: NamespaceId) -> Result<Plan, NoAddress> {
         check_name(&request.name)?;
+        request.aliases.iter().try_for_each(|alias| check_name(alias))?;
         let desired = self.shared.desired();
         let network = desired
             .network(&request.network)
@@ -300,8 +307,9 @@ fn attachment(
         interface: made.interface.clone(),
         created: now.as_secs(),
         conflict: None,
-        aliases: Vec::new(),
+        aliases: request.aliases.clone(),
         service: None,
+        follows_service: false,
         ports: Vec::new(),
         transit: None,
     }

@@ -16,6 +16,7 @@
 //! pinned, and the next agent takes them over.
 
 mod addresses;
+mod arrival;
 mod attach;
 mod audit;
 mod backend;

@@ -22,7 +22,7 @@ use crate::{
         Survey, Table, planner::Plan,
     },
     datapath::KernelDatapath,
-    model::{Attachment, Exact, Place, ServiceChange},
+    model::{Attachment, Exact, Place, ServiceChange, ServiceId},
 };
 
 /// The reconciler over the kernel.
@@ -32,7 +32,11 @@ pub(super) type KernelReconciler = Reconciler<KernelDatapath, KernelUnderlay, Ke
 #[derive(Debug)]
 pub(super) enum Command {
     /// Make an endpoint.
-    Attach(AttachRequest, Answer<Result<Arc<Attachment>, NoAddress>>),
+    Attach(
+        AttachRequest,
+        Option<Membership>,
+        Answer<Result<Arc<Attachment>, NoAddress>>,
+    ),
     /// Take endpoints away: by name or identifier, in one network or in all.
     Detach(
         String,
@@ -59,6 +63,15 @@ pub(super) enum Command {
     Sweep,
     /// The underlay may have changed.
     Refresh,
+}
+
+/// What an endpoint is in a service.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Membership {
+    /// The service.
+    pub(super) service: ServiceId,
+    /// Whether its container goes into every network that the service is on.
+    pub(super) follows: bool,
 }
 
 /// Where an answer goes; nobody may be waiting for it any more.
@@ -88,7 +101,9 @@ impl Owner {
 
     fn obey(&mut self, command: Command) {
         let is_awaited = match command {
-            Command::Attach(request, answer) => answer.send(self.attach(&request)).is_ok(),
+            Command::Attach(request, membership, answer) => {
+                answer.send(self.attach(&request, membership)).is_ok()
+            }
             Command::Detach(reference, network, answer) => answer
                 .send(self.detach(&reference, network.as_deref()))
                 .is_ok(),

@@ -33,6 +33,7 @@ pub(super) fn attachment(number: u8) -> Attachment {
         conflict: None,
         aliases: Vec::new(),
         service: None,
+        follows_service: false,
         ports: Vec::new(),
         transit: None,
     }

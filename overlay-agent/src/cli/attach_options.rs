@@ -34,6 +34,16 @@ impl Wish {
         Ok(wish)
     }
 
+    /// Nothing chosen: the networks are those of a service.
+    pub(super) fn of_service() -> Self {
+        Self {
+            network: String::new(),
+            addresses: Vec::new(),
+            mac: None,
+            ports: Vec::new(),
+        }
+    }
+
     /// The networks of `run`: addresses on the side belong to the only one.
     pub(super) fn several(
         networks: &[String],

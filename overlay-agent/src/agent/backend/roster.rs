@@ -15,12 +15,14 @@ use crate::{
         ApiError, refusals,
         types::{
             Breadth, ClusterStatus, GossipStatus, ManagerInfo, ManagerStatus, NetworkContainer,
-            NetworkInfo, NetworkPeer, NodeEndpoint, NodeInfo, NodeState, Reachability,
+            NetworkInfo, NetworkPeer, NetworkService, NetworkTask, NodeEndpoint, NodeInfo, NodeState, Reachability,
         },
     },
     cluster::consensus::ReplicatedLog as _,
     gossip,
-    model::{Availability, Claim, ClusterNetwork, MacAddress, Member, NodeId, Role, Vni},
+    model::{
+        Availability, Claim, ClusterNetwork, MacAddress, Member, NodeId, Role, TaskClaim, TaskState, Vni,
+    },
 };
 
 /// How long it takes until another node has told what is claimed in a network.
@@ -112,7 +114,10 @@ pub(super) fn networks(access: &Access, shared: &Shared) -> Vec<NetworkInfo> {
     let known = view
         .networks
         .values()
-        .filter(|network| is_manager || desired.network_by_vni(network.network.vni).is_some());
+        .filter(|network| {
+            let is_here = desired.network_by_vni(network.network.vni).is_some();
+            is_manager || network.ingress || is_here
+        });
     let mut networks: Vec<NetworkInfo> = known.map(|network| outline(shared, network)).collect();
     networks.sort_by(|a, b| a.name.cmp(&b.name));
     networks
@@ -132,13 +137,21 @@ pub(super) async fn network(
         Some(here) => (here.containers, here.peers),
         None => (Vec::new(), peers(access, &network)),
     };
-    let containers = match breadth {
-        Breadth::Node => containers,
-        Breadth::Cluster => all_containers(access, shared, &network).await,
+    let (containers, services) = match breadth {
+        Breadth::Node => (containers, BTreeMap::new()),
+        Breadth::Cluster => {
+            let vni = network.network.vni;
+            let claims = claims_in(access, shared, &[vni].into()).await;
+            (
+                all_containers(access, &network, &claims),
+                services_on(access, vni, &claims),
+            )
+        }
     };
     Ok(NetworkInfo {
         containers,
         peers,
+        services,
         ..info
     })
 }
@@ -166,26 +179,39 @@ pub(super) fn find_network(access: &Access, name: &str) -> Result<ClusterNetwork
 
 /// How many endpoints a network has, on all nodes.
 pub(super) async fn users(access: &Access, shared: &Shared, vni: Vni) -> u64 {
-    let claims = claims_in(access, shared, vni).await.into_iter();
+    let claims = claims_in(access, shared, &[vni].into()).await.into_iter();
     let endpoints: BTreeSet<(NodeId, String)> =
         claims.map(|(node, claim)| (node, claim.endpoint)).collect();
     endpoints.len() as u64
 }
 
-/// What all nodes claim in a network. One that does not exist here is attended for a moment, because
+/// What all nodes claim in networks. Those that do not exist here are attended for a moment, because
 /// only those who attend are told of claims.
-async fn claims_in(access: &Access, shared: &Shared, vni: Vni) -> Vec<(NodeId, Claim)> {
-    let is_here = || shared.desired().network_by_vni(vni).is_some();
-    let is_guest = !is_here();
-    if is_guest && access.gossip.attend(vni).await.is_ok() {
+pub(super) async fn claims_in(
+    access: &Access,
+    shared: &Shared,
+    networks: &BTreeSet<Vni>,
+) -> Vec<(NodeId, Claim)> {
+    let is_here = |vni: &Vni| shared.desired().network_by_vni(*vni).is_some();
+    let mut visited = Vec::new();
+    for vni in networks.iter().filter(|vni| !is_here(vni)) {
+        if access.gossip.attend(*vni).await.is_ok() {
+            visited.push(*vni);
+        }
+    }
+    if !visited.is_empty() {
         sleep(HEARSAY).await;
     }
     let claims = claims(access, shared).await;
-    if is_guest && !is_here() && access.gossip.leave_network(vni).await.is_err() {
-        trace!("the swarm was left meanwhile");
+    for vni in visited.iter().filter(|vni| !is_here(vni)) {
+        if access.gossip.leave_network(*vni).await.is_err() {
+            trace!("the swarm was left meanwhile");
+        }
     }
     let claims = claims.into_iter();
-    claims.filter(|(_, claim)| claim.vni == vni).collect()
+    claims
+        .filter(|(_, claim)| networks.contains(&claim.vni))
+        .collect()
 }
 
 /// The swarm at a glance.
@@ -229,26 +255,25 @@ pub(super) async fn status(access: &Access) -> Result<ClusterStatus, ApiError> {
     })
 }
 
-async fn all_containers(
+fn all_containers(
     access: &Access,
-    shared: &Shared,
     network: &ClusterNetwork,
+    claims: &[(NodeId, Claim)],
 ) -> Vec<NetworkContainer> {
     let mut found: BTreeMap<(NodeId, String), NetworkContainer> = BTreeMap::new();
-    let vni = network.network.vni;
-    for (node, claim) in claims_in(access, shared, vni).await {
+    for (node, claim) in claims {
         let mac = claim
             .mac
             .unwrap_or_else(|| MacAddress::derived(claim.address));
         let container = found
-            .entry((node, claim.endpoint.clone()))
+            .entry((*node, claim.endpoint.clone()))
             .or_insert_with(|| NetworkContainer {
                 id: claim.endpoint.clone(),
                 name: claim.name.clone(),
                 ipv4: None,
                 ipv6: None,
                 mac,
-                node: Some(hostname(access, node)),
+                node: Some(hostname(access, *node)),
             });
         let length = network
             .network
@@ -268,6 +293,43 @@ async fn all_containers(
     containers
 }
 
+/// The services of a network, with what is claimed for their tasks there.
+fn services_on(
+    access: &Access,
+    vni: Vni,
+    claims: &[(NodeId, Claim)],
+) -> BTreeMap<String, NetworkService> {
+    let view = access.view.borrow().clone();
+    let on = view.services.values();
+    let on = on.filter_map(|service| Some((service, service.networks.get(&vni)?)));
+    let told = on.map(|(service, vips)| {
+        let ports = service.ports.iter();
+        let ports = ports.map(|port| format!("Target: {}, Publish: {}", port.target, port.published));
+        let mut tasks: BTreeMap<(String, NodeId), NetworkTask> = BTreeMap::new();
+        for (node, claim) in claims {
+            let Some(part) = claim.task.filter(|part| part.service == service.id) else {
+                continue;
+            };
+            let key = (claim.name.clone(), *node);
+            let task = tasks.entry(key).or_insert_with(|| NetworkTask {
+                name: claim.name.clone(),
+                endpoint_id: claim.endpoint.clone(),
+                endpoint_ip: Vec::new(),
+                node: hostname(access, *node),
+                state: part.state,
+            });
+            task.endpoint_ip.push(claim.address);
+        }
+        let network_service = NetworkService {
+            vip: vips.clone(),
+            ports: ports.collect(),
+            tasks: tasks.into_values().collect(),
+        };
+        (service.name.clone(), network_service)
+    });
+    told.collect()
+}
+
 /// What all nodes claim, this one included.
 async fn claims(access: &Access, shared: &Shared) -> Vec<(NodeId, Claim)> {
     let observed = access.gossip.observed().await.unwrap_or_default();
@@ -277,8 +339,11 @@ async fn claims(access: &Access, shared: &Shared) -> Vec<(NodeId, Claim)> {
     for endpoint in all.values() {
         claims.extend(endpoint.addresses().map(|address| {
             let claim = Claim {
-                aliases: Vec::new(),
-                task: None,
+                aliases: endpoint.aliases.clone(),
+                task: endpoint.service.map(|service| TaskClaim {
+                    service,
+                    state: TaskState::Running,
+                }),
                 vni: endpoint.vni,
                 address,
                 name: endpoint.name.clone(),

@@ -270,6 +270,7 @@ impl ClusterBackend for AgentBackend {
             families,
             internal: request.internal,
             attachable: request.attachable,
+            ingress: request.ingress,
             labels: request.labels,
             options: request.options,
             host_routes: host_routes()?,
@@ -283,7 +284,7 @@ impl ClusterBackend for AgentBackend {
                 id,
                 warnings: Vec::new(),
             }),
-            Reply::Done | Reply::Leases(_) | Reply::Reaped(_) => Err(ApiError::unavailable(
+            Reply::Done | Reply::Leases(_) | Reply::Reaped(_) | Reply::Service { .. } => Err(ApiError::unavailable(
                 "the managers answered without a network",
             )),
         }
@@ -299,7 +300,8 @@ impl ClusterBackend for AgentBackend {
         let access = self.manager()?;
         let all: Vec<ClusterNetwork> = access.view.borrow().networks.values().cloned().collect();
         let mut gone = Vec::new();
-        for network in all {
+        // As in Docker, the ingress network is never in the way.
+        for network in all.into_iter().filter(|network| !network.ingress) {
             // One that is used stays.
             if let Ok(info) = self.remove_network(&access, &network).await {
                 gone.push(info);
@@ -321,7 +323,8 @@ impl ClusterBackend for AgentBackend {
                 name: known.name.clone(),
                 addresses: request.addresses,
                 mac: request.mac,
-                ports: Vec::new(),
+                aliases: known.aliases.clone(),
+                ..AttachRequest::default()
             })
             .await?;
         if made.namespace == known.namespace {

@@ -36,7 +36,7 @@ use crate::{
     control::planner::Cluster,
     model::{
         Attachment, Availability, Claim, ClusterView, Exact, Lease, MacAddress, NodeId, Place,
-        ServiceChange, TaskState, Vni,
+        ServiceChange, ServiceId, TaskState, Vni,
     },
 };
 
@@ -68,8 +68,12 @@ pub(in crate::agent) enum News {
     Attached(Arc<Attachment>),
     /// An endpoint is gone.
     Detached(Arc<Attachment>),
-    /// An endpoint wants to come to the network of this name.
-    Admit(String, oneshot::Sender<Result<Vni, ApiError>>),
+    /// An endpoint wants to come to the network of this name, by itself or as a task of a service.
+    Admit(
+        String,
+        Option<ServiceId>,
+        oneshot::Sender<Result<Vni, ApiError>>,
+    ),
     /// That attempt is over, whether it succeeded or not.
     Done(Vni),
     /// An endpoint needs an address that no lease has.
@@ -256,7 +260,7 @@ impl<L: Leases> Follower<L> {
                 self.tasks.forget(&attachment.id);
                 self.tidy(Instant::now());
             }
-            News::Admit(network, answer) => self.admit(&network, answer),
+            News::Admit(network, service, answer) => self.admit(&network, service, answer),
             News::Done(vni) => {
                 if let Some(arriving) = self.arriving.get_mut(&vni) {
                     *arriving = arriving.saturating_sub(1);
@@ -281,15 +285,20 @@ impl<L: Leases> Follower<L> {
         }
     }
 
-    fn admit(&mut self, name: &str, answer: oneshot::Sender<Result<Vni, ApiError>>) {
-        let admitted = self.check(name);
+    fn admit(
+        &mut self,
+        name: &str,
+        service: Option<ServiceId>,
+        answer: oneshot::Sender<Result<Vni, ApiError>>,
+    ) {
+        let admitted = self.check(name, service);
         if let Ok(vni) = admitted {
             *self.arriving.entry(vni).or_default() += 1;
         }
         self.answer(answer, admitted);
     }
 
-    fn check(&self, name: &str) -> Result<Vni, ApiError> {
+    fn check(&self, name: &str, service: Option<ServiceId>) -> Result<Vni, ApiError> {
         let Some(member) = self.cluster.member() else {
             return Err(
                 ApiError::conflict("this node was removed from the swarm by a manager")
@@ -305,10 +314,19 @@ impl<L: Leases> Follower<L> {
         let Some(network) = self.cluster.network(name) else {
             return Err(refusals::no_network(name));
         };
-        if !network.attachable {
-            return Err(refusals::not_attachable(name));
+        let vni = network.network.vni;
+        let Some(service) = service else {
+            return if network.attachable {
+                Ok(vni)
+            } else {
+                Err(refusals::not_attachable(name))
+            };
+        };
+        match self.cluster.view().services.get(&service) {
+            Some(service) if service.networks.contains_key(&vni) => Ok(vni),
+            Some(service) => Err(refusals::not_on_network(&service.name, name)),
+            None => Err(refusals::no_service(&service.to_string())),
         }
-        Ok(network.network.vni)
     }
 
     fn lease(&mut self, vni: Vni, need: Need, answer: Answer) {

@@ -16,6 +16,7 @@ mod ports;
 mod relay;
 mod renewal;
 mod tasks;
+mod tenancy;
 #[cfg(test)]
 mod tests;
 mod watcher;

@@ -7,6 +7,7 @@
 //! | `gossip` | 7946 | updates |
 //! | `relay` (two) | updates; the follower's words | news; claims |
 //! | `health` | the checks that are wanted, time | news |
+//! | `tenancy` | the view, the endpoints, time | endpoints that follow their services |
 //! | `renewal` | time, the view | new certificates |
 //! | `follower` and the data plane | see `agent` | |
 
@@ -28,6 +29,7 @@ use super::{
     member::{Access, Entry, FIRST_WORD, Ground, MemberError},
     relay::{self, Teller},
     renewal::Renewal,
+    tenancy::Tenancy,
     watcher,
 };
 use crate::{
@@ -112,11 +114,12 @@ pub(super) async fn start(
             checks,
         },
     );
-    ground.planes.send_replace(Some(Arc::new(Plane {
+    let plane = Arc::new(Plane {
         shared,
         commands,
         swarm: Some(Handle::new(news.clone())),
-    })));
+    });
+    ground.planes.send_replace(Some(Arc::clone(&plane)));
 
     let gossiping = cancel.clone();
     tasks.spawn(async move {
@@ -146,6 +149,14 @@ pub(super) async fn start(
     spawn_until(tasks, cancel.clone(), async move {
         watcher::follow(watching, disk, view, following, news).await;
         Ok("watcher")
+    });
+    let tenancy = Tenancy {
+        plane,
+        view: view_now.clone(),
+    };
+    spawn_until(tasks, cancel.clone(), async move {
+        tenancy.run().await;
+        Ok("tenancy")
     });
     let renewal = Renewal {
         client: client.clone(),

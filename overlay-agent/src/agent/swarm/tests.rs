@@ -139,6 +139,7 @@ impl Told {
                 self.isolated.push(reason);
                 answer.send(cut_off).unwrap();
             }
+            Command::Balance(_) | Command::Disbelieve => {}
             Command::Attach(..)
             | Command::Detach(..)
             | Command::Expect(..)
@@ -188,6 +189,7 @@ impl World {
             commands,
             events: sender,
             leases: Arc::clone(&leases),
+            checks: tokio::sync::watch::channel(crate::agent::health::Checks::new()).0,
             announce: Box::new(announce.clone()),
             checks: watch::channel(BTreeMap::new()).0,
         };
@@ -249,7 +251,7 @@ async fn a_network_exists_from_its_first_endpoint_to_its_last() {
     assert!(world.plan().desired.networks.is_empty());
 
     world.leases.state().free = vec!["10.1.0.0/26".parse().unwrap()];
-    let stay = world.handle.admit("blue").await.unwrap();
+    let stay = world.handle.admit("blue", None).await.unwrap();
     assert_eq!(world.plan().desired.networks.len(), 1, "before it attaches");
     let need = Need::Any { is_ipv4: true };
     world.handle.lease(stay.vni(), need).await.unwrap();
@@ -288,7 +290,7 @@ async fn a_network_exists_from_its_first_endpoint_to_its_last() {
 async fn a_failed_attempt_leaves_no_network_behind() {
     let world = World::new(view(5), &[]);
 
-    drop(world.handle.admit("blue").await.unwrap());
+    drop(world.handle.admit("blue", None).await.unwrap());
     world.settle().await;
 
     assert!(world.plan().desired.networks.is_empty());
@@ -299,9 +301,9 @@ async fn a_failed_attempt_leaves_no_network_behind() {
 async fn who_may_not_come_is_told_why() {
     let world = World::new(view(5), &[]);
 
-    let unknown = world.handle.admit("red").await.unwrap_err();
+    let unknown = world.handle.admit("red", None).await.unwrap_err();
     assert_eq!(unknown.kind, ErrorKind::NotFound);
-    let tasks = world.handle.admit("tasks").await.unwrap_err();
+    let tasks = world.handle.admit("tasks", None).await.unwrap_err();
     assert!(
         tasks
             .error
@@ -313,7 +315,7 @@ async fn who_may_not_come_is_told_why() {
         let mut view = view(6);
         view.members.get_mut(&id(1)).unwrap().availability = availability;
         let world = World::new(view, &[]);
-        let refused = world.handle.admit("blue").await.unwrap_err();
+        let refused = world.handle.admit("blue", None).await.unwrap_err();
         assert!(
             refused.error.contains(&availability.to_string()),
             "{refused}"
@@ -324,7 +326,7 @@ async fn who_may_not_come_is_told_why() {
         members: BTreeMap::new(),
         ..view(9)
     })));
-    let removed = world.handle.admit("blue").await.unwrap_err();
+    let removed = world.handle.admit("blue", None).await.unwrap_err();
     assert!(removed.error.contains("was removed"), "{removed}");
 }
 
@@ -332,7 +334,7 @@ async fn who_may_not_come_is_told_why() {
 async fn endpoints_that_come_together_share_a_lease() {
     let world = World::new(view(5), &[]);
     world.leases.state().free = vec!["10.1.0.0/26".parse().unwrap()];
-    let _stay = world.handle.admit("blue").await.unwrap();
+    let _stay = world.handle.admit("blue", None).await.unwrap();
     let need = Need::Any { is_ipv4: true };
 
     let (first, second) = tokio::join!(
@@ -347,7 +349,7 @@ async fn endpoints_that_come_together_share_a_lease() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_of_the_managers_reaches_the_user() {
     let world = World::new(view(5), &[]);
-    let _stay = world.handle.admit("blue").await.unwrap();
+    let _stay = world.handle.admit("blue", None).await.unwrap();
     let any = Need::Any { is_ipv4: true };
 
     let full = world.handle.lease(blue(), any).await.unwrap_err();
@@ -362,7 +364,7 @@ async fn a_refusal_of_the_managers_reaches_the_user() {
 #[tokio::test(start_paused = true)]
 async fn a_taken_address_is_refused_with_its_holder() {
     let world = World::new(view(5), &[]);
-    let _stay = world.handle.admit("blue").await.unwrap();
+    let _stay = world.handle.admit("blue", None).await.unwrap();
     let web = Claim {
         aliases: Vec::new(),
         task: None,

@@ -1,6 +1,7 @@
 //! Asks the agent.
 
 mod cluster;
+mod service;
 
 use std::{
     path::{Path, PathBuf},

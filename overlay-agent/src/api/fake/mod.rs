@@ -2,6 +2,7 @@
 
 mod agent;
 mod cluster;
+mod services;
 pub(crate) mod refusals;
 mod swarm;
 
@@ -65,8 +66,10 @@ pub(crate) fn endpoint(n: u8, name: &str, netns: PathBuf) -> EndpointInfo {
         interface: "eth0".to_owned(),
         created: 1_763_823_600,
         state: EndpointState::Up,
-        ports: Vec::new(),
         conflict: None,
+        aliases: Vec::new(),
+        service: None,
+        ports: Vec::new(),
         warnings: Vec::new(),
     }
 }
@@ -234,7 +237,8 @@ impl Backend for FakeBackend {
 
     async fn attach(&self, request: AttachRequest) -> Result<EndpointInfo, ApiError> {
         let network = self.outline(&request.network)?;
-        if !network.attachable {
+        let service = self.service_of(&request)?;
+        if service.is_none() && !network.attachable {
             return Err(not_attachable(&network.name));
         }
         let mut endpoints = self.lock();
@@ -250,6 +254,8 @@ impl Backend for FakeBackend {
         let mut made = endpoint(n, &request.name, request.netns);
         made.network.clone_from(&network.name);
         made.vni = network.vni;
+        made.service = service;
+        made.aliases.clone_from(&request.aliases);
         if made.name == "twin" {
             made.warnings.push("node b has a `twin`, too".to_owned());
         }

@@ -1,6 +1,7 @@
 //! From HTTP to the backend and back.
 
 mod cluster;
+mod service;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -99,6 +100,7 @@ fn router<B: Backend>(server: Server<B>) -> Router {
         .route("/doctor", get(doctor::<B>))
         .route("/audit", post(audit::<B>))
         .merge(cluster::routes())
+        .merge(service::routes())
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .with_state(server)

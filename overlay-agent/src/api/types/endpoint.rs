@@ -5,10 +5,12 @@ use std::{net::IpAddr, path::PathBuf};
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Attachment, MacAddress, NamespaceId, PortWish, PublishedPort, Vni};
+use crate::model::{
+    Attachment, MacAddress, NamespaceId, PortWish, PublishedPort, ServiceId, Vni,
+};
 
 /// The wish for an endpoint.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttachRequest {
     /// Path of the network namespace, absolute, as the agent sees it. Its loopback device is brought
@@ -25,6 +27,12 @@ pub struct AttachRequest {
     /// Ethernet address, unless it follows from the IP address.
     #[serde(default)]
     pub mac: Option<MacAddress>,
+    /// Name or identifier of the service of which it is a task; the service is on the network.
+    #[serde(default)]
+    pub service: Option<String>,
+    /// Other names under which it is found in this network.
+    #[serde(default)]
+    pub aliases: Vec<String>,
     /// Ports of this node at which it answers itself.
     #[serde(default)]
     pub ports: Vec<PortWish>,
@@ -77,12 +85,18 @@ pub struct EndpointInfo {
     pub created: u64,
     /// Whether it can be reached.
     pub state: EndpointState,
-    /// Ports of this node at which it answers itself.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ports: Vec<PublishedPort>,
     /// Why it is cut off, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conflict: Option<String>,
+    /// Other names under which it is found in this network.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+    /// The service of which it is a task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceId>,
+    /// Ports of this node at which it answers itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<PublishedPort>,
     /// What is odd about it, though it was attached; told once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -113,8 +127,10 @@ impl EndpointInfo {
                 Some(_) => EndpointState::Conflict,
                 None => state,
             },
-            ports: attachment.ports.clone(),
             conflict: attachment.conflict.clone(),
+            aliases: attachment.aliases.clone(),
+            service: attachment.service,
+            ports: attachment.ports.clone(),
             warnings: Vec::new(),
         }
     }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     api::{
         Client,
-        types::{AttachRequest, EndpointInfo},
+        types::{AttachRequest, EndpointInfo, TaskAttach},
     },
     cli::{format::Format, output},
 };
@@ -49,6 +49,27 @@ pub(super) async fn drain(client: &Client, names: &[String], network: Option<&st
             tracing::debug!(error, "could not drain");
         }
     }
+}
+
+/// One row or identifier for each network of the service.
+pub(super) async fn attach_task(
+    client: &Client,
+    service: &str,
+    request: &TaskAttach,
+    is_quiet: bool,
+    format: &Format,
+) -> anyhow::Result<Answer> {
+    let made = client.task_attach(service, request).await?;
+    let text = if is_quiet {
+        output::handles(&made, true)
+    } else {
+        output::list(&made, format, |made| output::aligned(made, false))?
+    };
+    Ok(Answer {
+        text,
+        warnings: made.into_iter().flat_map(|made| made.warnings).collect(),
+        ..Answer::default()
+    })
 }
 
 /// Takes away what it can; like `docker rm`, it prints the names of what is gone.

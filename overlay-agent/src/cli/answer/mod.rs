@@ -4,6 +4,7 @@ mod each;
 mod endpoint;
 mod network;
 mod node;
+mod service;
 mod swarm;
 
 use super::{
@@ -66,6 +67,14 @@ pub(super) async fn answer(
         Question::InspectEndpoints(names) => endpoint::inspect(client, &names, &inspecting).await?,
         Question::Network(question) => {
             network::network(client, question, &format, &inspecting).await?
+        }
+        Question::AttachTask {
+            service,
+            request,
+            is_quiet,
+        } => endpoint::attach_task(client, &service, &request, is_quiet, &format).await?,
+        Question::Service(question) => {
+            service::service(client, question, &format, &inspecting).await?
         }
         Question::Node(question) => node::node(client, question, &format, &inspecting).await?,
         Question::Swarm(question) => swarm::swarm(client, question, &format).await?,

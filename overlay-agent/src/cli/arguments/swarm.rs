@@ -146,7 +146,7 @@ impl From<AvailabilityArgument> for Availability {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let read = parse_duration(text);
     read.ok_or_else(|| "this is no duration; write one like 90m, 12h or 1h30m".to_owned())
 }

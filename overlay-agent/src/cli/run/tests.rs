@@ -40,6 +40,9 @@ fn wish(network: &str) -> Wish {
 fn shell(networks: &[&str], script: &str) -> Run {
     Run {
         wishes: networks.iter().map(|network| wish(network)).collect(),
+        service: None,
+        aliases: Vec::new(),
+        ports: Vec::new(),
         name: Some("web".to_owned()),
         program: "sh".into(),
         arguments: vec!["-c".into(), script.into()],

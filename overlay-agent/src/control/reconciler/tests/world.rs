@@ -165,6 +165,7 @@ pub(super) fn attachment(number: u32) -> Attachment {
         conflict: None,
         aliases: Vec::new(),
         service: None,
+        follows_service: false,
         ports: Vec::new(),
         transit: None,
     }
