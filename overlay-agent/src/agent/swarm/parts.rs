@@ -22,13 +22,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{
-    Follower, Handle, News, tasks,
+    Follower, Handle, News,
     disk::Kept,
     follower::Surroundings,
     managers::ManagersClient,
     member::{Access, Entry, FIRST_WORD, Ground, MemberError},
     relay::{self, Teller},
     renewal::Renewal,
+    tasks,
     tenancy::Tenancy,
     watcher,
 };
