@@ -29,9 +29,7 @@ use super::{
     member::{Access, Entry, FIRST_WORD, Ground, MemberError},
     relay::{self, Teller},
     renewal::Renewal,
-    tasks,
-    tenancy::Tenancy,
-    watcher,
+    tasks, tenancy, watcher,
 };
 use crate::{
     agent::{
@@ -127,38 +125,31 @@ pub(super) async fn start(
         Box::pin(service.run(gossiping)).await;
         Ok("gossip")
     });
-    spawn_until(tasks, cancel.clone(), async move {
-        follower.run(hear).await;
-        Ok("follower")
-    });
+    run_as(tasks, cancel, "follower", follower.run(hear));
     let checked = news.clone();
-    spawn_until(tasks, cancel.clone(), async move {
-        health::check(wanted, checked).await;
-        Ok("checks")
-    });
+    run_as(tasks, cancel, "checks", health::check(wanted, checked));
     let (telling, hearing) = (gossip.clone(), news.clone());
     let (heard, following) = (news.clone(), gossip.clone());
-    spawn_until(tasks, cancel.clone(), async move {
-        relay::tell(words, telling, heard).await;
-        Ok("words")
-    });
-    spawn_until(tasks, cancel.clone(), async move {
-        relay::hear(updates, hearing, down).await;
-        Ok("updates")
-    });
+    run_as(tasks, cancel, "words", relay::tell(words, telling, heard));
+    run_as(
+        tasks,
+        cancel,
+        "updates",
+        relay::hear(updates, hearing, down),
+    );
     let (disk, watching) = (ground.disk.clone(), client.clone());
-    spawn_until(tasks, cancel.clone(), async move {
-        watcher::follow(watching, disk, view, following, news).await;
-        Ok("watcher")
-    });
-    let tenancy = Tenancy {
-        plane,
-        view: view_now.clone(),
-    };
-    spawn_until(tasks, cancel.clone(), async move {
-        tenancy.run().await;
-        Ok("tenancy")
-    });
+    run_as(
+        tasks,
+        cancel,
+        "watcher",
+        watcher::follow(watching, disk, view, following, news),
+    );
+    run_as(
+        tasks,
+        cancel,
+        "tenancy",
+        tenancy::follow(plane, view_now.clone()),
+    );
     let renewal = Renewal {
         client: client.clone(),
         files: ground.disk.certificates(),
@@ -166,10 +157,7 @@ pub(super) async fn start(
         tls,
         view: view_now.clone(),
     };
-    spawn_until(tasks, cancel.clone(), async move {
-        renewal.run().await;
-        Ok("renewal")
-    });
+    run_as(tasks, cancel, "renewal", renewal.run());
     info!(node = %kept.node, manager = kept.is_manager, "takes part in the swarm");
     Ok(Access {
         kept: kept.clone(),
@@ -180,6 +168,19 @@ pub(super) async fn start(
         gossip,
         manager,
     })
+}
+
+/// Runs what never ends by itself, until it is told to stop.
+fn run_as(
+    tasks: &mut Tasks,
+    cancel: &CancellationToken,
+    name: &'static str,
+    task: impl Future<Output = ()> + Send + 'static,
+) {
+    spawn_until(tasks, cancel.clone(), async move {
+        task.await;
+        Ok(name)
+    });
 }
 
 async fn bind_gossip(

@@ -139,7 +139,6 @@ impl Told {
                 self.isolated.push(reason);
                 answer.send(cut_off).unwrap();
             }
-            Command::Balance(_) | Command::Disbelieve => {}
             Command::Attach(..)
             | Command::Detach(..)
             | Command::Expect(..)
@@ -189,7 +188,6 @@ impl World {
             commands,
             events: sender,
             leases: Arc::clone(&leases),
-            checks: tokio::sync::watch::channel(crate::agent::health::Checks::new()).0,
             announce: Box::new(announce.clone()),
             checks: watch::channel(BTreeMap::new()).0,
         };
