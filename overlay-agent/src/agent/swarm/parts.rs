@@ -150,13 +150,7 @@ pub(super) async fn start(
         "tenancy",
         tenancy::follow(plane, view_now.clone()),
     );
-    let renewal = Renewal {
-        client: client.clone(),
-        files: ground.disk.certificates(),
-        clock: ground.clock.clone(),
-        tls,
-        view: view_now.clone(),
-    };
+    let renewal = renewal(ground, &client, tls, view_now.clone());
     run_as(tasks, cancel, "renewal", renewal.run());
     info!(node = %kept.node, manager = kept.is_manager, "takes part in the swarm");
     Ok(Access {
@@ -168,6 +162,21 @@ pub(super) async fn start(
         gossip,
         manager,
     })
+}
+
+fn renewal(
+    ground: &Ground,
+    client: &Client,
+    tls: watch::Sender<Arc<Tls>>,
+    view: watch::Receiver<Arc<ClusterView>>,
+) -> Renewal {
+    Renewal {
+        client: client.clone(),
+        files: ground.disk.certificates(),
+        clock: ground.clock.clone(),
+        tls,
+        view,
+    }
 }
 
 /// Runs what never ends by itself, until it is told to stop.
