@@ -76,6 +76,12 @@ reasons! {
     UnknownFlow = 43, "unknown-flow", "a container answered a service, or reported an error to it, in a flow that is not known or has ended";
     /// IPv6 extension headers before the transport header of a packet for a VIP.
     Untranslatable = 44, "untranslatable", "packets to services may have no IPv6 extension headers other than a fragment's";
+    /// A mesh frame that belongs to no published port and to no client's flow.
+    MeshStranger = 60, "mesh-stranger", "a node sent what belongs to no port published here, nor to a connection that came in here; its table is stale";
+    /// A task on another node was chosen, and there is no ingress network to send by.
+    NoIngress = 61, "no-ingress", "a published port has tasks on other nodes, and this node does not know the ingress network";
+    /// A port of an SCTP packet would have to be replaced, of which not all is there to correct its checksum.
+    SctpInParts = 62, "sctp-in-parts", "fragments and aggregates of SCTP cannot be led to another port; publish the port under its own number";
 }
 
 /// Entries of the per-CPU counter array: room for reasons to come.

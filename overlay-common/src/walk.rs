@@ -34,11 +34,23 @@ pub enum Walk {
     Reset = 22,
     /// A packet to a VIP refused with an ICMP error.
     Unreachable = 23,
+    /// From a client outside to a task of this node that was asked.
+    Published = 34,
+    /// From a client outside to the node of a task.
+    MeshSent = 35,
+    /// From a client of another node to a task of this one.
+    MeshDelivered = 36,
+    /// A task's answer to the node that the client asked.
+    MeshAnswered = 37,
+    /// A task's answer straight to the client.
+    PublishedAnswer = 38,
+    /// The answer of another node's task to the client.
+    MeshReturned = 39,
 }
 
 impl Walk {
     /// Every walk, in the order of its number.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 20] = [
         Self::Local,
         Self::Encapsulated,
         Self::Device,
@@ -53,6 +65,12 @@ impl Walk {
         Self::BalancedAnswer,
         Self::Reset,
         Self::Unreachable,
+        Self::Published,
+        Self::MeshSent,
+        Self::MeshDelivered,
+        Self::MeshAnswered,
+        Self::PublishedAnswer,
+        Self::MeshReturned,
     ];
 
     /// The name that commands and metrics print.
@@ -72,6 +90,12 @@ impl Walk {
             Self::BalancedAnswer => "balanced-answer",
             Self::Reset => "reset",
             Self::Unreachable => "unreachable",
+            Self::Published => "published",
+            Self::MeshSent => "mesh-sent",
+            Self::MeshDelivered => "mesh-delivered",
+            Self::MeshAnswered => "mesh-answered",
+            Self::PublishedAnswer => "published-answer",
+            Self::MeshReturned => "mesh-returned",
         }
     }
 }

@@ -13,8 +13,13 @@ pub trait Bytes {
     fn end(&self) -> *const u8;
     /// Copies the `N` bytes at `at`, whether or not they may be read directly. For places that the
     /// verifier cannot know; headers at fixed places are looked at.
-    fn copy<const N: usize>(&self, at: u32) -> Result<[u8; N], Reason>;
+    fn copy<const N: usize>(&self, at: u32) -> Result<Copied<N>, Reason>;
 }
+
+/// Bytes copied from a packet, aligned as the verifier wants all that is on the stack.
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Copied<const N: usize>(pub [u8; N]);
 
 /// A packet whose headers can be looked at. A header borrows the frame, so the compiler refuses what
 /// the verifier refuses: a header kept while the packet is changed.
@@ -51,9 +56,9 @@ impl Bytes for &[u8] {
         self.as_ptr_range().end
     }
 
-    fn copy<const N: usize>(&self, at: u32) -> Result<[u8; N], Reason> {
+    fn copy<const N: usize>(&self, at: u32) -> Result<Copied<N>, Reason> {
         let bytes = self.get(at as usize..).and_then(<[u8]>::first_chunk);
-        bytes.copied().ok_or(Reason::Malformed)
+        bytes.copied().map(Copied).ok_or(Reason::Malformed)
     }
 }
 

@@ -4,7 +4,7 @@ use overlay_common::{address::Address, flow::FlowKey, reason::Reason};
 use zerocopy::FromBytes;
 
 use crate::{
-    frame::{Bytes, Frame},
+    frame::{Bytes, Copied, Frame},
     header::{Ipv4, Ipv6},
     transport::{self, Ends, Icmp, Transport},
 };
@@ -33,7 +33,7 @@ pub struct Quote {
 pub fn read<B: Bytes>(frame: &Frame<B>, error: &Transport) -> Result<Option<Quote>, Reason> {
     let ip_at = error.at + ICMP;
     let (source, destination, found) = if error.is_v4 {
-        let bytes = frame.0.copy::<{ size_of::<Ipv4>() }>(ip_at)?;
+        let Copied(bytes) = frame.0.copy::<{ size_of::<Ipv4>() }>(ip_at)?;
         let ip = Ipv4::ref_from_bytes(&bytes).map_err(|_never| Reason::Malformed)?;
         if ip.version_ihl >> 4 != 4 || ip.header_length() < 20 {
             return Ok(None);
@@ -44,7 +44,7 @@ pub fn read<B: Bytes>(frame: &Frame<B>, error: &Transport) -> Result<Option<Quot
             Some(transport::behind_v4(ip, ip_at)),
         )
     } else {
-        let bytes = frame.0.copy::<{ size_of::<Ipv6>() }>(ip_at)?;
+        let Copied(bytes) = frame.0.copy::<{ size_of::<Ipv6>() }>(ip_at)?;
         let ip = Ipv6::ref_from_bytes(&bytes).map_err(|_never| Reason::Malformed)?;
         (
             Address::from_v6(ip.source),

@@ -6,7 +6,7 @@ use zerocopy::FromBytes;
 
 use crate::{
     admission::ETHERNET,
-    frame::{Bytes, Frame},
+    frame::{Bytes, Copied, Frame},
     header::{
         FragmentHeader, Ipv4, Ipv6, PROTOCOL_DCCP, PROTOCOL_FRAGMENT, PROTOCOL_ICMP,
         PROTOCOL_ICMPV6, PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_UDP_LITE, Tcp,
@@ -61,7 +61,9 @@ pub enum Icmp {
     Other,
 }
 
-/// The two ends of a flow, as far as the transport header tells them apart.
+/// The two ends of a flow, as far as the transport header tells them apart. Aligned as the verifier wants all
+/// that is on the stack.
+#[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Ends {
     /// Source port, an ICMP identifier, or zero.
@@ -162,7 +164,7 @@ pub fn behind_v6<B: Bytes>(
         is_v4: false,
     };
     if next == PROTOCOL_FRAGMENT {
-        let bytes = frame.0.copy::<{ size_of::<FragmentHeader>() }>(behind)?;
+        let Copied(bytes) = frame.0.copy::<{ size_of::<FragmentHeader>() }>(behind)?;
         let fragment =
             FragmentHeader::ref_from_bytes(&bytes).map_err(|_never| Reason::Malformed)?;
         let flags = fragment.offset_flags.get();
@@ -190,7 +192,7 @@ fn part(has_offset: bool, has_more: bool) -> Part {
 #[inline(always)]
 pub fn ends<B: Bytes>(frame: &Frame<B>, transport: &Transport) -> Result<Ends, Reason> {
     if transport.has_ports() {
-        let [a, b, c, d, ..] = frame.0.copy::<8>(transport.at)?;
+        let Copied([a, b, c, d, ..]) = frame.0.copy::<8>(transport.at)?;
         return Ok(Ends {
             source: [a, b],
             destination: [c, d],
@@ -205,7 +207,7 @@ pub fn ends<B: Bytes>(frame: &Frame<B>, transport: &Transport) -> Result<Ends, R
     if !transport.is_icmp() {
         return Ok(nameless);
     }
-    let [kind, _, _, _, a, b, ..] = frame.0.copy::<8>(transport.at)?;
+    let Copied([kind, _, _, _, a, b, ..]) = frame.0.copy::<8>(transport.at)?;
     let icmp = icmp(kind, transport.is_v4);
     let is_named = matches!(icmp, Icmp::Query | Icmp::Reply);
     let identifier = if is_named { [a, b] } else { [0; 2] };
@@ -227,13 +229,13 @@ fn icmp(kind: u8, is_v4: bool) -> Icmp {
     }
 }
 
-/// The flags of a TCP header that is in the frame, or 0 for other protocols.
+/// The flags of a TCP header that is in the frame up to its checksum, or 0 for other protocols.
 #[inline(always)]
 pub fn tcp_flags<B: Bytes>(frame: &Frame<B>, transport: &Transport) -> Result<u8, Reason> {
     if transport.protocol != PROTOCOL_TCP || !transport.is_here() {
         return Ok(0);
     }
-    let [flags] = frame.0.copy::<1>(transport.at + 13)?;
+    let Copied([flags, ..]) = frame.0.copy::<5>(transport.at + 13)?;
     Ok(flags)
 }
 

@@ -19,7 +19,7 @@ use aya_ebpf::{
 };
 use overlay_common::{address::Address, peer::Peer, reason::Reason};
 use overlay_ebpf::{
-    frame::Bytes,
+    frame::{Bytes, Copied},
     header::{Header, headers},
 };
 
@@ -103,7 +103,7 @@ impl Bytes for Skb {
     }
 
     #[inline(always)]
-    fn copy<const N: usize>(&self, at: u32) -> Result<[u8; N], Reason> {
+    fn copy<const N: usize>(&self, at: u32) -> Result<Copied<N>, Reason> {
         self.load(at)
     }
 }

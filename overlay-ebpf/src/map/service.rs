@@ -57,20 +57,3 @@ pub(crate) fn choose(ring: Ring, hash: u32) -> Option<u32> {
 
 /// Slots that are asked at most for one new flow.
 pub(crate) const ATTEMPTS: u32 = 4;
-
-/// The live backend that a hash chooses from a ring in the network `vni`, and its number. While the ring still names a
-/// backend that has just gone, slots beside it are asked.
-#[inline(always)]
-pub(crate) fn choose_live(ring: Ring, vni: u32, hash: u32) -> Option<(u32, &'static Backend)> {
-    let mut attempt = 0;
-    while attempt < ATTEMPTS {
-        let number = choose(ring, hash.wrapping_add(attempt))?;
-        if let Some(backend) = backend(number)
-            && backend.vni == vni
-        {
-            return Some((number, backend));
-        }
-        attempt += 1;
-    }
-    None
-}

@@ -42,11 +42,7 @@ pub(super) fn towards(
     if peer.encap == ENCAP_DEVICE {
         return through_device(frame, vni, mac, peer, Walk::Device);
     }
-    let verdict = natively(frame, vni, packet, mac, peer)?;
-    Ok(match verdict {
-        Verdict::RedirectNeighbour { .. } => verdict.counted_as(walk),
-        other => other,
-    })
+    natively(frame, vni, packet, (mac, walk), peer)
 }
 
 #[inline(always)]
@@ -54,7 +50,7 @@ fn natively(
     frame: &mut TcFrame,
     vni: u32,
     packet: &Packet,
-    mac: Mac,
+    (mac, walk): (Mac, Walk),
     peer: &Peer,
 ) -> Result<Verdict, Reason> {
     let envelope = Envelope {
@@ -77,7 +73,7 @@ fn natively(
 
     // Point of no return. The room is behind the Ethernet header, which therefore still is the inner one.
     store_outer::<0>(frame, &envelope, Some(mac), peer)?;
-    Ok(Verdict::to_peer(peer))
+    Ok(Verdict::to_peer(peer).counted_as(walk))
 }
 
 /// Writes the outer headers behind the underlay's Ethernet header, where there is room for them. The
@@ -131,24 +127,26 @@ pub(super) fn through_device(
     })
 }
 
-/// Answers a packet that is too big for the way to a peer. `None`: it fits, or will be fragmented.
+/// Turns a packet that is too big for the way to a peer into the answer that says so. `false`: it fits, or will
+/// be fragmented.
 #[inline(always)]
 pub(super) fn refuse_oversize(
     frame: &mut TcFrame,
     packet: &Packet,
     peer: &Peer,
-) -> Result<Option<Verdict>, Reason> {
+) -> Result<bool, Reason> {
     let (length, gso_size) = (frame.0.length(), frame.0.gso_size());
     let limit = path_mtu::inner_mtu(peer);
     if path_mtu::segment_length(frame, packet, length, gso_size)? <= limit {
-        return Ok(None);
+        return Ok(false);
     }
-    match path_mtu::oversize(frame, packet, peer)? {
-        Oversize::Fragment => Ok(None),
-        Oversize::Drop => Err(Reason::TooBig),
-        Oversize::Tell if packet.is_v4 => answer::fragmentation_needed(frame, limit).map(Some),
-        Oversize::Tell => answer::packet_too_big(frame, limit).map(Some),
-    }
+    let told = match path_mtu::oversize(frame, packet, peer)? {
+        Oversize::Fragment => return Ok(false),
+        Oversize::Drop => return Err(Reason::TooBig),
+        Oversize::Tell if packet.is_v4 => answer::fragmentation_needed(frame, limit),
+        Oversize::Tell => answer::packet_too_big(frame, limit),
+    };
+    told.map(|_back| true)
 }
 
 #[inline(always)]

@@ -7,7 +7,7 @@ use overlay_common::{
 use overlay_ebpf::{
     flow,
     header::Tcp,
-    transport::{self, Ends, Part, Transport},
+    transport::{self, Ends, Part},
 };
 
 use super::TcFrame;
@@ -18,16 +18,11 @@ use crate::map::{
 
 /// The ends of a packet; those of a later fragment, if its first one was remembered.
 #[inline(always)]
-pub(super) fn ends(
-    frame: &TcFrame,
-    vni: u32,
-    transport: &Transport,
-    work: &mut Work,
-) -> Result<Option<Ends>, Reason> {
-    if transport.part != Part::Later {
-        return transport::ends(frame, transport).map(Some);
+pub(super) fn ends(frame: &TcFrame, work: &mut Work) -> Result<Option<Ends>, Reason> {
+    if work.transport.part != Part::Later {
+        return transport::ends(frame, &work.transport).map(Some);
     }
-    work.fragment = flow::fragment_key(frame, vni, transport)?;
+    work.fragment = flow::fragment_key(frame, work.vni, &work.transport)?;
     Ok(ports_of(&work.fragment).map(|fragment| flow::ends_of(&fragment)))
 }
 
@@ -35,15 +30,13 @@ pub(super) fn ends(
 #[inline(always)]
 pub(super) fn expect_fragments(
     frame: &TcFrame,
-    vni: u32,
-    transport: &Transport,
     ends: &Ends,
     work: &mut Work,
 ) -> Result<(), Reason> {
-    if transport.part != Part::First {
+    if work.transport.part != Part::First {
         return Ok(());
     }
-    work.fragment = flow::fragment_key(frame, vni, transport)?;
+    work.fragment = flow::fragment_key(frame, work.vni, &work.transport)?;
     let fragment: Fragment = flow::fragment(ends);
     remember_ports(&work.fragment, &fragment);
     Ok(())

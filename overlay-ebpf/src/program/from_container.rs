@@ -10,10 +10,12 @@ use overlay_ebpf::{
 };
 
 use super::{
-    TcFrame, answer, deliver, encapsulate, neighbour,
+    TcFrame, answer, deliver, encapsulate,
+    mesh::{self, Next},
+    neighbour,
     service::{self, Balanced},
 };
-use crate::map;
+use crate::map::{self, work::Work};
 
 /// Ethernet, IPv4 and TCP without options: what the kernel keeps together at the start of a packet.
 const HEADERS_V4: u32 = 54;
@@ -42,7 +44,7 @@ pub(crate) fn decide(frame: &mut TcFrame) -> Result<Verdict, Reason> {
             let mac = neighbour::mac_of(interface.vni, target)?;
             answer::neighbour_to_container(frame, target, mac)
         }
-        Admitted::Packet(mut packet) => forward(frame, interface, &mut packet),
+        Admitted::Packet(packet) => forward(frame, interface, &packet),
     }
 }
 
@@ -50,7 +52,7 @@ pub(crate) fn decide(frame: &mut TcFrame) -> Result<Verdict, Reason> {
 fn forward(
     frame: &mut TcFrame,
     interface: &Interface,
-    packet: &mut Packet,
+    packet: &Packet,
 ) -> Result<Verdict, Reason> {
     let vni = interface.vni;
     let key = EndpointKey::new(vni, packet.destination);
@@ -58,19 +60,49 @@ fn forward(
         let walk = service::restore(frame, endpoint, vni, packet, Walk::Local)?;
         return deliver::into_container(frame, endpoint, walk);
     }
-    let (receiver, peer) = if let Some(route) = map::route::get(&key) {
-        let peer = map::peer::get(route.peer).ok_or(Reason::NoPeer)?;
-        let mac = neighbour::remote_mac(route, &packet.destination);
-        ((mac, Walk::Encapsulated), peer)
-    } else {
-        match service::balance(frame, interface, packet)? {
-            Balanced::NotAVip => return Err(Reason::NoRoute),
-            Balanced::Done(verdict) => return Ok(verdict),
-            Balanced::Here(endpoint) => {
-                return deliver::into_container(frame, endpoint, Walk::Balanced);
-            }
-            Balanced::Towards(peer) => ((derived_mac(&packet.destination), Walk::Balanced), peer),
-        }
+    let Some(route) = map::route::get(&key) else {
+        return beyond(frame, vni, packet);
     };
-    encapsulate::towards(frame, vni, packet, receiver, peer)
+    let peer = map::peer::get(route.peer).ok_or(Reason::NoPeer)?;
+    let mac = neighbour::remote_mac(route, &packet.destination);
+    encapsulate::towards(frame, vni, packet, (mac, Walk::Encapsulated), peer)
+}
+
+/// A packet for an address that no endpoint and no route has: for a service, or for the outside.
+#[inline(always)]
+fn beyond(frame: &mut TcFrame, vni: u32, packet: &Packet) -> Result<Verdict, Reason> {
+    let work = map::work::get(vni)?;
+    work.packet = *packet;
+    let balanced = match service::balance(frame, work)? {
+        Balanced::Error => service::report_to_task(frame, work)?,
+        other => other,
+    };
+    match balanced {
+        Balanced::NotAVip | Balanced::Error => to_outside(frame, work),
+        Balanced::Answered(walk) => Ok(answer::back(frame, walk)),
+        Balanced::Here => {
+            let key = EndpointKey::new(vni, work.packet.destination);
+            let endpoint = map::endpoint::get(&key).ok_or(Reason::NoEndpoint)?;
+            deliver::into_container(frame, endpoint, Walk::Balanced)
+        }
+        Balanced::Away => away(frame, work),
+    }
+}
+
+/// A balanced packet for a task of another node. A function of its own to the kernel too, for want of stack.
+#[inline(never)]
+fn away(frame: &mut TcFrame, work: &mut Work) -> Result<Verdict, Reason> {
+    let peer = map::peer::get(work.peer).ok_or(Reason::NoPeer)?;
+    let receiver = (derived_mac(&work.packet.destination), Walk::Balanced);
+    encapsulate::towards(frame, work.vni, &work.packet, receiver, peer)
+}
+
+/// A packet for nobody in the network, unless it answers a client outside.
+#[inline(always)]
+fn to_outside(frame: &mut TcFrame, work: &mut Work) -> Result<Verdict, Reason> {
+    let next = match mesh::answer::decide(frame, work)? {
+        Next::Error => mesh::answer::report(frame, work)?,
+        next => next,
+    };
+    mesh::carry_out(frame, work, next, Reason::NoRoute)
 }

@@ -7,6 +7,7 @@ mod flow;
 pub(crate) mod from_container;
 pub(crate) mod from_tunnel;
 pub(crate) mod from_underlay;
+pub(crate) mod mesh;
 mod nat;
 mod neighbour;
 mod refuse;

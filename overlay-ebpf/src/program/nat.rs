@@ -4,8 +4,8 @@
 use overlay_common::{address::Address, flow::FlowKey, reason::Reason};
 use overlay_ebpf::{
     admission::ETHERNET,
-    checksum,
-    frame::Bytes,
+    checksum, flow,
+    frame::{Bytes, Copied},
     header::{PROTOCOL_UDP, PROTOCOL_UDP_LITE},
     quote::Quote,
     transport::Transport,
@@ -62,18 +62,21 @@ pub(super) fn address(
     new: &Address,
 ) -> Result<(), Reason> {
     let at = IP + side.address_at(transport.is_v4);
+    let (source, destination) = flow::addresses(frame, transport.is_v4)?;
+    let old = match side {
+        Side::Source => source,
+        Side::Destination => destination,
+    };
     if transport.is_v4 {
-        let (old, new) = (frame.0.copy::<4>(at)?, new.last_four());
-        let (from, to) = (u32::from_ne_bytes(old), u32::from_ne_bytes(new));
+        let (from, to) = (word(&old), word(new));
         if let Some(sum) = transport.pseudo_checksum() {
             let change = Change::PseudoWord(from, to);
             frame.0.correct(sum, has_optional_sum(transport), change)?;
         }
         frame.0.correct_ip(IP + IP_CHECKSUM, from, to)?;
-        return frame.0.store(at, &new);
+        return frame.0.store(at, &new.last_four());
     }
     if let Some(sum) = transport.pseudo_checksum() {
-        let old = Address::from_v6(frame.0.copy::<16>(at)?);
         let change = Change::Pseudo(checksum::difference(&old, new));
         frame.0.correct(sum, has_optional_sum(transport), change)?;
     }
@@ -95,7 +98,7 @@ pub(super) fn port(
     }
     let at = transport.at + side.port_at(transport);
     if let Some(sum) = transport.checksum() {
-        let old = frame.0.copy::<2>(at)?;
+        let Copied(old) = frame.0.copy::<2>(at)?;
         let change = Change::Half(u16::from_ne_bytes(old), u16::from_ne_bytes(new));
         frame.0.correct(sum, has_optional_sum(transport), change)?;
     }
@@ -133,7 +136,7 @@ pub(super) fn requote(
 }
 
 /// Replaces an address of the packet that an ICMP error quotes.
-#[inline(never)]
+#[inline(always)]
 fn quoted_address(
     frame: &mut TcFrame,
     error: &Transport,
@@ -142,21 +145,29 @@ fn quoted_address(
     new: &Address,
 ) -> Result<(), Reason> {
     let at = quote.ip_at + side.address_at(error.is_v4);
+    let old = match side {
+        Side::Source => quote.source,
+        Side::Destination => quote.destination,
+    };
     if error.is_v4 {
         // What the address changes in the sum over the message, its header's checksum makes up for.
-        let (old, new) = (frame.0.copy::<4>(at)?, new.last_four());
-        let (from, to) = (u32::from_ne_bytes(old), u32::from_ne_bytes(new));
-        frame.0.correct_ip(quote.ip_at + IP_CHECKSUM, from, to)?;
-        return frame.0.store(at, &new);
+        let checksum = quote.ip_at + IP_CHECKSUM;
+        frame.0.correct_ip(checksum, word(&old), word(new))?;
+        return frame.0.store(at, &new.last_four());
     }
-    let old = Address::from_v6(frame.0.copy::<16>(at)?);
     let change = Change::Payload(checksum::difference(&old, new));
     frame.0.correct(error.at + ICMP_CHECKSUM, false, change)?;
     frame.0.store(at, &new.bytes())
 }
 
+/// An IPv4 address as it stands in memory.
+#[inline(always)]
+fn word(address: &Address) -> u32 {
+    u32::from_ne_bytes(address.last_four())
+}
+
 /// Replaces a port of the packet that an ICMP error quotes.
-#[inline(never)]
+#[inline(always)]
 fn quoted_port(
     frame: &mut TcFrame,
     error: &Transport,
@@ -165,7 +176,7 @@ fn quoted_port(
     new: [u8; 2],
 ) -> Result<(), Reason> {
     let at = quote.transport.at + side.port_at(&quote.transport);
-    let old = frame.0.copy::<2>(at)?;
+    let Copied(old) = frame.0.copy::<2>(at)?;
     let change = Change::Half(u16::from_ne_bytes(old), u16::from_ne_bytes(new));
     frame.0.correct(error.at + ICMP_CHECKSUM, false, change)?;
     frame.0.store(at, &new)

@@ -6,20 +6,19 @@ use overlay_ebpf::{
     header::{Ipv4, Ipv6, PROTOCOL_TCP, Tcp},
     path_mtu, refusal,
     transport::{self, Part, Transport},
-    verdict::Verdict,
 };
 
 use super::{TcFrame, answer};
 use crate::map::scratch;
 
-/// Refuses a packet from a container, or drops it for `reason` where nobody may be told.
+/// Turns a packet from a container into its refusal, or drops it for `reason` where nobody may be told.
 #[inline(never)]
 pub(super) fn to_container(
     frame: &mut TcFrame,
     packet: &Packet,
     transport: &Transport,
     reason: Reason,
-) -> Result<Verdict, Reason> {
+) -> Result<Walk, Reason> {
     let usual = ETHERNET as u32 + if packet.is_v4 { 20 } else { 40 };
     let is_plain = transport.at == usual && transport.part == Part::Whole;
     if is_plain && transport.protocol == PROTOCOL_TCP {
@@ -35,33 +34,35 @@ pub(super) fn to_container(
 }
 
 #[inline(always)]
-fn reset(frame: &mut TcFrame, is_v4: bool) -> Result<Verdict, Reason> {
+fn reset(frame: &mut TcFrame, is_v4: bool) -> Result<Walk, Reason> {
     let ethernet = frame.header(0)?;
     if is_v4 {
         let ip = frame.header(ETHERNET)?;
         let tcp = frame.header(ETHERNET + size_of::<Ipv4>())?;
         let reply = scratch::fill(|reply| refusal::reset_v4(ethernet, ip, tcp, reply))?;
-        answer::back_to_container(frame, reply, Walk::Reset)
+        answer::turn_into(frame, reply)?;
     } else {
         let ip = frame.header(ETHERNET)?;
         let tcp = frame.header(ETHERNET + size_of::<Ipv6>())?;
         let reply = scratch::fill(|reply| refusal::reset_v6(ethernet, ip, tcp, reply))?;
-        answer::back_to_container(frame, reply, Walk::Reset)
+        answer::turn_into(frame, reply)?;
     }
+    Ok(Walk::Reset)
 }
 
 #[inline(always)]
-fn unreachable(frame: &mut TcFrame, is_v4: bool) -> Result<Verdict, Reason> {
+fn unreachable(frame: &mut TcFrame, is_v4: bool) -> Result<Walk, Reason> {
     let ethernet = frame.header(0)?;
     if is_v4 {
         let ip = frame.header(ETHERNET)?;
         let start = frame.header(ETHERNET + size_of::<Ipv4>())?;
         let reply = scratch::fill(|reply| refusal::unreachable_v4(ethernet, ip, start, reply))?;
-        answer::back_to_container(frame, reply, Walk::Unreachable)
+        answer::turn_into(frame, reply)?;
     } else {
         let ip = frame.header(ETHERNET)?;
         let start = frame.header(ETHERNET + size_of::<Ipv6>())?;
         let reply = scratch::fill(|reply| refusal::unreachable_v6(ethernet, ip, start, reply))?;
-        answer::back_to_container(frame, reply, Walk::Unreachable)
+        answer::turn_into(frame, reply)?;
     }
+    Ok(Walk::Unreachable)
 }

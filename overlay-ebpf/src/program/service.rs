@@ -5,8 +5,6 @@ use overlay_common::{
     address::Address,
     endpoint::{ENDPOINT_BALANCED, Endpoint, EndpointKey},
     flow::{FLOW_FORWARD, FLOW_REVERSE, Flow, FlowKey, STATE_CLOSING, STATE_NEW},
-    interface::Interface,
-    peer::Peer,
     reason::Reason,
     service::{Backend, Vip},
     walk::Walk,
@@ -16,8 +14,7 @@ use overlay_ebpf::{
     flow as keys,
     header::{PROTOCOL_TCP, Tcp},
     quote,
-    transport::{self, Icmp, Transport},
-    verdict::Verdict,
+    transport::{self, Icmp},
 };
 
 use super::{
@@ -34,64 +31,67 @@ use crate::map::{
 };
 
 /// What became of a packet for an address that no endpoint and no route has.
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub(super) enum Balanced {
     /// No service has it either.
     NotAVip,
-    /// All is done.
-    Done(Verdict),
+    /// It is an answer to its sender now, which is counted so.
+    Answered(Walk),
+    /// It is an error about an answer: one for [`report_to_task`].
+    Error,
     /// It is for a task of this node now.
-    Here(&'static Endpoint),
+    Here,
     /// It is for a task of another node now.
-    Towards(&'static Peer),
+    Away,
 }
 
-/// Leads a container's packet for a virtual address to a task.
+/// Leads a container's packet for a virtual address to a task. `work` has the packet and its network;
+/// afterwards it says to which address and which peer the packet goes.
+///
+/// Like all functions that are functions to the kernel too it returns no pointers and no more than a word: what
+/// is returned through memory the verifier does not know as a pointer any more.
 #[inline(never)]
-pub(super) fn balance(
-    frame: &mut TcFrame,
-    interface: &Interface,
-    packet: &mut Packet,
-) -> Result<Balanced, Reason> {
-    let vni = interface.vni;
-    let Some(vip) = map::service::vip(&EndpointKey::new(vni, packet.destination)) else {
+pub(super) fn balance(frame: &mut TcFrame, work: &mut Work) -> Result<Balanced, Reason> {
+    let key = EndpointKey::new(work.vni, work.packet.destination);
+    let Some(vip) = map::service::vip(&key) else {
         return Ok(Balanced::NotAVip);
     };
-    let transport = transport::find(frame, packet.is_v4)?.ok_or(Reason::Untranslatable)?;
-    let work = work::get()?;
-    let ends = flow::ends(frame, vni, &transport, work)?.ok_or(Reason::UnknownFragment)?;
+    let is_v4 = work.packet.is_v4;
+    work.transport = transport::find(frame, is_v4)?.ok_or(Reason::Untranslatable)?;
+    let ends = flow::ends(frame, work)?.ok_or(Reason::UnknownFragment)?;
     if ends.icmp == Icmp::Error {
-        return report_to_task(frame, vni, packet, &transport, work);
+        return Ok(Balanced::Error);
     }
-    let flags = transport::tcp_flags(frame, &transport)?;
-    work.key = keys::key(frame, vni, &transport, &ends)?;
+    let flags = transport::tcp_flags(frame, &work.transport)?;
+    work.key = keys::key(frame, work.vni, &work.transport, &ends)?;
 
-    let is_start = transport.protocol != PROTOCOL_TCP || transport::is_start(flags);
-    let known = known(vni, is_start, work);
+    let is_start = work.transport.protocol != PROTOCOL_TCP || transport::is_start(flags);
+    let known = known(is_start, work);
     let backend = match known {
         Known::Task(_, backend) => Ok(backend),
         Known::Dead => Err(Reason::DeadBackend),
         Known::Nothing if ends.icmp == Icmp::Reply => return Err(Reason::UnknownFlow),
-        Known::Nothing => choose(vni, vip, work).ok_or(Reason::NoBackend),
+        Known::Nothing => live(work.vni, choose(vip, work)).ok_or(Reason::NoBackend),
     };
     let backend = match backend {
         Ok(backend) => backend,
         Err(reason) => {
-            return refuse::to_container(frame, packet, &transport, reason).map(Balanced::Done);
+            let walk = refuse::to_container(frame, &work.packet, &work.transport, reason)?;
+            return Ok(Balanced::Answered(walk));
         }
     };
-    let next = match way_to(frame, vni, packet, backend)? {
-        Balanced::Done(verdict) => return Ok(Balanced::Done(verdict)),
-        next => next,
-    };
-    flow::expect_fragments(frame, vni, &transport, &ends, work)?;
+    let next = way_to(frame, work, backend)?;
+    if let Balanced::Answered(_) = next {
+        return Ok(next);
+    }
+    flow::expect_fragments(frame, &ends, work)?;
     match known {
-        Known::Task(found, _) => follow(&found, flags, work),
+        Known::Task(found, _) => follow(found, flags, work),
         _ => remember(flags, work),
     }
 
     // Point of no return.
-    hand_to(frame, &transport, backend, &work.key)?;
-    packet.destination = backend.address;
+    hand_to(frame, work, backend)?;
     Ok(next)
 }
 
@@ -107,13 +107,13 @@ enum Known {
 
 /// Looks up the flow of `work.key`, and forgets one that has no task any more.
 #[inline(always)]
-fn known(vni: u32, is_start: bool, work: &mut Work) -> Known {
+fn known(is_start: bool, work: &mut Work) -> Known {
     let Some(found) = map::flow::find(&work.key) else {
         return Known::Nothing;
     };
     work.twin = found.flow().twin(&work.key);
     let is_over = is_start && found.flow().state == STATE_CLOSING;
-    if !is_over && let Some(backend) = live(vni, found.flow().backend) {
+    if !is_over && let Some(backend) = live(work.vni, found.flow().backend) {
         return Known::Task(found, backend);
     }
     flow::forget_both(&work.key, &work.twin);
@@ -129,25 +129,25 @@ fn live(vni: u32, number: u32) -> Option<&'static Backend> {
     map::service::backend(number).filter(|backend| backend.vni == vni)
 }
 
-/// Chooses a task for the new flow of `work.key`, and writes both directions down in `work`. While the ring
-/// still names a task that has just gone, or if a task serves this very client under another name in a flow
-/// that could not be told from the new one, slots beside the first are asked.
-#[inline(always)]
-fn choose(vni: u32, vip: &Vip, work: &mut Work) -> Option<&'static Backend> {
+/// Chooses a task for the new flow of `work.key`, and writes both directions down in `work`; 0: there is none.
+/// While the ring still names a task that has just gone, or if a task serves this very client under another
+/// name in a flow that could not be told from the new one, slots beside the first are asked.
+#[inline(never)]
+fn choose(vip: &Vip, work: &mut Work) -> u32 {
     let hash = keys::hash(&work.key);
-    let mut chosen = None;
+    let mut chosen = 0;
     let mut attempt = 0;
     while attempt < ATTEMPTS {
         let Some(number) = map::service::choose(vip.ring, hash.wrapping_add(attempt)) else {
             break;
         };
         attempt += 1;
-        let Some(backend) = live(vni, number) else {
+        let Some(backend) = live(work.vni, number) else {
             continue;
         };
-        write_forward(vni, vip.service, number, backend, work);
-        chosen = Some(backend);
-        if !is_taken(vni, work) {
+        write_forward(vip.service, number, backend, work);
+        chosen = number;
+        if !is_taken(work) {
             break;
         }
     }
@@ -155,7 +155,7 @@ fn choose(vni: u32, vip: &Vip, work: &mut Work) -> Option<&'static Backend> {
 }
 
 #[inline(always)]
-fn write_forward(vni: u32, service: u32, number: u32, backend: &Backend, work: &mut Work) {
+fn write_forward(service: u32, number: u32, backend: &Backend, work: &mut Work) {
     let is_self = backend.address == work.key.source;
     work.flow = Flow {
         address: backend.address,
@@ -166,7 +166,7 @@ fn write_forward(vni: u32, service: u32, number: u32, backend: &Backend, work: &
         },
         backend: number,
         service,
-        vni,
+        vni: work.vni,
         peer: 0,
         seen: map::flow::now(),
         port: work.key.destination_port,
@@ -190,12 +190,12 @@ fn turn_around(work: &mut Work) {
 
 /// Whether the answers of the flow in `work` would be taken for those of another one.
 #[inline(always)]
-fn is_taken(vni: u32, work: &Work) -> bool {
+fn is_taken(work: &Work) -> bool {
     map::flow::find(&work.twin).is_some_and(|found| {
         let other = found.flow();
         other.address != work.key.destination
             && other.state != STATE_CLOSING
-            && live(vni, other.backend).is_some()
+            && live(work.vni, other.backend).is_some()
     })
 }
 
@@ -214,8 +214,8 @@ fn remember(flags: u8, work: &mut Work) {
 }
 
 /// Notes a packet of a known flow.
-#[inline(always)]
-fn follow(found: &Found, flags: u8, work: &mut Work) {
+#[inline(never)]
+fn follow(found: Found, flags: u8, work: &mut Work) {
     // A task that calls itself sends both directions to the virtual address.
     let way = if found.flow().kind == FLOW_FORWARD {
         Way::There
@@ -227,71 +227,57 @@ fn follow(found: &Found, flags: u8, work: &mut Work) {
         turn_around(work);
         flow::remember_missing(&work.twin, &work.flow);
     }
-    flow::progress(found, way, flags, &work.key, &work.twin);
+    flow::progress(&found, way, flags, &work.key, &work.twin);
 }
 
 /// The way to a task. What does not fit on it is answered here, while the packet still is the sender's own.
 #[inline(always)]
-fn way_to(
-    frame: &mut TcFrame,
-    vni: u32,
-    packet: &Packet,
-    backend: &Backend,
-) -> Result<Balanced, Reason> {
+fn way_to(frame: &mut TcFrame, work: &mut Work, backend: &Backend) -> Result<Balanced, Reason> {
+    work.peer = backend.peer;
     if backend.peer == 0 {
-        let key = EndpointKey::new(vni, backend.address);
-        let endpoint = map::endpoint::get(&key).ok_or(Reason::NoEndpoint)?;
-        return Ok(Balanced::Here(endpoint));
+        let key = EndpointKey::new(work.vni, backend.address);
+        map::endpoint::get(&key).ok_or(Reason::NoEndpoint)?;
+        return Ok(Balanced::Here);
     }
     let peer = map::peer::get(backend.peer).ok_or(Reason::NoPeer)?;
-    match encapsulate::refuse_oversize(frame, packet, peer)? {
-        Some(verdict) => Ok(Balanced::Done(verdict)),
-        None => Ok(Balanced::Towards(peer)),
+    match encapsulate::refuse_oversize(frame, &work.packet, peer)? {
+        true => Ok(Balanced::Answered(Walk::MtuTold)),
+        false => Ok(Balanced::Away),
     }
 }
 
 /// Addresses a packet for a virtual address to a task. A task that calls itself sees the virtual address as
 /// its client: its own kernel would refuse a packet with its own address as the source.
 #[inline(always)]
-fn hand_to(
-    frame: &mut TcFrame,
-    transport: &Transport,
-    backend: &Backend,
-    key: &FlowKey,
-) -> Result<(), Reason> {
-    nat::address(frame, transport, Side::Destination, &backend.address)?;
-    if backend.address == key.source {
-        nat::address(frame, transport, Side::Source, &key.destination)?;
+fn hand_to(frame: &mut TcFrame, work: &mut Work, backend: &Backend) -> Result<(), Reason> {
+    nat::address(frame, &work.transport, Side::Destination, &backend.address)?;
+    if backend.address == work.key.source {
+        nat::address(frame, &work.transport, Side::Source, &work.key.destination)?;
     }
+    work.packet.destination = backend.address;
     Ok(())
 }
 
-/// Leads an ICMP error about an answer to the task that sent the answer, which it then quotes.
+/// Leads an ICMP error about an answer to the task that sent the answer, which it then quotes. Called after
+/// [`balance`] has said so.
 #[inline(never)]
-fn report_to_task(
-    frame: &mut TcFrame,
-    vni: u32,
-    packet: &mut Packet,
-    transport: &Transport,
-    work: &mut Work,
-) -> Result<Balanced, Reason> {
-    let quote = quote::read(frame, transport)?.ok_or(Reason::UnknownFlow)?;
-    work.key = quote.answer_key(vni);
-    if work.key.destination != packet.destination {
+pub(super) fn report_to_task(frame: &mut TcFrame, work: &mut Work) -> Result<Balanced, Reason> {
+    work.quote = quote::read(frame, &work.transport)?.ok_or(Reason::UnknownFlow)?;
+    work.key = work.quote.answer_key(work.vni);
+    if work.key.destination != work.packet.destination {
         return Err(Reason::UnknownFlow);
     }
     let found = map::flow::find(&work.key).ok_or(Reason::UnknownFlow)?;
     work.twin = found.flow().twin(&work.key);
-    let backend = live(vni, found.flow().backend).ok_or(Reason::DeadBackend)?;
-    let next = match way_to(frame, vni, packet, backend)? {
-        Balanced::Done(verdict) => return Ok(Balanced::Done(verdict)),
-        next => next,
-    };
+    let backend = live(work.vni, found.flow().backend).ok_or(Reason::DeadBackend)?;
+    let next = way_to(frame, work, backend)?;
+    if let Balanced::Answered(_) = next {
+        return Ok(next);
+    }
 
     // Point of no return.
-    nat::requote(frame, transport, &quote, &work.twin)?;
-    hand_to(frame, transport, backend, &work.key)?;
-    packet.destination = backend.address;
+    nat::requote(frame, &work.transport, &work.quote, &work.twin)?;
+    hand_to(frame, work, backend)?;
     Ok(next)
 }
 
@@ -314,19 +300,20 @@ pub(super) fn restore(
 /// Rewrites an answer; `false`: it is none. What cannot be read is no answer either.
 #[inline(never)]
 fn answered(frame: &mut TcFrame, vni: u32, is_v4: bool) -> Result<bool, Reason> {
+    let work = work::get(vni)?;
     let Ok(Some(transport)) = transport::find(frame, is_v4) else {
         return Ok(false);
     };
-    let work = work::get()?;
-    let Ok(Some(ends)) = flow::ends(frame, vni, &transport, work) else {
+    work.transport = transport;
+    let Ok(Some(ends)) = flow::ends(frame, work) else {
         return Ok(false);
     };
     match ends.icmp {
-        Icmp::Error => return reported(frame, vni, &transport, work),
+        Icmp::Error => return reported(frame, work),
         Icmp::Query => return Ok(false),
         Icmp::No | Icmp::Reply | Icmp::Other => {}
     }
-    work.key = keys::key(frame, vni, &transport, &ends)?;
+    work.key = keys::key(frame, vni, &work.transport, &ends)?;
     let Some(found) = map::flow::find(&work.key) else {
         return Ok(false);
     };
@@ -334,28 +321,25 @@ fn answered(frame: &mut TcFrame, vni: u32, is_v4: bool) -> Result<bool, Reason> 
         return Ok(false);
     }
     work.twin = found.flow().twin(&work.key);
-    let flags = transport::tcp_flags(frame, &transport)?;
-    flow::expect_fragments(frame, vni, &transport, &ends, work)?;
+    let flags = transport::tcp_flags(frame, &work.transport)?;
+    flow::expect_fragments(frame, &ends, work)?;
     flow::progress(&found, Way::Back, flags, &work.key, &work.twin);
 
     // Point of no return.
-    nat::address(frame, &transport, Side::Source, &work.twin.destination)?;
+    let address = &work.twin.destination;
+    nat::address(frame, &work.transport, Side::Source, address)?;
     Ok(true)
 }
 
 /// Rewrites an ICMP error about a packet that the container sent to a virtual address, so that it quotes what
 /// the container sent. Whoever reports it keeps its address, unless it is the task.
 #[inline(never)]
-fn reported(
-    frame: &mut TcFrame,
-    vni: u32,
-    transport: &Transport,
-    work: &mut Work,
-) -> Result<bool, Reason> {
-    let Ok(Some(quote)) = quote::read(frame, transport) else {
+fn reported(frame: &mut TcFrame, work: &mut Work) -> Result<bool, Reason> {
+    let Ok(Some(quote)) = quote::read(frame, &work.transport) else {
         return Ok(false);
     };
-    work.key = quote.answer_key(vni);
+    work.quote = quote;
+    work.key = quote.answer_key(work.vni);
     let Some(found) = map::flow::find(&work.key) else {
         return Ok(false);
     };
@@ -363,12 +347,13 @@ fn reported(
         return Ok(false);
     }
     work.twin = found.flow().twin(&work.key);
-    let (reporter, _) = keys::addresses(frame, transport.is_v4)?;
+    let (reporter, _) = keys::addresses(frame, work.transport.is_v4)?;
 
     // Point of no return.
-    nat::requote(frame, transport, &quote, &work.twin)?;
+    nat::requote(frame, &work.transport, &work.quote, &work.twin)?;
     if reporter == work.key.source {
-        nat::address(frame, transport, Side::Source, &work.twin.destination)?;
+        let address = &work.twin.destination;
+        nat::address(frame, &work.transport, Side::Source, address)?;
     }
     Ok(true)
 }

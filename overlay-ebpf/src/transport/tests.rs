@@ -115,7 +115,7 @@ fn every_truncation_is_told_apart() {
             assert_eq!(ends(&cut, &whole).is_ok(), length >= at + 8, "{length}");
             assert_eq!(
                 tcp_flags(&cut, &whole).is_ok(),
-                length >= at + 14,
+                length >= at + 18,
                 "{length}"
             );
         }

@@ -5,12 +5,10 @@ use aya_ebpf::{
     helpers::{bpf_l3_csum_replace, bpf_l4_csum_replace, bpf_skb_load_bytes},
 };
 use overlay_common::reason::Reason;
+use overlay_ebpf::frame::Copied;
 
 use super::Skb;
-
-/// Room on the stack that is aligned as the verifier wants it.
-#[repr(C, align(8))]
-struct Room<const N: usize>([u8; N]);
+use crate::map::scratch;
 
 /// What a checksum covers that changes.
 #[derive(Clone, Copy)]
@@ -27,13 +25,15 @@ pub(crate) enum Change {
 
 impl Skb {
     #[inline(always)]
-    pub(super) fn load<const N: usize>(&self, at: u32) -> Result<[u8; N], Reason> {
-        let mut room = Room([0; N]);
-        let bytes = (&raw mut room.0).cast();
-        // SAFETY: the context is valid and `bytes` points to `N` bytes.
-        let result = unsafe { bpf_skb_load_bytes(self.0.cast(), at, bytes, N as u32) };
+    pub(super) fn load<const N: usize>(&self, at: u32) -> Result<Copied<N>, Reason> {
+        let mut result = 0;
+        let bytes = scratch::fill(|bytes: &mut [u8; N]| {
+            let bytes = bytes.as_mut_ptr().cast();
+            // SAFETY: the context is valid and `bytes` points to `N` bytes.
+            result = unsafe { bpf_skb_load_bytes(self.0.cast(), at, bytes, N as u32) };
+        })?;
         if result == 0 {
-            Ok(room.0)
+            Ok(Copied(*bytes))
         } else {
             Err(Reason::Malformed)
         }
