@@ -33,10 +33,13 @@ impl Maps {
     /// Where the agent pinned its maps.
     pub(crate) fn of(host: &Host) -> Result<Self> {
         let root = host.run_dir().join("bpf");
-        let entries = std::fs::read_dir(&root).with_context(|| format!("listing {}", root.display()))?;
+        let entries =
+            std::fs::read_dir(&root).with_context(|| format!("listing {}", root.display()))?;
         let mut names = entries.filter_map(|entry| Some(entry.ok()?.path()));
         let is_generation = |path: &PathBuf| {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned());
             name.is_some_and(|name| name.starts_with('v'))
         };
         let generation = names.find(is_generation).context("no maps are pinned")?;
@@ -58,7 +61,10 @@ impl Maps {
     pub(crate) fn balanced(&self, vip: IpAddr) -> Result<Option<Balanced>> {
         let vips: HashMap<_, EndpointKey, Vip> = self.open("VIP")?;
         let all: Vec<(EndpointKey, Vip)> = vips.iter().collect::<Result<_, _>>()?;
-        let Some((_, entry)) = all.into_iter().find(|(key, _)| IpAddr::from(key.address) == vip) else {
+        let Some((_, entry)) = all
+            .into_iter()
+            .find(|(key, _)| IpAddr::from(key.address) == vip)
+        else {
             return Ok(None);
         };
         let map: HashMap<_, u32, Backend> = self.open("BACKEND")?;
@@ -72,7 +78,9 @@ impl Maps {
             }
         }
         let numbers = self.ring(entry.ring)?;
-        let open = numbers.iter().filter_map(|number| addresses.get(number).copied());
+        let open = numbers
+            .iter()
+            .filter_map(|number| addresses.get(number).copied());
         Ok(Some(Balanced {
             open: open.collect(),
             backends,

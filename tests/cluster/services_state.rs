@@ -24,7 +24,15 @@ fn inspect(swarm: &Swarm, place: usize, service: &str) -> Value {
 fn task(swarm: &Swarm, place: usize, service: &str, name: &str) -> Container {
     let container = Container::new(swarm.session(), name).expect("a container");
     let path = container.namespace().path().to_string_lossy().into_owned();
-    let line = ["attach", "--netns", &path, "--service", service, "--name", name];
+    let line = [
+        "attach",
+        "--netns",
+        &path,
+        "--service",
+        service,
+        "--name",
+        name,
+    ];
     swarm[place].overlay(&line).expect("attach");
     container
 }
@@ -59,7 +67,10 @@ fn the_ingress_network_is_there_and_nobody_s_to_join() {
     let container = Container::new(swarm.session(), "x").expect("a container");
     let attached = container.attach(&swarm[0], "ingress", &[]);
     let error = format!("{:#}", attached.expect_err("a refusal"));
-    assert!(error.contains("network ingress not manually attachable"), "{error}");
+    assert!(
+        error.contains("network ingress not manually attachable"),
+        "{error}"
+    );
     swarm.network("mine", &[]).expect("a network");
     let mine = swarm[0].overlay_json(&["network", "inspect", "mine"]);
     assert_eq!(mine.expect("inspect")[0]["subnets"][0], "10.0.1.0/24");
@@ -69,11 +80,20 @@ fn the_ingress_network_is_there_and_nobody_s_to_join() {
     let words = "ingress network cannot be removed because service web depends on it";
     refused(&swarm, 0, &["network", "rm", "--force", "ingress"], words);
     refused(&swarm, 0, &["network", "rm", "ingress"], "--force");
-    swarm[0].overlay(&["service", "rm", "web"]).expect("service rm");
+    swarm[0]
+        .overlay(&["service", "rm", "web"])
+        .expect("service rm");
     let remove = ["network", "rm", "--force", "ingress"];
     swarm[0].overlay(&remove).expect("network rm");
     refused(&swarm, 0, &publish, "no ingress network is present");
-    let again = ["network", "create", "--ingress", "--subnet", "10.7.0.0/24", "mesh"];
+    let again = [
+        "network",
+        "create",
+        "--ingress",
+        "--subnet",
+        "10.7.0.0/24",
+        "mesh",
+    ];
     swarm[0].overlay(&again).expect("another ingress network");
     swarm[0].overlay(&publish).expect("a service");
 }
@@ -86,48 +106,113 @@ fn services_are_made_changed_and_removed() {
         swarm[0].overlay(&create).expect("a network");
     }
     let create = [
-        "service", "create", "--name", "web", "--network", "front", "--publish", "8080:80",
-        "--publish", "81", "--label", "tier=front", "--drain", "5s", "--health-tcp", "80",
+        "service",
+        "create",
+        "--name",
+        "web",
+        "--network",
+        "front",
+        "--publish",
+        "8080:80",
+        "--publish",
+        "81",
+        "--label",
+        "tier=front",
+        "--drain",
+        "5s",
+        "--health-tcp",
+        "80",
     ];
     let id = swarm[0].overlay(&create).expect("a service");
 
     let web = inspect(&swarm, 0, "web");
     assert_eq!(text(&web, &["id"]).expect("an id"), id.trim());
     let vip = web["endpoint"]["virtual_ips"][0]["addr"].clone();
-    assert!(vip.as_str().is_some_and(|vip| vip.starts_with("10.9.0.")), "{web}");
+    assert!(
+        vip.as_str().is_some_and(|vip| vip.starts_with("10.9.0.")),
+        "{web}"
+    );
     let ports = web["endpoint"]["ports"].as_array().expect("ports");
     assert_eq!(ports.len(), 2);
-    assert!(ports.iter().any(|port| port["published_port"] == 30_000), "{web}");
+    assert!(
+        ports.iter().any(|port| port["published_port"] == 30_000),
+        "{web}"
+    );
     let listing = swarm[0].overlay(&["service", "ls"]).expect("service ls");
     assert!(listing.contains("*:8080->80/tcp"), "{listing}");
 
-    let (address, _) = vip.as_str().and_then(|vip| vip.split_once('/')).expect("a VIP");
+    let (address, _) = vip
+        .as_str()
+        .and_then(|vip| vip.split_once('/'))
+        .expect("a VIP");
     let in_use = format!("{address} is the virtual IP of service web");
-    swarm.network("open", &["--subnet", "10.6.0.0/24"]).expect("a network");
+    swarm
+        .network("open", &["--subnet", "10.6.0.0/24"])
+        .expect("a network");
     let container = Container::new(swarm.session(), "x").expect("a container");
     let path = container.namespace().path().to_string_lossy().into_owned();
     let line = [
-        "attach", "--netns", &path, "--network", "front", "--service", "web", "--name", "x",
-        "--ip", address,
+        "attach",
+        "--netns",
+        &path,
+        "--network",
+        "front",
+        "--service",
+        "web",
+        "--name",
+        "x",
+        "--ip",
+        address,
     ];
     refused(&swarm, 0, &line, &in_use);
 
     let other = ["service", "create", "--name", "other", "--network", "front"];
     let line = [&other[..], &["--publish", "8080:80"]].concat();
-    refused(&swarm, 0, &line, "port '8080/tcp' is already in use by service 'web'");
-    let line = [&other[..], &["--endpoint-mode", "dnsrr", "--publish", "82:80"]].concat();
+    refused(
+        &swarm,
+        0,
+        &line,
+        "port '8080/tcp' is already in use by service 'web'",
+    );
+    let line = [
+        &other[..],
+        &["--endpoint-mode", "dnsrr", "--publish", "82:80"],
+    ]
+    .concat();
     refused(&swarm, 0, &line, "can't be used with dnsrr mode");
     let line = [&other[..4], &["--network", "nothing"]].concat();
     refused(&swarm, 0, &line, "nothing");
     let line = ["service", "create", "--name", "a.b", "--network", "front"];
-    refused(&swarm, 0, &line, "name must be valid as a DNS name component");
-    refused(&swarm, 0, &["network", "rm", "front"], "in use by service web");
+    refused(
+        &swarm,
+        0,
+        &line,
+        "name must be valid as a DNS name component",
+    );
+    refused(
+        &swarm,
+        0,
+        &["network", "rm", "front"],
+        "in use by service web",
+    );
     refused(&swarm, 1, &other, "not a swarm manager");
     refused(&swarm, 1, &["service", "ls"], "not a swarm manager");
 
     let update = [
-        "service", "update", "--network-add", "back", "--network-rm", "front", "--publish-rm", "81",
-        "--publish-add", "9090:90", "--label-rm", "tier", "--no-healthcheck", "web",
+        "service",
+        "update",
+        "--network-add",
+        "back",
+        "--network-rm",
+        "front",
+        "--publish-rm",
+        "81",
+        "--publish-add",
+        "9090:90",
+        "--label-rm",
+        "tier",
+        "--no-healthcheck",
+        "web",
     ];
     swarm[0].overlay(&update).expect("service update");
     let web = inspect(&swarm, 0, "web");
@@ -136,9 +221,18 @@ fn services_are_made_changed_and_removed() {
     assert_eq!(web["spec"]["labels"], serde_json::json!({}));
     assert_eq!(web["spec"]["health"], Value::Null);
     assert_eq!(web["version"]["index"], 2);
-    swarm[0].overlay(&["network", "rm", "front"]).expect("network rm");
-    swarm[0].overlay(&["service", "rm", "web"]).expect("service rm");
-    refused(&swarm, 0, &["service", "inspect", "web"], "service web not found");
+    swarm[0]
+        .overlay(&["network", "rm", "front"])
+        .expect("network rm");
+    swarm[0]
+        .overlay(&["service", "rm", "web"])
+        .expect("service rm");
+    refused(
+        &swarm,
+        0,
+        &["service", "inspect", "web"],
+        "service web not found",
+    );
 }
 
 #[test]
@@ -151,13 +245,20 @@ fn tasks_go_where_their_service_goes_and_end_with_it() {
     let create = ["service", "create", "--name", "web", "--network", "front"];
     swarm[0].overlay(&create).expect("a service");
     let known = interrupt::wait_until(AGREED, || {
-        let seen = swarm[1].status().map(|status| status["cluster"]["index"].clone());
-        let wanted = swarm[0].status().map(|status| status["cluster"]["index"].clone());
+        let seen = swarm[1]
+            .status()
+            .map(|status| status["cluster"]["index"].clone());
+        let wanted = swarm[0]
+            .status()
+            .map(|status| status["cluster"]["index"].clone());
         seen.ok() == wanted.ok()
     });
     assert!(known.expect("no interruption"), "the worker hears of it");
 
-    let tasks = [task(&swarm, 0, "web", "web-1"), task(&swarm, 1, "web", "web-2")];
+    let tasks = [
+        task(&swarm, 0, "web", "web-1"),
+        task(&swarm, 1, "web", "web-2"),
+    ];
     let attached = tasks.iter().map(interfaces);
     assert_eq!(attached.collect::<Vec<_>>(), [1, 1]);
     let counted = interrupt::wait_until(AGREED, || {
@@ -165,12 +266,21 @@ fn tasks_go_where_their_service_goes_and_end_with_it() {
         listing.is_ok_and(|listing| listing.contains("2/2"))
     });
     assert!(counted.expect("no interruption"), "two tasks are counted");
-    let listing = swarm[0].overlay(&["service", "ps", "web"]).expect("service ps");
-    assert!(listing.contains("web-1") && listing.contains("web-2"), "{listing}");
+    let listing = swarm[0]
+        .overlay(&["service", "ps", "web"])
+        .expect("service ps");
+    assert!(
+        listing.contains("web-1") && listing.contains("web-2"),
+        "{listing}"
+    );
     let verbose = ["network", "inspect", "--verbose", "front"];
     let inspected = swarm[0].overlay_json(&verbose).expect("network inspect");
     let web = &inspected[0]["services"]["web"];
-    assert_eq!(web["tasks"].as_array().map(Vec::len), Some(2), "{inspected}");
+    assert_eq!(
+        web["tasks"].as_array().map(Vec::len),
+        Some(2),
+        "{inspected}"
+    );
 
     // A task that came just now may still be on its way into all of its networks.
     interrupt::pause(Duration::from_secs(5)).expect("no interruption");
@@ -181,8 +291,13 @@ fn tasks_go_where_their_service_goes_and_end_with_it() {
     swarm[0].overlay(&update).expect("service update");
     tasks.iter().for_each(|task| await_interfaces(task, 1));
     let moved = swarm[1].overlay(&["endpoint", "ls"]).expect("endpoint ls");
-    assert!(moved.contains("back") && !moved.contains("front"), "{moved}");
-    swarm[0].overlay(&["service", "rm", "web"]).expect("service rm");
+    assert!(
+        moved.contains("back") && !moved.contains("front"),
+        "{moved}"
+    );
+    swarm[0]
+        .overlay(&["service", "rm", "web"])
+        .expect("service rm");
     tasks.iter().for_each(|task| await_interfaces(task, 0));
 }
 
@@ -209,7 +324,11 @@ fn services_outlive_all_managers() {
         let told = swarm[1].overlay_json(&["service", "inspect", "web"]);
         told.is_ok_and(|told| told[0] == before)
     });
-    assert!(back.expect("no interruption"), "{:#}", inspect(&swarm, 1, "web"));
+    assert!(
+        back.expect("no interruption"),
+        "{:#}",
+        inspect(&swarm, 1, "web")
+    );
     let made = interrupt::wait_until(AGREED, || {
         let create = ["service", "create", "--name", "next", "--publish", "80"];
         swarm[2].overlay(&create).is_ok()
@@ -218,7 +337,14 @@ fn services_outlive_all_managers() {
     refused(
         &swarm,
         2,
-        &["service", "create", "--name", "more", "--publish", "8080:80"],
+        &[
+            "service",
+            "create",
+            "--name",
+            "more",
+            "--publish",
+            "8080:80",
+        ],
         "already in use by service 'web'",
     );
 }

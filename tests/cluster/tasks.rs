@@ -25,7 +25,15 @@ struct Task {
 impl Task {
     fn start(swarm: &Swarm, place: usize, name: &str) -> Self {
         let host = &swarm[place];
-        let options = ["run", "--network", "blue", "--service", "web", "--name", name];
+        let options = [
+            "run",
+            "--network",
+            "blue",
+            "--service",
+            "web",
+            "--name",
+            name,
+        ];
         let mut command = host.cli(&options);
         command.args(["--", "sleep", "1000"]);
         let log = swarm.session().directory().join(format!("{name}.log"));
@@ -51,7 +59,9 @@ impl Task {
 fn children(pid: u32) -> Vec<u32> {
     let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
     let list = list.unwrap_or_default();
-    list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+    list.split_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .collect()
 }
 
 fn address_of(host: &Host, name: &str) -> Option<IpAddr> {
@@ -72,7 +82,16 @@ fn world() -> (Swarm, Vec<Container>, IpAddr, Vec<Maps>) {
         .map(|place| swarm.guest(place, "blue", "client").expect("a container").0)
         .collect();
     swarm[0]
-        .overlay(&["service", "create", "--name", "web", "--network", "blue", "--drain", "3s"])
+        .overlay(&[
+            "service",
+            "create",
+            "--name",
+            "web",
+            "--network",
+            "blue",
+            "--drain",
+            "3s",
+        ])
         .expect("a service");
     let maps: Vec<Maps> = swarm
         .hosts()
@@ -89,16 +108,31 @@ fn vip(swarm: &Swarm) -> IpAddr {
     let text = inspected[0]["endpoint"]["virtual_ips"][0]["addr"]
         .as_str()
         .unwrap_or_else(|| panic!("no VIP in {inspected:#}"));
-    text.split('/').next().expect("text").parse().expect("an address")
+    text.split('/')
+        .next()
+        .expect("text")
+        .parse()
+        .expect("an address")
 }
 
 /// Waits until every host says so; how long that took.
-fn await_all(maps: &[Maps], vip: IpAddr, limit: Duration, is_so: impl Fn(&Balanced) -> bool) -> Duration {
+fn await_all(
+    maps: &[Maps],
+    vip: IpAddr,
+    limit: Duration,
+    is_so: impl Fn(&Balanced) -> bool,
+) -> Duration {
     let begun = Instant::now();
     let mut latest = Vec::new();
     while begun.elapsed() < limit {
-        latest = maps.iter().map(|maps| maps.balanced(vip).expect("readable maps")).collect();
-        if latest.iter().all(|balanced| balanced.as_ref().is_some_and(&is_so)) {
+        latest = maps
+            .iter()
+            .map(|maps| maps.balanced(vip).expect("readable maps"))
+            .collect();
+        if latest
+            .iter()
+            .all(|balanced| balanced.as_ref().is_some_and(&is_so))
+        {
             return begun.elapsed();
         }
         std::thread::sleep(Duration::from_millis(2));
@@ -108,7 +142,10 @@ fn await_all(maps: &[Maps], vip: IpAddr, limit: Duration, is_so: impl Fn(&Balanc
 
 fn open_at(addresses: &[IpAddr]) -> impl Fn(&Balanced) -> bool {
     let wanted: BTreeSet<IpAddr> = addresses.iter().copied().collect();
-    move |balanced| balanced.open == wanted && balanced.backends.keys().copied().collect::<BTreeSet<_>>() == wanted
+    move |balanced| {
+        balanced.open == wanted
+            && balanced.backends.keys().copied().collect::<BTreeSet<_>>() == wanted
+    }
 }
 
 fn say(what: &str, took: Duration) {
@@ -153,9 +190,13 @@ fn the_tasks_of_a_killed_node_get_no_flows_within_three_seconds() {
     swarm.host_mut(2).kill_agent().expect("a kill");
 
     let begun = Instant::now();
-    await_all(&maps[..2], vip, AGREED, |balanced| !balanced.open.contains(&two.address));
+    await_all(&maps[..2], vip, AGREED, |balanced| {
+        !balanced.open.contains(&two.address)
+    });
     let closed = begun.elapsed();
-    await_all(&maps[..2], vip, AGREED, |balanced| !balanced.backends.contains_key(&two.address));
+    await_all(&maps[..2], vip, AGREED, |balanced| {
+        !balanced.backends.contains_key(&two.address)
+    });
     let gone = begun.elapsed();
     say("a killed node gets no new flows", closed);
     say("its task is gone", gone);
@@ -163,7 +204,12 @@ fn the_tasks_of_a_killed_node_get_no_flows_within_three_seconds() {
     assert!(gone < Duration::from_secs(3), "{gone:?}");
 
     swarm.host_mut(2).start_agent().expect("a start");
-    await_all(&maps[..2], vip, AGREED, open_at(&[one.address, two.address]));
+    await_all(
+        &maps[..2],
+        vip,
+        AGREED,
+        open_at(&[one.address, two.address]),
+    );
 }
 
 #[test]
@@ -196,7 +242,9 @@ fn a_detached_task_drains_first() {
     let two: IpAddr = eth0.need_v4().expect("an address").into();
     await_all(&maps, vip, AGREED, open_at(&[one.address, two]));
     // A datagram socket: who has one may have flows.
-    let socket = served.namespace().run(|| std::net::UdpSocket::bind("0.0.0.0:53"));
+    let socket = served
+        .namespace()
+        .run(|| std::net::UdpSocket::bind("0.0.0.0:53"));
     let _socket = socket.expect("a namespace").expect("a socket");
 
     let begun = Instant::now();
@@ -205,10 +253,18 @@ fn a_detached_task_drains_first() {
         await_all(&maps, vip, AGREED, |balanced| {
             !balanced.open.contains(&two) && balanced.backends.contains_key(&two)
         });
-        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        assert!(
+            begun.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            begun.elapsed()
+        );
         detaching.join().expect("a thread").expect("detach");
     });
 
-    assert!(begun.elapsed() >= Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() >= Duration::from_secs(3),
+        "{:?}",
+        begun.elapsed()
+    );
     await_all(&maps, vip, AGREED, open_at(&[one.address]));
 }

@@ -9,7 +9,7 @@ use overlay_common::{
     flow::{Flow, FlowKey},
     interface::Interface,
     route::{BlockKey, Route},
-    service::{Backend, Ring, Slots, SLOTS, Vip},
+    service::{Backend, Ring, SLOTS, Slots, Vip},
 };
 
 use crate::fixture::{

@@ -102,7 +102,10 @@ impl Owner {
 
     fn plan(&self, request: &AttachRequest, namespace: NamespaceId) -> Result<Plan, NoAddress> {
         check_name(&request.name)?;
-        request.aliases.iter().try_for_each(|alias| check_name(alias))?;
+        request
+            .aliases
+            .iter()
+            .try_for_each(|alias| check_name(alias))?;
         let desired = self.shared.desired();
         let network = desired
             .network(&request.network)

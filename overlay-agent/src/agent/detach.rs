@@ -4,7 +4,12 @@ use std::sync::Arc;
 
 use tracing::info;
 
-use super::{directory::{Ambiguous, Directory}, owner::Owner, store::StoreError, swarm::News};
+use super::{
+    directory::{Ambiguous, Directory},
+    owner::Owner,
+    store::StoreError,
+    swarm::News,
+};
 use crate::{
     api::ApiError,
     control::{Plumbing as _, PortError},

@@ -18,8 +18,8 @@ use super::{
 use crate::{
     api::{ApiError, types::AttachRequest},
     control::{
-        Action, BackendEnd, DriftKind, Expected, Plumbing as _, PortError, PortErrorKind, Reconciler, Repair,
-        Survey, Table, planner::Plan,
+        Action, BackendEnd, DriftKind, Expected, Plumbing as _, PortError, PortErrorKind,
+        Reconciler, Repair, Survey, Table, planner::Plan,
     },
     datapath::KernelDatapath,
     model::{Attachment, Exact, Place, ServiceChange, ServiceId},

@@ -19,7 +19,10 @@ use super::{
     underlay::KernelUnderlay,
 };
 use crate::{
-    control::{BackendEnd, Balancer, Ended, HostEnd, Plumbing as _, PortError, Ports, Reconciler, planner::Plan},
+    control::{
+        BackendEnd, Balancer, Ended, HostEnd, Plumbing as _, PortError, Ports, Reconciler,
+        planner::Plan,
+    },
     datapath::{
         DatapathConfig, Features, KernelDatapath, Pins, is_mounted, remove_filters, remove_pins,
     },
@@ -142,7 +145,11 @@ struct Told;
 impl BackendEnd for Told {
     fn ended(&mut self, backends: &[Ended]) {
         for backend in backends {
-            debug!(backend = backend.id.0, service = backend.was.service, "ended");
+            debug!(
+                backend = backend.id.0,
+                service = backend.was.service,
+                "ended"
+            );
         }
     }
 }
@@ -152,9 +159,12 @@ impl BackendEnd for Told {
 /// second for long. It lasts for a year.
 fn first_backend() -> u32 {
     let uptime = fs::read_to_string(UPTIME).unwrap_or_default();
-    let seconds: Option<f64> = uptime.split_whitespace().next().and_then(|text| text.parse().ok());
-    let ticks = seconds.unwrap_or_default() * 64.0;
-    (ticks as u32 % FIRST_LOCAL_NUMBER).max(1)
+    let whole = uptime
+        .split('.')
+        .next()
+        .and_then(|text| text.parse::<u32>().ok());
+    let ticks = whole.unwrap_or_default().wrapping_mul(64);
+    (ticks % FIRST_LOCAL_NUMBER).max(1)
 }
 
 /// Takes programs, maps and the vxlan device away; endpoints are gone before.

@@ -98,7 +98,11 @@ impl Underlay for KernelUnderlay {
         // With that many, those that no Ethernet device has are the ones nobody asks from outside.
         let (wired, others): (Vec<_>, Vec<_>) =
             own.into_iter().partition(|(_, ifindex)| *ifindex != 0);
-        Ok(wired.into_iter().chain(others).take(MOST_ADDRESSES).collect())
+        Ok(wired
+            .into_iter()
+            .chain(others)
+            .take(MOST_ADDRESSES)
+            .collect())
     }
 
     fn device_of(&mut self, address: IpAddr) -> Result<Option<UnderlayDevice>, PortError> {

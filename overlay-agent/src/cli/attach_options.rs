@@ -211,7 +211,11 @@ mod tests {
         assert_eq!(wish.ports[0].published, Some(8080));
         assert_eq!(wish.ports[0].mode, PublishMode::Host);
         let error = wish.publish(&["target=80,mode=ingress".to_owned()]);
-        assert!(error.unwrap_err().starts_with("mode=ingress is for services"));
+        assert!(
+            error
+                .unwrap_err()
+                .starts_with("mode=ingress is for services")
+        );
     }
 
     #[test]

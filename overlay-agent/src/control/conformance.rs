@@ -10,8 +10,9 @@ use ipnet::IpNet;
 
 use super::{Datapath, Hook, Key, Row, Table, Tables};
 use crate::model::{
-    BackendEntry, BackendId, SLOTS, VipEntry, Encap, EndpointEntry, InterfaceEntry, MacAddress, NetworkEntry, PeerEntry, PeerId, Place,
-    PortEntry, PortKey, Protocol, RingSpan, RouteEntry, Vni,
+    BackendEntry, BackendId, Encap, EndpointEntry, InterfaceEntry, MacAddress, NetworkEntry,
+    PeerEntry, PeerId, Place, PortEntry, PortKey, Protocol, RingSpan, RouteEntry, SLOTS, VipEntry,
+    Vni,
 };
 
 fn ip(text: &str) -> IpAddr {

@@ -131,7 +131,12 @@ mod tests {
     #[test]
     fn sizes_are_primes_with_a_hundred_slots_for_each() {
         for size in SIZES {
-            assert!((2..size).take_while(|d| d * d <= size).all(|d| size % d != 0), "{size}");
+            assert!(
+                (2..size)
+                    .take_while(|d| d * d <= size)
+                    .all(|d| size % d != 0),
+                "{size}"
+            );
         }
         let sizes = [0, 1, 2, 5, 10, 100, 655, 1000].map(size_for);
 
@@ -161,14 +166,24 @@ mod tests {
         let before = fill(&all, size);
 
         for gone in [1, 50, 100] {
-            let rest: Vec<_> = all.iter().copied().filter(|member| member.number != gone).collect();
+            let rest: Vec<_> = all
+                .iter()
+                .copied()
+                .filter(|member| member.number != gone)
+                .collect();
             assert_eq!(size_for(rest.len()), size);
             let after = fill(&rest, size);
 
-            let others = before.iter().zip(&after).filter(|(number, _)| **number != gone);
+            let others = before
+                .iter()
+                .zip(&after)
+                .filter(|(number, _)| **number != gone);
             let moved = others.clone().filter(|(was, is)| was != is).count();
             let all = others.count();
-            assert!(moved * 100 <= 3 * all, "{moved} of {all} moved without {gone}");
+            assert!(
+                moved * 100 <= 3 * all,
+                "{moved} of {all} moved without {gone}"
+            );
         }
     }
 
@@ -178,13 +193,20 @@ mod tests {
         let there: Vec<Member> = here
             .iter()
             .rev()
-            .map(|member| Member { number: member.number + 1000, ..*member })
+            .map(|member| Member {
+                number: member.number + 1000,
+                ..*member
+            })
             .collect();
 
         let ours = fill(&here, 1021);
         let theirs = fill(&there, 1021);
 
-        assert!(ours.iter().zip(&theirs).all(|(our, their)| our + 1000 == *their));
+        assert!(
+            ours.iter()
+                .zip(&theirs)
+                .all(|(our, their)| our + 1000 == *their)
+        );
     }
 
     proptest! {

@@ -124,16 +124,40 @@ mod tests {
     #[test]
     fn what_an_earlier_agent_used_is_not_given_away() {
         let mut regions = Regions::new(512);
-        let used = RingSpan { first: 128, size: 127 };
+        let used = RingSpan {
+            first: 128,
+            size: 127,
+        };
 
         assert!(regions.claim(used));
         assert!(!regions.claim(used));
-        assert!(!regions.claim(RingSpan { first: 480, size: 61 }));
-        assert!(!regions.claim(RingSpan { first: 33, size: 61 }));
-        assert!(regions.claim(RingSpan { first: 7, size: NOTHING }));
+        assert!(!regions.claim(RingSpan {
+            first: 480,
+            size: 61
+        }));
+        assert!(!regions.claim(RingSpan {
+            first: 33,
+            size: 61
+        }));
+        assert!(regions.claim(RingSpan {
+            first: 7,
+            size: NOTHING
+        }));
 
-        assert_eq!(regions.take(251), Some(RingSpan { first: 256, size: 251 }));
-        assert_eq!(regions.take(127), Some(RingSpan { first: 0, size: 127 }));
+        assert_eq!(
+            regions.take(251),
+            Some(RingSpan {
+                first: 256,
+                size: 251
+            })
+        );
+        assert_eq!(
+            regions.take(127),
+            Some(RingSpan {
+                first: 0,
+                size: 127
+            })
+        );
         assert_eq!(regions.take(61), None);
     }
 

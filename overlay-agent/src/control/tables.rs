@@ -6,8 +6,8 @@ use ipnet::IpNet;
 
 use super::{Change, Inspect, Key, PortError, Row, Table};
 use crate::model::{
-    BackendEntry, BackendId, Slots, VipEntry, EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, PeerEntry, PeerId, Place, PortEntry,
-    PortKey, RemoteTables, RouteEntry, Vni,
+    BackendEntry, BackendId, EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, PeerEntry,
+    PeerId, Place, PortEntry, PortKey, RemoteTables, RouteEntry, Slots, VipEntry, Vni,
 };
 
 /// The contents of all tables. Routes are shared, because there may be a million of them and they
@@ -120,7 +120,9 @@ impl Tables {
     /// The same tables with these entries.
     #[must_use]
     pub fn with_rows(mut self, rows: Vec<Row>) -> Self {
-        rows.into_iter().for_each(|row| self.insert(row));
+        for row in rows {
+            self.insert(row);
+        }
         self
     }
 
@@ -168,7 +170,10 @@ impl Tables {
             Key::Port(key) => self.ports.get(&key).map(|entry| Row::Port(key, *entry)),
             Key::Vip(place) => self.vips.get(&place).map(|entry| Row::Vip(place, *entry)),
             Key::Backend(id) => self.backends.get(&id).map(|entry| Row::Backend(id, *entry)),
-            Key::Slots(entry) => self.slots.get(&entry).map(|slots| Row::Slots(entry, *slots)),
+            Key::Slots(entry) => self
+                .slots
+                .get(&entry)
+                .map(|slots| Row::Slots(entry, *slots)),
         }
     }
 
@@ -204,8 +209,16 @@ impl Tables {
                 let addresses = self.own_addresses.iter();
                 Box::new(addresses.map(|(address, ifindex)| Row::OwnAddress(*address, *ifindex)))
             }
-            Table::Port => Box::new(self.ports.iter().map(|(key, entry)| Row::Port(*key, *entry))),
-            Table::Vip => Box::new(self.vips.iter().map(|(place, entry)| Row::Vip(*place, *entry))),
+            Table::Port => Box::new(
+                self.ports
+                    .iter()
+                    .map(|(key, entry)| Row::Port(*key, *entry)),
+            ),
+            Table::Vip => Box::new(
+                self.vips
+                    .iter()
+                    .map(|(place, entry)| Row::Vip(*place, *entry)),
+            ),
             Table::Backend => {
                 let backends = self.backends.iter();
                 Box::new(backends.map(|(id, entry)| Row::Backend(*id, *entry)))

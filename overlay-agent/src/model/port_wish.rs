@@ -72,6 +72,9 @@ mod tests {
 
         assert_eq!(wish.at(32768).to_string(), "*:32768->53/udp");
         assert_eq!(at("192.0.2.1").at(1).to_string(), "192.0.2.1:5353->53/udp");
-        assert_eq!(at("2001:db8::1").at(1).to_string(), "[2001:db8::1]:5353->53/udp");
+        assert_eq!(
+            at("2001:db8::1").at(1).to_string(),
+            "[2001:db8::1]:5353->53/udp"
+        );
     }
 }

@@ -49,11 +49,7 @@ pub(crate) fn decide(frame: &mut TcFrame) -> Result<Verdict, Reason> {
 }
 
 #[inline(always)]
-fn forward(
-    frame: &mut TcFrame,
-    interface: &Interface,
-    packet: &Packet,
-) -> Result<Verdict, Reason> {
+fn forward(frame: &mut TcFrame, interface: &Interface, packet: &Packet) -> Result<Verdict, Reason> {
     let vni = interface.vni;
     let key = EndpointKey::new(vni, packet.destination);
     if let Some(endpoint) = map::endpoint::get(&key) {

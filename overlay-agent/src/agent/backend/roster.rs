@@ -15,13 +15,15 @@ use crate::{
         ApiError, refusals,
         types::{
             Breadth, ClusterStatus, GossipStatus, ManagerInfo, ManagerStatus, NetworkContainer,
-            NetworkInfo, NetworkPeer, NetworkService, NetworkTask, NodeEndpoint, NodeInfo, NodeState, Reachability,
+            NetworkInfo, NetworkPeer, NetworkService, NetworkTask, NodeEndpoint, NodeInfo,
+            NodeState, Reachability,
         },
     },
     cluster::consensus::ReplicatedLog as _,
     gossip,
     model::{
-        Availability, Claim, ClusterNetwork, MacAddress, Member, NodeId, Role, TaskClaim, TaskState, Vni,
+        Availability, Claim, ClusterNetwork, MacAddress, Member, NodeId, Role, TaskClaim,
+        TaskState, Vni,
     },
 };
 
@@ -111,13 +113,10 @@ pub(super) fn networks(access: &Access, shared: &Shared) -> Vec<NetworkInfo> {
     let view = access.view.borrow().clone();
     let is_manager = access.role() == Role::Manager;
     let desired = shared.desired();
-    let known = view
-        .networks
-        .values()
-        .filter(|network| {
-            let is_here = desired.network_by_vni(network.network.vni).is_some();
-            is_manager || network.ingress || is_here
-        });
+    let known = view.networks.values().filter(|network| {
+        let is_here = desired.network_by_vni(network.network.vni).is_some();
+        is_manager || network.ingress || is_here
+    });
     let mut networks: Vec<NetworkInfo> = known.map(|network| outline(shared, network)).collect();
     networks.sort_by(|a, b| a.name.cmp(&b.name));
     networks
@@ -304,7 +303,8 @@ fn services_on(
     let on = on.filter_map(|service| Some((service, service.networks.get(&vni)?)));
     let told = on.map(|(service, vips)| {
         let ports = service.ports.iter();
-        let ports = ports.map(|port| format!("Target: {}, Publish: {}", port.target, port.published));
+        let ports =
+            ports.map(|port| format!("Target: {}, Publish: {}", port.target, port.published));
         let mut tasks: BTreeMap<(String, NodeId), NetworkTask> = BTreeMap::new();
         for (node, claim) in claims {
             let Some(part) = claim.task.filter(|part| part.service == service.id) else {

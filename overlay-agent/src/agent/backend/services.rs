@@ -389,7 +389,9 @@ mod tests {
             (here, stranger),
         ];
 
-        let tasks = gathered(&web(), &ClusterView::default(), &claims, |node| node == there);
+        let tasks = gathered(&web(), &ClusterView::default(), &claims, |node| {
+            node == there
+        });
 
         assert_eq!(tasks.len(), 3);
         assert_eq!(tasks[0].networks, ["4097", "4098"]);

@@ -284,9 +284,9 @@ impl ClusterBackend for AgentBackend {
                 id,
                 warnings: Vec::new(),
             }),
-            Reply::Done | Reply::Leases(_) | Reply::Reaped(_) | Reply::Service { .. } => Err(ApiError::unavailable(
-                "the managers answered without a network",
-            )),
+            Reply::Done | Reply::Leases(_) | Reply::Reaped(_) | Reply::Service { .. } => Err(
+                ApiError::unavailable("the managers answered without a network"),
+            ),
         }
     }
 

@@ -41,8 +41,13 @@ pub(super) async fn drain(
     if tasks.is_empty() {
         return Ok(());
     }
-    let services = tasks.iter().filter_map(|task| view.services.get(&task.service?));
-    let longest = services.map(|service| service.drain_s).max().unwrap_or_default();
+    let services = tasks
+        .iter()
+        .filter_map(|task| view.services.get(&task.service?));
+    let longest = services
+        .map(|service| service.drain_s)
+        .max()
+        .unwrap_or_default();
     let until = Instant::now() + Duration::from_secs(longest.into());
     swarm
         .drain(tasks.iter().map(|task| task.id.clone()).collect())

@@ -30,7 +30,9 @@ async fn attempt(check: Arc<Check>, limit: Duration) -> Result<(), String> {
     };
     let address = SocketAddr::new(check.address, port);
     let connecting = task::spawn_blocking(move || connect(&check, address, limit));
-    let stream = connecting.await.map_err(|panicked| panicked.to_string())??;
+    let stream = connecting
+        .await
+        .map_err(|panicked| panicked.to_string())??;
     match probe {
         HealthProbe::Tcp { .. } => Ok(()),
         HealthProbe::Http { path, .. } => {

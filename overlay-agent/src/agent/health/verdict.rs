@@ -45,7 +45,10 @@ mod tests {
 
     fn states(begins: TaskState, retries: u32, tries: &[bool]) -> Vec<Option<TaskState>> {
         let mut verdict = Verdict::new(begins, retries);
-        tries.iter().map(|is_success| verdict.observe(*is_success)).collect()
+        tries
+            .iter()
+            .map(|is_success| verdict.observe(*is_success))
+            .collect()
     }
 
     #[test]
@@ -63,12 +66,18 @@ mod tests {
 
         let unhealthy = Some(TaskState::Unhealthy);
         let running = Some(TaskState::Running);
-        assert_eq!(said, [None, None, None, None, None, unhealthy, None, running]);
+        assert_eq!(
+            said,
+            [None, None, None, None, None, unhealthy, None, running]
+        );
     }
 
     #[test]
     fn no_retries_means_the_first_failure_counts() {
-        assert_eq!(states(TaskState::Running, 0, &[false]), [Some(TaskState::Unhealthy)]);
+        assert_eq!(
+            states(TaskState::Running, 0, &[false]),
+            [Some(TaskState::Unhealthy)]
+        );
     }
 
     proptest! {

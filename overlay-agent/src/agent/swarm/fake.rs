@@ -115,8 +115,12 @@ impl Announce for FakeAnnounce {
             task,
             ..
         } = claim;
-        let state = task.map(|task| format!(", {:?}", task.state)).unwrap_or_default();
-        self.tell(format!("claim {vni} {address} for {name} by {index}{state}"));
+        let state = task
+            .map(|task| format!(", {:?}", task.state))
+            .unwrap_or_default();
+        self.tell(format!(
+            "claim {vni} {address} for {name} by {index}{state}"
+        ));
     }
 
     fn watch(&self, nodes: BTreeSet<NodeId>) {

@@ -568,7 +568,9 @@ impl<L: Leases> Follower<L> {
         }
         self.attended = present;
         self.claimed = claims;
-        let checks = self.tasks.checks(self.endpoints.values(), self.cluster.view());
+        let checks = self
+            .tasks
+            .checks(self.endpoints.values(), self.cluster.view());
         if !checks.is_empty() || !self.checks.borrow().is_empty() {
             self.checks.send_replace(checks);
         }

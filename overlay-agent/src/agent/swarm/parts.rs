@@ -22,13 +22,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{
-    Follower, Handle, News, tasks,
+    Follower, Handle, News,
     disk::Kept,
     follower::Surroundings,
     managers::ManagersClient,
     member::{Access, Entry, FIRST_WORD, Ground, MemberError},
     relay::{self, Teller},
     renewal::Renewal,
+    tasks,
     tenancy::Tenancy,
     watcher,
 };
@@ -126,38 +127,30 @@ pub(super) async fn start(
         Box::pin(service.run(gossiping)).await;
         Ok("gossip")
     });
-    spawn_until(tasks, cancel.clone(), async move {
-        follower.run(hear).await;
-        Ok("follower")
-    });
+    spawn_named(tasks, cancel, "follower", follower.run(hear));
     let checked = news.clone();
-    spawn_until(tasks, cancel.clone(), async move {
-        health::check(wanted, checked).await;
-        Ok("checks")
-    });
+    spawn_named(tasks, cancel, "checks", health::check(wanted, checked));
     let (telling, hearing) = (gossip.clone(), news.clone());
     let (heard, following) = (news.clone(), gossip.clone());
-    spawn_until(tasks, cancel.clone(), async move {
-        relay::tell(words, telling, heard).await;
-        Ok("words")
-    });
-    spawn_until(tasks, cancel.clone(), async move {
-        relay::hear(updates, hearing, down).await;
-        Ok("updates")
-    });
+    spawn_named(tasks, cancel, "words", relay::tell(words, telling, heard));
+    spawn_named(
+        tasks,
+        cancel,
+        "updates",
+        relay::hear(updates, hearing, down),
+    );
     let (disk, watching) = (ground.disk.clone(), client.clone());
-    spawn_until(tasks, cancel.clone(), async move {
-        watcher::follow(watching, disk, view, following, news).await;
-        Ok("watcher")
-    });
+    spawn_named(
+        tasks,
+        cancel,
+        "watcher",
+        watcher::follow(watching, disk, view, following, news),
+    );
     let tenancy = Tenancy {
         plane,
         view: view_now.clone(),
     };
-    spawn_until(tasks, cancel.clone(), async move {
-        tenancy.run().await;
-        Ok("tenancy")
-    });
+    spawn_named(tasks, cancel, "tenancy", tenancy.run());
     let renewal = Renewal {
         client: client.clone(),
         files: ground.disk.certificates(),
@@ -179,6 +172,19 @@ pub(super) async fn start(
         gossip,
         manager,
     })
+}
+
+/// Runs a task that says nothing when it ends.
+fn spawn_named(
+    tasks: &mut Tasks,
+    cancel: &CancellationToken,
+    name: &'static str,
+    task: impl Future<Output = ()> + Send + 'static,
+) {
+    spawn_until(tasks, cancel.clone(), async move {
+        task.await;
+        Ok(name)
+    });
 }
 
 async fn bind_gossip(

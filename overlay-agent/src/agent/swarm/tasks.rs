@@ -8,9 +8,7 @@ use std::{
 use crate::{
     agent::health::Check,
     control::planner::OwnTask,
-    model::{
-        Attachment, Availability, ClusterView, NodeId, Place, TaskClaim, TaskState,
-    },
+    model::{Attachment, Availability, ClusterView, NodeId, Place, TaskClaim, TaskState},
 };
 
 /// What is known of the tasks here, besides their endpoints.
@@ -27,7 +25,9 @@ impl Tasks {
     /// Endpoints that an earlier agent had: nobody is told that they begin anew.
     pub(super) fn resumed<'a>(endpoints: impl Iterator<Item = &'a String>) -> Self {
         Self {
-            checked: endpoints.map(|id| (id.clone(), TaskState::Running)).collect(),
+            checked: endpoints
+                .map(|id| (id.clone(), TaskState::Running))
+                .collect(),
             ..Self::default()
         }
     }

@@ -77,7 +77,8 @@ fn moves(view: &ClusterView, endpoints: &BTreeMap<String, Arc<Attachment>>, now:
         let is_settled = known
             .iter()
             .all(|endpoint| endpoint.created.saturating_add(SETTLED) <= now);
-        let (Some(first), Some(service), true) = (known.first(), view.services.get(&id), is_settled)
+        let (Some(first), Some(service), true) =
+            (known.first(), view.services.get(&id), is_settled)
         else {
             continue;
         };
@@ -264,8 +265,12 @@ mod tests {
         let all = endpoints.iter().cloned();
         let all = all.map(|one| (one.id.clone(), Arc::new(one))).collect();
         let Moves { leave, join } = moves(view, &all, NOW);
-        let leave = leave.into_iter().map(|(one, _)| format!("{} {}", one.name, one.vni));
-        let join = join.into_iter().map(|(one, network)| format!("{} {network}", one.name));
+        let leave = leave
+            .into_iter()
+            .map(|(one, _)| format!("{} {}", one.name, one.vni));
+        let join = join
+            .into_iter()
+            .map(|(one, network)| format!("{} {network}", one.name));
         (leave.collect(), join.collect())
     }
 

@@ -27,8 +27,9 @@ use crate::{
     api::{ErrorKind, types::Event},
     control::planner::{Cluster, Plan, testing as services},
     model::{
-        Attachment, Availability, Claim, ClusterNetwork, ClusterService, ClusterView, Exact, Lease, Member, PublishMode,
-        Network, NetworkId, NodeId, Place, Role, ServiceChange, TaskState, Vni,
+        Attachment, Availability, Claim, ClusterNetwork, ClusterService, ClusterView, Exact, Lease,
+        Member, Network, NetworkId, NodeId, Place, PublishMode, Role, ServiceChange, TaskState,
+        Vni,
     },
 };
 
@@ -139,7 +140,6 @@ impl Told {
                 self.isolated.push(reason);
                 answer.send(cut_off).unwrap();
             }
-            Command::Balance(_) | Command::Disbelieve => {}
             Command::Attach(..)
             | Command::Detach(..)
             | Command::Expect(..)
@@ -189,7 +189,6 @@ impl World {
             commands,
             events: sender,
             leases: Arc::clone(&leases),
-            checks: tokio::sync::watch::channel(crate::agent::health::Checks::new()).0,
             announce: Box::new(announce.clone()),
             checks: watch::channel(BTreeMap::new()).0,
         };
@@ -541,7 +540,11 @@ async fn tasks_are_told_and_balanced_and_their_nodes_looked_after() {
         ["attend 4096", "claim 4096 10.1.0.2 for c1 by 0, Running"]
     );
 
-    world.hear(News::Claims(vec![remote("10.1.0.9", 2, TaskState::Running)]));
+    world.hear(News::Claims(vec![remote(
+        "10.1.0.9",
+        2,
+        TaskState::Running,
+    )]));
     world.settle().await;
 
     let (_, balanced) = lock(&world.told).balanced.pop().unwrap();
@@ -590,7 +593,10 @@ async fn a_task_is_told_as_its_check_says_and_as_draining_before_it_goes() {
     );
     world.hear(News::Detached(endpoint));
     world.settle().await;
-    assert_eq!(world.announce.take(), ["withdraw 4096 10.1.0.2", "leave 4096"]);
+    assert_eq!(
+        world.announce.take(),
+        ["withdraw 4096 10.1.0.2", "leave 4096"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -601,7 +607,10 @@ async fn claims_behind_published_ports_are_wanted_where_the_network_is_not() {
     world.settle().await;
 
     assert_eq!(world.announce.take(), ["attend 4096"]);
-    assert!(world.plan().desired.networks.is_empty(), "its packets are not for this node");
+    assert!(
+        world.plan().desired.networks.is_empty(),
+        "its packets are not for this node"
+    );
 
     world.hear(News::View(Arc::new(view(6))));
     world.settle().await;
@@ -620,7 +629,10 @@ async fn a_drained_node_has_no_tasks_for_new_flows() {
     world.hear(News::View(Arc::new(drained)));
     world.settle().await;
 
-    assert_eq!(world.announce.take(), ["claim 4096 10.1.0.2 for c1 by 0, Draining"]);
+    assert_eq!(
+        world.announce.take(),
+        ["claim 4096 10.1.0.2 for c1 by 0, Draining"]
+    );
     time::sleep(Duration::from_secs(11)).await;
     world.settle().await;
     assert!(lock(&world.told).believes_no_more);

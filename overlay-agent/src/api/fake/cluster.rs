@@ -14,7 +14,9 @@ use crate::{
             ManagerStatus, NetworkCreate, NetworkInfo, NodeInfo, NodeState, Reachability, RootCa,
         },
     },
-    model::{Availability, ClusterNetwork, ClusterService, Member, Network, NetworkId, NodeId, Role, Vni},
+    model::{
+        Availability, ClusterNetwork, ClusterService, Member, Network, NetworkId, NodeId, Role, Vni,
+    },
 };
 
 pub(super) const CREATED: u64 = 1_763_823_600;

@@ -2,8 +2,8 @@
 
 mod agent;
 mod cluster;
-mod services;
 pub(crate) mod refusals;
+mod services;
 mod swarm;
 
 use std::{
@@ -302,7 +302,10 @@ impl Backend for FakeBackend {
     ) -> Result<Vec<EndpointInfo>, ApiError> {
         let is_meant = |endpoint: &&EndpointInfo| {
             let is_named = endpoint.name == name || endpoint.id.starts_with(&name);
-            is_named && network.as_ref().is_none_or(|network| *network == endpoint.network)
+            is_named
+                && network
+                    .as_ref()
+                    .is_none_or(|network| *network == endpoint.network)
         };
         let found: Vec<_> = self.lock().iter().filter(is_meant).cloned().collect();
         if found.is_empty() {

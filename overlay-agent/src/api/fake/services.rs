@@ -13,12 +13,13 @@ use crate::{
     api::{
         ApiError, Backend as _, ServiceBackend, refusals,
         types::{
-            AttachRequest, EndpointInfo, NetworkInfo, ServiceCreate, ServiceCreated, ServiceInfo, ServiceStatus,
-            ServiceTask, ServiceUpdate, TaskAttach,
+            AttachRequest, EndpointInfo, NetworkInfo, ServiceCreate, ServiceCreated, ServiceInfo,
+            ServiceStatus, ServiceTask, ServiceUpdate, TaskAttach,
         },
     },
     model::{
-        ClusterNetwork, ClusterService, ClusterView, EndpointMode, Network, ServiceId, TaskState, Vni,
+        ClusterNetwork, ClusterService, ClusterView, EndpointMode, Network, ServiceId, TaskState,
+        Vni,
     },
 };
 
@@ -38,7 +39,10 @@ impl Cluster {
         }
         let made = self.services.len();
         let id = service_id(made);
-        let networks = wish.networks.iter().map(|name| self.vip(name, wish.mode, made));
+        let networks = wish
+            .networks
+            .iter()
+            .map(|name| self.vip(name, wish.mode, made));
         let networks = networks.collect::<Result<_, _>>()?;
         self.services.push(ClusterService {
             id,
@@ -83,7 +87,10 @@ impl Cluster {
     }
 
     fn tell(&self, service: &ClusterService, tasks: u64) -> ServiceInfo {
-        let networks = self.networks.iter().map(|network| (network.vni, known(network)));
+        let networks = self
+            .networks
+            .iter()
+            .map(|network| (network.vni, known(network)));
         let view = ClusterView {
             networks: networks.collect(),
             ..ClusterView::default()
@@ -121,7 +128,9 @@ fn known(info: &NetworkInfo) -> ClusterNetwork {
 impl FakeBackend {
     fn tasks_of(&self, service: &ClusterService) -> Vec<ServiceTask> {
         let endpoints = self.lock();
-        let own = endpoints.iter().filter(|one| one.service == Some(service.id));
+        let own = endpoints
+            .iter()
+            .filter(|one| one.service == Some(service.id));
         let mut tasks: BTreeMap<String, ServiceTask> = BTreeMap::new();
         for endpoint in own {
             let task = tasks.entry(endpoint.name.clone());

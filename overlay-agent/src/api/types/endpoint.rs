@@ -5,9 +5,7 @@ use std::{net::IpAddr, path::PathBuf};
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{
-    Attachment, MacAddress, NamespaceId, PortWish, PublishedPort, ServiceId, Vni,
-};
+use crate::model::{Attachment, MacAddress, NamespaceId, PortWish, PublishedPort, ServiceId, Vni};
 
 /// The wish for an endpoint.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]

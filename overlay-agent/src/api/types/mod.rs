@@ -35,8 +35,8 @@ pub use node::{
 };
 pub use service::{
     EndpointSpec, ServiceCreate, ServiceCreated, ServiceEndpoint, ServiceInfo, ServiceNetwork,
-    ServicePort, ServiceSpec, ServiceStatus, ServiceTask, ServiceUpdate, ServiceVersion, TaskAttach,
-    VirtualIp,
+    ServicePort, ServiceSpec, ServiceStatus, ServiceTask, ServiceUpdate, ServiceVersion,
+    TaskAttach, VirtualIp,
 };
 pub use stats::{DropCount, Stats, WalkCount};
 pub use status::{AttachKind, AuditSummary, MapUse, MissingFeature, Mode, Status};

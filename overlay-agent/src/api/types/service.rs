@@ -149,7 +149,11 @@ impl From<ServicePort> for PublishedPort {
 
 impl ServiceInfo {
     /// A service as the managers know it, and how many tasks it has.
-    pub fn new(service: &ClusterService, view: &ClusterView, service_status: ServiceStatus) -> Self {
+    pub fn new(
+        service: &ClusterService,
+        view: &ClusterView,
+        service_status: ServiceStatus,
+    ) -> Self {
         let ports = service.ports.iter().copied().map(ServicePort::from);
         let spec = EndpointSpec {
             mode: service.mode,

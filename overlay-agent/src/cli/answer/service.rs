@@ -33,7 +33,14 @@ pub(super) async fn service(
         ServiceQuestion::Inspect {
             services,
             is_pretty,
-        } => inspect(client, &services, if is_pretty { format } else { inspecting }).await,
+        } => {
+            inspect(
+                client,
+                &services,
+                if is_pretty { format } else { inspecting },
+            )
+            .await
+        }
         ServiceQuestion::Create(request) => {
             let created = client.service_create(&request).await?;
             let as_text = |created: &ServiceCreated| format!("{}\n", created.id);

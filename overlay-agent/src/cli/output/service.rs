@@ -152,7 +152,10 @@ fn pretty(service: &ServiceInfo) -> String {
             HealthProbe::Http { port, path } => format!("http {port}{path}"),
         };
         let (every, within) = (health.interval_ms, health.timeout_ms);
-        let how = format!("every {every} ms, within {within} ms, {} times", health.retries);
+        let how = format!(
+            "every {every} ms, within {within} ms, {} times",
+            health.retries
+        );
         facts.push(("Health check", format!("{what} {how}")));
     }
     for (name, value) in &spec.options {

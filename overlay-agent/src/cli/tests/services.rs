@@ -27,7 +27,11 @@ async fn services() -> (FakeAgent, Client) {
 #[tokio::test]
 async fn service_ls_has_docker_s_columns_and_ours() {
     let (_agent, client) = services().await;
-    text(&client, "service create --name db --network red --endpoint-mode dnsrr").await;
+    text(
+        &client,
+        "service create --name db --network red --endpoint-mode dnsrr",
+    )
+    .await;
 
     assert_eq!(
         text(&client, "service ls").await,
@@ -76,10 +80,19 @@ async fn service_inspect_is_nested_as_docker_s() {
     let line = "service inspect web --format {{.Spec.Name}}:{{.Endpoint.Spec.Mode}}";
     assert_eq!(text(&client, line).await, "web:vip\n");
     let pretty = text(&client, "service inspect --pretty web").await;
-    assert!(pretty.contains("Network:        blue 10.0.0.201/24\n"), "{pretty}");
+    assert!(
+        pretty.contains("Network:        blue 10.0.0.201/24\n"),
+        "{pretty}"
+    );
     assert!(pretty.contains("*:8080->80/tcp (ingress)"), "{pretty}");
-    let problems = ask(&client, "service inspect web cache").await.unwrap().problems;
-    assert!(problems[0].contains("service cache not found"), "{problems:?}");
+    let problems = ask(&client, "service inspect web cache")
+        .await
+        .unwrap()
+        .problems;
+    assert!(
+        problems[0].contains("service cache not found"),
+        "{problems:?}"
+    );
 }
 
 #[tokio::test]
@@ -87,7 +100,11 @@ async fn tasks_are_attached_to_all_networks_of_their_service_or_to_one() {
     let (_agent, client) = services().await;
     text(&client, "service update --network-add red web").await;
 
-    let made = json(&client, "attach --netns /n/1 --service web --name web-1 --alias w").await;
+    let made = json(
+        &client,
+        "attach --netns /n/1 --service web --name web-1 --alias w",
+    )
+    .await;
     assert_eq!(made[0]["network"], "blue");
     assert_eq!(made[1]["network"], "red");
     assert_eq!(made[0]["aliases"][0], "w");
@@ -120,8 +137,14 @@ async fn what_cannot_be_is_told() {
             "attach --netns /n/1 --service web --network red --name c",
             "service web is not attached to network red",
         ),
-        ("attach --netns /n/1 --service db --name c", "service db not found"),
-        ("attach --netns /n/1 --network blue --name c", "not manually attachable"),
+        (
+            "attach --netns /n/1 --service db --name c",
+            "service db not found",
+        ),
+        (
+            "attach --netns /n/1 --network blue --name c",
+            "not manually attachable",
+        ),
     ] {
         let told = refused(&client, line).await;
         assert!(told.contains(words), "{line}: {told}");

@@ -224,7 +224,11 @@ impl Cluster {
             return Err(Refusal::NetworkExists { name });
         }
         if wish.ingress {
-            if let Some(present) = self.networks.ingress().and_then(|vni| self.networks.get(vni)) {
+            if let Some(present) = self
+                .networks
+                .ingress()
+                .and_then(|vni| self.networks.get(vni))
+            {
                 let network = present.network.network.name.clone();
                 return Err(Refusal::IngressPresent { network });
             }

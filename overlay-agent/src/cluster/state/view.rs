@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Cluster, State, history::Touch};
 use crate::model::{
-    ClusterNetwork, ClusterService, ClusterView, KeyRing, Lease, Member, NodeId, Roots, ServiceId, Vni,
+    ClusterNetwork, ClusterService, ClusterView, KeyRing, Lease, Member, NodeId, Roots, ServiceId,
+    Vni,
 };
 
 /// A part of the view that came, went or became another.

@@ -8,7 +8,10 @@ use std::{
 
 use super::placed::{Audience, Backend, Placed, Ring, Scope};
 use crate::{
-    control::{Tables, rings::{self, Regions}},
+    control::{
+        Tables,
+        rings::{self, Regions},
+    },
     model::{BackendId, FIRST_LOCAL_NUMBER, PeerId, Place, PortKey, RingSpan},
 };
 
@@ -37,9 +40,15 @@ impl Earlier {
             placed.vips.insert(*place);
         }
         for (key, port) in tables.ports.iter().filter(|(_, port)| !port.is_local()) {
-            for (scope, span) in [(Scope::Everywhere, port.everywhere), (Scope::Here, port.here)] {
+            for (scope, span) in [
+                (Scope::Everywhere, port.everywhere),
+                (Scope::Here, port.here),
+            ] {
                 let address = key.address;
-                let place = Place { vni: port.vni, address };
+                let place = Place {
+                    vni: port.vni,
+                    address,
+                };
                 earlier.remember(port.service, Audience::of(place, scope), span);
                 open.extend(numbers_in(tables, span));
             }
@@ -118,5 +127,7 @@ fn numbers_in(tables: &Tables, span: RingSpan) -> BTreeSet<u32> {
     let (start, length) = rings::region(span);
     let entries = tables.slots.range(start..start.saturating_add(length));
     let numbers = entries.flat_map(|(_, slots)| slots.iter().copied());
-    numbers.filter(|number| BackendId(*number) != BackendId(0)).collect()
+    numbers
+        .filter(|number| BackendId(*number) != BackendId(0))
+        .collect()
 }

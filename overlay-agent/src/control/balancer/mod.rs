@@ -85,7 +85,8 @@ impl Balancer {
         }
         let mut earlier = Earlier::read(actual);
         earlier.claim_regions(&mut self.regions);
-        self.numbers.start(earlier.last_backend(), self.first_backend);
+        self.numbers
+            .start(earlier.last_backend(), self.first_backend);
         self.earlier = Some(earlier);
     }
 
@@ -100,7 +101,12 @@ impl Balancer {
 
     /// Everything that should be in the tables.
     pub fn place_all(&mut self, peers: &BTreeMap<IpAddr, PeerId>) -> Placing {
-        let ids: BTreeSet<ServiceId> = self.wanted.keys().chain(self.placed.keys()).copied().collect();
+        let ids: BTreeSet<ServiceId> = self
+            .wanted
+            .keys()
+            .chain(self.placed.keys())
+            .copied()
+            .collect();
         let mut all = Placing::default();
         for id in ids {
             let changes = self.place(id, peers, Extent::Everything);
@@ -122,7 +128,8 @@ impl Balancer {
     /// The ports of all services.
     pub fn ports(&self) -> BTreeMap<PortKey, PortEntry> {
         let placed = self.placed.iter();
-        let ports = placed.filter_map(|(id, placed)| Some(placed.port_entries(self.wanted.get(id)?)));
+        let ports =
+            placed.filter_map(|(id, placed)| Some(placed.port_entries(self.wanted.get(id)?)));
         ports.flatten().collect()
     }
 

@@ -13,7 +13,7 @@ use crate::{
         rings::{self, Regions},
     },
     model::{
-        Balanced, BackendEntry, BackendId, PeerId, Place, PortEntry, PortKey, PublishMode,
+        BackendEntry, BackendId, Balanced, PeerId, Place, PortEntry, PortKey, PublishMode,
         PublishedPort, RingSpan, SLOTS, Slots, Task, VipEntry, Vni,
     },
 };
@@ -76,7 +76,7 @@ impl Audience {
         }
     }
 
-    fn hears(&self, place: Place, backend: &Backend) -> bool {
+    fn hears(self, place: Place, backend: &Backend) -> bool {
         let is_in_scope = match self.scope {
             Scope::Everywhere => true,
             Scope::Here => backend.node.is_none(),
@@ -103,7 +103,11 @@ impl Ring {
     fn rows(&self) -> impl Iterator<Item = Row> + use<> {
         let members = self.members.as_deref().unwrap_or_default();
         let entries = self.entries();
-        let size = if entries.is_empty() { 0 } else { self.span.size };
+        let size = if entries.is_empty() {
+            0
+        } else {
+            self.span.size
+        };
         let slots = maglev::fill(members, size);
         let start = entries.start;
         let entries: Vec<Row> = slots
@@ -155,11 +159,16 @@ impl Step<'_> {
     fn backends(&mut self, before: &Placed) -> BTreeMap<Place, Backend> {
         let mut backends = BTreeMap::new();
         for (place, task) in &self.wanted.tasks {
-            if task.node.is_some_and(|node| !self.peers.contains_key(&node)) {
+            if task
+                .node
+                .is_some_and(|node| !self.peers.contains_key(&node))
+            {
                 continue;
             }
             let known = before.backends.get(place);
-            let known = known.filter(|known| known.is_of(task)).map(|known| known.id);
+            let known = known
+                .filter(|known| known.is_of(task))
+                .map(|known| known.id);
             let backend = Backend {
                 id: known.unwrap_or_else(|| self.numbers.backend()),
                 node: task.node,
@@ -170,7 +179,9 @@ impl Step<'_> {
         }
         if self.is_believing {
             for (place, backend) in &before.backends {
-                let is_there = backend.node.is_some_and(|node| self.peers.contains_key(&node));
+                let is_there = backend
+                    .node
+                    .is_some_and(|node| self.peers.contains_key(&node));
                 if backend.life.is_none() && is_there {
                     backends.entry(*place).or_insert(*backend);
                 }
@@ -231,7 +242,11 @@ impl Step<'_> {
         }
         let is_crowded = span.is_none_or(|span| span.size < size);
         // Where not even the smallest ring fits, one backend serves for all: it takes no slot.
-        let last_resort = || members.first().map(|member| RingSpan::single(member.number));
+        let last_resort = || {
+            members
+                .first()
+                .map(|member| RingSpan::single(member.number))
+        };
         let span = span.or_else(last_resort).unwrap_or_default();
         Ring {
             is_crowded: is_crowded && size > 0,
@@ -258,7 +273,10 @@ impl Placed {
     fn keys(&self) -> impl Iterator<Item = Key> + '_ {
         let vips = self.vips.iter().map(|place| Key::Vip(*place));
         let ports = self.ports.iter().map(|key| Key::Port(*key));
-        let backends = self.backends.values().map(|backend| Key::Backend(backend.id));
+        let backends = self
+            .backends
+            .values()
+            .map(|backend| Key::Backend(backend.id));
         let slots = self.rings.values().flat_map(Ring::entries).map(Key::Slots);
         vips.chain(ports).chain(backends).chain(slots)
     }
@@ -279,7 +297,11 @@ impl Placed {
             }
         }
         rows.extend(self.vip_rows());
-        rows.extend(self.port_entries(wanted).into_iter().map(|(key, entry)| Row::Port(key, entry)));
+        rows.extend(
+            self.port_entries(wanted)
+                .into_iter()
+                .map(|(key, entry)| Row::Port(key, entry)),
+        );
         let kept: BTreeSet<Key> = self.keys().collect();
         Placing {
             gone: before.keys().filter(|key| !kept.contains(key)).collect(),
@@ -356,8 +378,9 @@ impl Backend {
 
 fn audiences(wanted: &Balanced) -> BTreeSet<Audience> {
     let vips = wanted.vips.iter();
-    let mut audiences: BTreeSet<Audience> =
-        vips.map(|place| Audience::of(*place, Scope::Everywhere)).collect();
+    let mut audiences: BTreeSet<Audience> = vips
+        .map(|place| Audience::of(*place, Scope::Everywhere))
+        .collect();
     let Some(vni) = wanted.port_network else {
         return audiences;
     };

@@ -9,9 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     control::{Change, changes},
-    model::{
-        BackendId, Place, Protocol, PublishMode, PublishedPort, RingSpan, Task, Vni,
-    },
+    model::{BackendId, Place, Protocol, PublishMode, PublishedPort, RingSpan, Task, Vni},
 };
 
 fn ip(text: &str) -> IpAddr {
@@ -58,7 +56,10 @@ fn closed(task: Task) -> Task {
 fn balanced(tasks: &[(&str, Task)]) -> Balanced {
     Balanced {
         vips: BTreeSet::from([place("10.0.0.2")]),
-        tasks: tasks.iter().map(|(address, task)| (place(address), *task)).collect(),
+        tasks: tasks
+            .iter()
+            .map(|(address, task)| (place(address), *task))
+            .collect(),
         ..Balanced::default()
     }
 }
@@ -121,7 +122,10 @@ impl World {
     fn reached(&self) -> BTreeSet<String> {
         let numbers: BTreeSet<u32> = self.vip_ring().into_iter().collect();
         let address = |number: u32| self.tables.backends[&BackendId(number)].place.address;
-        numbers.into_iter().map(|number| address(number).to_string()).collect()
+        numbers
+            .into_iter()
+            .map(|number| address(number).to_string())
+            .collect()
     }
 }
 
@@ -129,7 +133,13 @@ impl World {
 fn a_vip_leads_to_every_task_alike() {
     let mut world = World::new();
 
-    world.want(service(7), Some(balanced(&[("10.0.0.5", task(0, 1)), ("10.0.0.6", task(2, 1))])));
+    world.want(
+        service(7),
+        Some(balanced(&[
+            ("10.0.0.5", task(0, 1)),
+            ("10.0.0.6", task(2, 1)),
+        ])),
+    );
 
     let entry = world.tables.vips[&place("10.0.0.2")];
     assert_eq!(entry.service, 7);
@@ -137,7 +147,11 @@ fn a_vip_leads_to_every_task_alike() {
     assert_eq!(world.tables.backends.len(), 2);
     assert_eq!(world.tables.backends[&BackendId(1)].peer, None);
     assert_eq!(world.tables.backends[&BackendId(2)].peer, Some(PeerId(2)));
-    let first = world.vip_ring().iter().filter(|number| **number == 1).count();
+    let first = world
+        .vip_ring()
+        .iter()
+        .filter(|number| **number == 1)
+        .count();
     assert!(first.abs_diff(251 / 2) <= 1, "{first}");
 }
 
@@ -145,9 +159,15 @@ fn a_vip_leads_to_every_task_alike() {
 fn a_closed_task_leaves_the_ring_and_stays_a_backend() {
     let mut world = World::new();
     let (one, two) = (task(1, 1), task(2, 1));
-    world.want(service(7), Some(balanced(&[("10.0.0.5", one), ("10.0.0.6", two)])));
+    world.want(
+        service(7),
+        Some(balanced(&[("10.0.0.5", one), ("10.0.0.6", two)])),
+    );
 
-    world.want(service(7), Some(balanced(&[("10.0.0.5", closed(one)), ("10.0.0.6", two)])));
+    world.want(
+        service(7),
+        Some(balanced(&[("10.0.0.5", closed(one)), ("10.0.0.6", two)])),
+    );
 
     assert_eq!(world.reached(), BTreeSet::from(["10.0.0.6".to_owned()]));
     assert_eq!(world.tables.backends.len(), 2);
@@ -176,7 +196,10 @@ fn a_service_without_tasks_has_an_empty_ring() {
 
     world.want(service(7), Some(balanced(&[])));
 
-    assert_eq!(world.tables.vips[&place("10.0.0.2")].ring, RingSpan::default());
+    assert_eq!(
+        world.tables.vips[&place("10.0.0.2")].ring,
+        RingSpan::default()
+    );
     assert!(world.tables.slots.is_empty());
 }
 
@@ -234,7 +257,11 @@ fn an_ingress_port_knows_all_tasks_and_those_here_and_a_host_port_only_these() {
         };
         assert_eq!(everywhere, expected);
         let other = world.tables.ports[&key("::")];
-        assert_eq!((other.everywhere.size, other.here.size), (0, 0), "no IPv6 there");
+        assert_eq!(
+            (other.everywhere.size, other.here.size),
+            (0, 0),
+            "no IPv6 there"
+        );
     }
 }
 
@@ -242,14 +269,26 @@ fn an_ingress_port_knows_all_tasks_and_those_here_and_a_host_port_only_these() {
 fn a_restart_moves_no_ring_and_renumbers_nobody() {
     let mut before = World::new();
     let wanted = balanced(&[("10.0.0.5", task(0, 1)), ("10.0.0.6", task(2, 1))]);
-    before.want(service(6), Some(Balanced { vips: BTreeSet::from([place("10.0.0.3")]), ..wanted.clone() }));
+    before.want(
+        service(6),
+        Some(Balanced {
+            vips: BTreeSet::from([place("10.0.0.3")]),
+            ..wanted.clone()
+        }),
+    );
     before.want(service(7), Some(wanted.clone()));
     before.want(service(6), None);
     let actual = with_peers(before.tables);
 
     let mut balancer = Balancer::default();
-    let lives_differ = wanted.tasks.iter().map(|(place, task)| (*place, Task { life: 77, ..*task }));
-    let wanted = Balanced { tasks: lives_differ.collect(), ..wanted };
+    let lives_differ = wanted
+        .tasks
+        .iter()
+        .map(|(place, task)| (*place, Task { life: 77, ..*task }));
+    let wanted = Balanced {
+        tasks: lives_differ.collect(),
+        ..wanted
+    };
     balancer.want(&[(service(7), Some(wanted))]);
     balancer.adopt(&actual);
     let after = with_peers(Tables::default().with_rows(balancer.place_all(&peers()).rows));
@@ -260,9 +299,18 @@ fn a_restart_moves_no_ring_and_renumbers_nobody() {
 #[test]
 fn tasks_of_others_are_believed_in_after_a_restart_until_they_have_told() {
     let mut before = World::new();
-    before.want(service(7), Some(balanced(&[("10.0.0.5", task(1, 1)), ("10.0.0.6", closed(task(2, 1)))])));
+    before.want(
+        service(7),
+        Some(balanced(&[
+            ("10.0.0.5", task(1, 1)),
+            ("10.0.0.6", closed(task(2, 1))),
+        ])),
+    );
     let actual = with_peers(before.tables);
-    let mut world = World { balancer: Balancer::default(), tables: actual.clone() };
+    let mut world = World {
+        balancer: Balancer::default(),
+        tables: actual.clone(),
+    };
 
     // Nothing is known yet of what other nodes have.
     world.balancer.want(&[(service(7), Some(balanced(&[])))]);
@@ -277,7 +325,10 @@ fn tasks_of_others_are_believed_in_after_a_restart_until_they_have_told() {
     assert_eq!(world.balancer.disbelieve(), [service(7)]);
     world.want(service(7), Some(balanced(&[("10.0.0.5", task(1, 9))])));
 
-    assert_eq!(world.tables.backends.keys().collect::<Vec<_>>(), [&BackendId(1)]);
+    assert_eq!(
+        world.tables.backends.keys().collect::<Vec<_>>(),
+        [&BackendId(1)]
+    );
 }
 
 fn with_peers(mut tables: Tables) -> Tables {
@@ -303,11 +354,17 @@ fn where_slots_are_scarce_rings_are_small_and_nobody_goes_without() {
     let mut balancer = Balancer::new(512 + 256 + 64, 1);
     balancer.adopt(&Tables::default());
     let addresses = ["10.0.0.5", "10.0.0.6", "10.0.0.7"];
-    let tasks: Vec<_> = addresses.iter().map(|address| (*address, task(1, 1))).collect();
+    let tasks: Vec<_> = addresses
+        .iter()
+        .map(|address| (*address, task(1, 1)))
+        .collect();
     let mut sizes = Vec::new();
     for number in 1..=4_u128 {
         let wanted = Balanced {
-            vips: BTreeSet::from([Place { vni: vni(1), address: IpAddr::from([10, 9, 0, number as u8]) }]),
+            vips: BTreeSet::from([Place {
+                vni: vni(1),
+                address: IpAddr::from([10, 9, 0, number as u8]),
+            }]),
             ..balanced(&tasks)
         };
         balancer.want(&[(service(number), Some(wanted))]);
@@ -321,7 +378,10 @@ fn where_slots_are_scarce_rings_are_small_and_nobody_goes_without() {
     }
 
     let single = RingSpan::SINGLE;
-    assert_eq!(sizes, [(509, false), (251, true), (61, true), (single, true)]);
+    assert_eq!(
+        sizes,
+        [(509, false), (251, true), (61, true), (single, true)]
+    );
 }
 
 proptest! {
@@ -367,14 +427,27 @@ proptest! {
 fn ten_thousand_services_are_planned_quickly_and_one_change_touches_one() {
     const SERVICES: u32 = 10_000;
     let started = Instant::now();
-    let mut world = World { balancer: Balancer::new(1 << 24, 1), tables: Tables::default() };
+    let mut world = World {
+        balancer: Balancer::new(1 << 24, 1),
+        tables: Tables::default(),
+    };
     world.balancer.adopt(&Tables::default());
     let wish = |number: u32, tasks: u8| Balanced {
-        vips: BTreeSet::from([Place { vni: vni(1), address: IpAddr::from(0x0a00_0000_u32.wrapping_add(number).to_be_bytes()) }]),
+        vips: BTreeSet::from([Place {
+            vni: vni(1),
+            address: IpAddr::from(0x0a00_0000_u32.wrapping_add(number).to_be_bytes()),
+        }]),
         tasks: (0..tasks)
             .map(|last| {
-                let address = IpAddr::from((0x0b00_0000 + (number << 4) + u32::from(last)).to_be_bytes());
-                (Place { vni: vni(1), address }, task(last % 5 + 1, 1))
+                let address =
+                    IpAddr::from((0x0b00_0000 + (number << 4) + u32::from(last)).to_be_bytes());
+                (
+                    Place {
+                        vni: vni(1),
+                        address,
+                    },
+                    task(last % 5 + 1, 1),
+                )
             })
             .collect(),
         ..Balanced::default()
@@ -399,5 +472,8 @@ fn ten_thousand_services_are_planned_quickly_and_one_change_touches_one() {
     assert_eq!(world.tables.backends.len(), 99_999);
     assert!(written <= 1 + 32 + 1, "{written}");
     // Generous: this may be a debug build beside others.
-    assert!(planned.as_secs() < 60 && changed.as_millis() < 1000, "{planned:?}, {changed:?}");
+    assert!(
+        planned.as_secs() < 60 && changed.as_millis() < 1000,
+        "{planned:?}, {changed:?}"
+    );
 }

@@ -7,9 +7,7 @@ use std::{
 };
 
 use crate::{
-    control::{
-        Action, HostEnd, InterfaceWish, MadeInterface, Plumbing, PortError, PortErrorKind,
-    },
+    control::{Action, HostEnd, InterfaceWish, MadeInterface, Plumbing, PortError, PortErrorKind},
     model::PortKey,
 };
 

@@ -16,8 +16,8 @@ mod tests;
 
 pub use cluster::{Cluster, Plan};
 pub use local::{endpoint_rows, interface_row, local_tables};
-pub use services::OwnTask;
 pub use remote::{
     Facts, OVERHEAD_V4, OVERHEAD_V6, blocks, networks, overhead, peers, remote_tables, route_entry,
     routes, underlay_hooks,
 };
+pub use services::OwnTask;

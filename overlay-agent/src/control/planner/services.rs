@@ -61,8 +61,12 @@ impl Cluster {
         let services = &mut self.services;
         let before = std::mem::replace(&mut services.own, own);
         let own = &services.own;
-        let gone = before.iter().filter(|(place, task)| own.get(place) != Some(task));
-        let come = own.iter().filter(|(place, task)| before.get(place) != Some(task));
+        let gone = before
+            .iter()
+            .filter(|(place, task)| own.get(place) != Some(task));
+        let come = own
+            .iter()
+            .filter(|(place, task)| before.get(place) != Some(task));
         services
             .touched
             .extend(gone.chain(come).map(|(_, task)| task.service));
@@ -71,7 +75,8 @@ impl Cluster {
     /// Takes over which nodes may be failing.
     pub fn set_suspects(&mut self, suspects: BTreeSet<NodeId>) {
         if self.services.suspects != suspects {
-            self.touch_tasks_of(&self.services.suspects ^ &suspects);
+            let turned = &self.services.suspects ^ &suspects;
+            self.touch_tasks_of(&turned);
             self.services.suspects = suspects;
         }
     }
@@ -133,8 +138,7 @@ impl Cluster {
         };
         let own = self.services.own.iter();
         let own = own.filter(|(_, task)| task.service == id);
-        let local: BTreeMap<Place, Task> =
-            own.map(|(place, task)| (*place, task.seen())).collect();
+        let local: BTreeMap<Place, Task> = own.map(|(place, task)| (*place, task.seen())).collect();
         let ports = service.ports.iter();
         balanced.ports = ports
             .filter(|port| is_ingress(port) || !local.is_empty())
@@ -147,7 +151,8 @@ impl Cluster {
         let is_published = |vni| !balanced.ports.is_empty() && port_network == Some(vni);
         let all = |suspects| {
             let others = self.services.others.get(&id).into_iter().flatten();
-            let others = others.filter_map(|place| Some((*place, self.remote_task(*place, suspects)?)));
+            let others =
+                others.filter_map(|place| Some((*place, self.remote_task(*place, suspects)?)));
             let local = local.iter().map(|(place, task)| (*place, *task));
             let tasks = local.chain(others);
             let tasks = tasks.filter(|(place, _)| has_vip(place.vni) || is_published(place.vni));
@@ -191,8 +196,7 @@ impl Cluster {
         if node == self.this || self.observed.failed.contains(&node) {
             return None;
         }
-        let is_suspect =
-            suspects == Suspects::AreClosed && self.services.suspects.contains(&node);
+        let is_suspect = suspects == Suspects::AreClosed && self.services.suspects.contains(&node);
         Some(Task {
             node: Some(*self.addresses.get(&node)?),
             life: life(&claim.endpoint),
@@ -221,15 +225,17 @@ impl Cluster {
     }
 
     /// Marks the services of these networks.
-    pub(super) fn touch_networks(&mut self, networks: BTreeSet<Vni>) {
+    pub(super) fn touch_networks(&mut self, networks: &BTreeSet<Vni>) {
         let services = self.view.services.values();
         let touched =
             services.filter(|service| service.networks.keys().any(|vni| networks.contains(vni)));
-        self.services.touched.extend(touched.map(|service| service.id));
+        self.services
+            .touched
+            .extend(touched.map(|service| service.id));
     }
 
     /// Marks the services that have tasks on these nodes.
-    pub(super) fn touch_tasks_of(&mut self, nodes: BTreeSet<NodeId>) {
+    pub(super) fn touch_tasks_of(&mut self, nodes: &BTreeSet<NodeId>) {
         let claims = self.observed.claims.values();
         let tasks = claims.filter(|(node, _)| nodes.contains(node));
         let services = tasks.filter_map(|(_, claim)| Some(claim.task?.service));

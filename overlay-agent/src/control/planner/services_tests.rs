@@ -64,9 +64,15 @@ fn view(services: u128) -> ClusterView {
     let service = |number: u128| service(number, vni(1), &format!("10.1.1.{number}"));
     ClusterView {
         index: 1,
-        members: (1..=4).map(|number| (node(number), member(number))).collect(),
-        networks: (0..=2).map(|number| (vni(number), network(number))).collect(),
-        services: (1..=services).map(|number| (id(number), service(number))).collect(),
+        members: (1..=4)
+            .map(|number| (node(number), member(number)))
+            .collect(),
+        networks: (0..=2)
+            .map(|number| (vni(number), network(number)))
+            .collect(),
+        services: (1..=services)
+            .map(|number| (id(number), service(number)))
+            .collect(),
         ..ClusterView::default()
     }
 }
@@ -119,7 +125,11 @@ fn one_claim_concerns_one_service() {
 fn only_running_tasks_are_open() {
     let mut cluster = cluster(view(1));
     tell(&mut cluster, place(1, 8), 2, 1, TaskState::Running);
-    for state in [TaskState::Starting, TaskState::Unhealthy, TaskState::Draining] {
+    for state in [
+        TaskState::Starting,
+        TaskState::Unhealthy,
+        TaskState::Draining,
+    ] {
         tell(&mut cluster, place(1, 9), 2, 1, state);
 
         let tasks = only(cluster.take_services()).tasks;
@@ -138,7 +148,10 @@ fn a_suspect_gets_no_new_flows_unless_nobody_else_is_there() {
 
     cluster.set_suspects(BTreeSet::from([node(2)]));
     let tasks = only(cluster.take_services()).tasks;
-    assert_eq!((tasks[&place(1, 8)].is_open, tasks[&place(1, 9)].is_open), (false, true));
+    assert_eq!(
+        (tasks[&place(1, 8)].is_open, tasks[&place(1, 9)].is_open),
+        (false, true)
+    );
 
     cluster.set_suspects(BTreeSet::from([node(2), node(3)]));
     let tasks = only(cluster.take_services()).tasks;
@@ -170,7 +183,11 @@ fn a_service_of_a_network_that_is_not_here_is_balanced_only_for_its_ports() {
 
     let changes = cluster.take_services();
 
-    assert_eq!(cluster.published(), BTreeSet::from([vni(2)]), "not the one for this alone");
+    assert_eq!(
+        cluster.published(),
+        BTreeSet::from([vni(2)]),
+        "not the one for this alone"
+    );
     assert_eq!(changes[0], (id(1), None));
     let balanced = changes[1].1.clone().unwrap();
     assert!(balanced.vips.is_empty());

@@ -20,8 +20,8 @@ use std::{
 pub use services::{BackendEnd, Ended};
 
 use super::{
-    Balancer, Change, Datapath, Expected, Hook, Plumbing, PortError, PortErrorKind, Program, Tables,
-    Underlay, UnderlayDevice, changes, numbers,
+    Balancer, Change, Datapath, Expected, Hook, Plumbing, PortError, PortErrorKind, Program,
+    Tables, Underlay, UnderlayDevice, changes, numbers,
     planner::{self, Facts},
 };
 use crate::model::{Attachment, Desired, Encap, Exact, PeerId, Place, PortKey, Way};
@@ -152,7 +152,9 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         let remote = planner::remote_tables(self.facts());
         let desired = Tables::new(remote, planner::local_tables(attachments.clone()));
         let desired = if is_known {
-            desired.with_services_of(&actual).with_published(self.balancer.ports())
+            desired
+                .with_services_of(&actual)
+                .with_published(self.balancer.ports())
         } else {
             self.balancer.adopt(&actual);
             let placing = self.balancer.place_all(&self.numbers);

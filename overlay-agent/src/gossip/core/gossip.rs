@@ -13,11 +13,11 @@ use super::{
     repair::Repairs,
     spread::Fresh,
     sync::Sync,
-    watch::Watch,
     table::Table,
     timer::{Alarm, Duty},
     topic::Topic,
     value,
+    watch::Watch,
     wire::{self, Kind},
 };
 use crate::model::{Claim, NodeId, Observed, Vni};
@@ -324,7 +324,9 @@ impl Gossip {
                 index: beaten.index,
             }));
         }
-        if !self.is_told && (self.table.is_dirty() || !self.failed.is_empty() || self.watch.is_changed()) {
+        if !self.is_told
+            && (self.table.is_dirty() || !self.failed.is_empty() || self.watch.is_changed())
+        {
             self.is_told = true;
             effects.push(Effect::Event(Event::ClaimsChanged));
         }

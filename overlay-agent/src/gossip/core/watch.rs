@@ -11,7 +11,11 @@ use std::{
     time::Duration,
 };
 
-use super::{Effect, Gossip, timer::Duty, wire::{self, Kind}};
+use super::{
+    Effect, Gossip,
+    timer::Duty,
+    wire::{self, Kind},
+};
 use crate::model::NodeId;
 
 /// Questions without an answer that make a suspect.

@@ -56,11 +56,7 @@ pub(in crate::program) fn serve(
 
 /// Decides about a bare frame from the node `work.asked`; `work` has the ingress network.
 #[inline(never)]
-fn decide(
-    frame: &mut TcFrame,
-    work: &mut Work,
-    is_v4: bool,
-) -> Result<Next, Reason> {
+fn decide(frame: &mut TcFrame, work: &mut Work, is_v4: bool) -> Result<Next, Reason> {
     work.packet = read(frame, is_v4)?;
     work.transport = transport::find(frame, is_v4)?.ok_or(Reason::MeshStranger)?;
     let ends = flow::ends(frame, work)?.ok_or(Reason::UnknownFragment)?;

@@ -83,7 +83,11 @@ fn known(port: &PublishedPort, flags: u8, work: &mut Work) -> Known {
         return Known::Task(found);
     }
     flow::forget_both(&work.key, &work.twin);
-    if is_start { Known::Nothing } else { Known::Dead }
+    if is_start {
+        Known::Nothing
+    } else {
+        Known::Dead
+    }
 }
 
 /// Whether a task may be sent packets. One without a number was chosen by the node that was asked, which alone
@@ -99,12 +103,7 @@ fn is_live(vni: u32, backend: u32, task: &Address) -> bool {
 /// Chooses a task for a new flow, on this node the one that the node that was asked names, and writes the flow
 /// down in `work`.
 #[inline(always)]
-fn choose(
-    frame: &TcFrame,
-    port: &PublishedPort,
-    flags: u8,
-    work: &mut Work,
-) -> Result<(), Reason> {
+fn choose(frame: &TcFrame, port: &PublishedPort, flags: u8, work: &mut Work) -> Result<(), Reason> {
     let is_asked = work.vni == SCOPE_HOST;
     let is_anywhere = is_asked && port.flags & PORT_HOST == 0;
     let ring = if is_anywhere {
@@ -185,8 +184,8 @@ fn elsewhere(
     match found {
         Some(found) => {
             // Nothing comes back this way that would tell of a connection.
-            let is_answered = port.flags & PORT_DIRECT_RETURN != 0
-                && flags & (Tcp::SYN | Tcp::ACK) == Tcp::ACK;
+            let is_answered =
+                port.flags & PORT_DIRECT_RETURN != 0 && flags & (Tcp::SYN | Tcp::ACK) == Tcp::ACK;
             if is_answered && found.flow().state == STATE_NEW {
                 found.set_state(STATE_OPEN);
             }

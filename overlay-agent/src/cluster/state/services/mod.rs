@@ -36,7 +36,8 @@ impl Cluster {
             return Err(ServiceRefusal::IdTaken {
                 id: wish.id,
                 other: other.name.clone(),
-            }.into());
+            }
+            .into());
         }
         check::labels(&wish.labels)?;
         let direct_return = check::direct_return(&wish.options)?;
@@ -121,7 +122,8 @@ impl Cluster {
             if !networks.insert(vni) {
                 return Err(ServiceRefusal::NetworkTwice {
                     network: name.to_owned(),
-                }.into());
+                }
+                .into());
             }
         }
         self.or_ingress(networks)
@@ -136,15 +138,15 @@ impl Cluster {
     ) -> Result<BTreeSet<Vni>, Refusal> {
         let present = service.networks.keys().copied();
         let ingress = self.networks.ingress();
-        let mut networks: BTreeSet<Vni> =
-            present.filter(|vni| Some(*vni) != ingress).collect();
+        let mut networks: BTreeSet<Vni> = present.filter(|vni| Some(*vni) != ingress).collect();
         for id in remove {
             let (vni, name) = self.network_for_services(*id)?;
             if !networks.remove(&vni) {
                 return Err(ServiceRefusal::NotOnNetwork {
                     service: service.name.clone(),
                     network: name.to_owned(),
-                }.into());
+                }
+                .into());
             }
         }
         for id in add {
@@ -152,7 +154,8 @@ impl Cluster {
             if !networks.insert(vni) {
                 return Err(ServiceRefusal::NetworkTwice {
                     network: name.to_owned(),
-                }.into());
+                }
+                .into());
             }
         }
         self.or_ingress(networks)
@@ -167,7 +170,8 @@ impl Cluster {
         if record.network.ingress {
             return Err(ServiceRefusal::IngressByHand {
                 network: network.name.clone(),
-            }.into());
+            }
+            .into());
         }
         Ok((network.vni, &network.name))
     }
@@ -199,14 +203,13 @@ impl Cluster {
         let mut given: BTreeMap<Vni, Vec<IpAddr>> = BTreeMap::new();
         for vni in networks {
             let reserved = match (mode, self.networks.get_mut(vni)) {
-                (EndpointMode::Vip, Some(record)) => {
-                    record.leases.reserve_in_each_family().map_err(|family| {
-                        Refusal::AddressesExhausted {
-                            network: record.network.network.name.clone(),
-                            family: family.name().to_owned(),
-                        }
-                    })
-                }
+                (EndpointMode::Vip, Some(record)) => record
+                    .leases
+                    .reserve_in_each_family()
+                    .map_err(|family| Refusal::AddressesExhausted {
+                        network: record.network.network.name.clone(),
+                        family: family.name().to_owned(),
+                    }),
                 (EndpointMode::Dnsrr, _) | (_, None) => Ok(Vec::new()),
             };
             match reserved {
@@ -263,7 +266,10 @@ impl Cluster {
             let vips = service.networks.get(&vni);
             vips.is_some_and(|vips| vips.contains(&address))
         };
-        services.iter().find(has).map(|service| service.name.as_str())
+        services
+            .iter()
+            .find(has)
+            .map(|service| service.name.as_str())
     }
 }
 
@@ -278,7 +284,8 @@ fn edit_labels(
             return Err(ServiceRefusal::NoLabel {
                 service: service.name.clone(),
                 label: label.clone(),
-            }.into());
+            }
+            .into());
         }
     }
     service.labels.extend(add);

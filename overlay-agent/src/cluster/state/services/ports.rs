@@ -93,7 +93,9 @@ pub(super) fn remove(
 /// The unspecified address stands for all.
 fn of_all_addresses(wish: PortWish) -> PortWish {
     PortWish {
-        address: wish.address.filter(|address| !IpAddr::is_unspecified(address)),
+        address: wish
+            .address
+            .filter(|address| !IpAddr::is_unspecified(address)),
         ..wish
     }
 }

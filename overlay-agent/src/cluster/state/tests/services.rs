@@ -10,9 +10,7 @@ use super::{
         Change, Chore, Command, CreateNetwork, CreateService, Family, HealthEdit, PortPattern,
         Schedule, ServiceEdit, State, ViewChange,
     },
-    world::{
-        INGRESS, World, address, id, nets, node, port, secret, service, service_wish, wish,
-    },
+    world::{INGRESS, World, address, id, nets, node, port, secret, service, service_wish, wish},
 };
 use crate::model::{
     ClusterService, EndpointMode, HealthCheck, HealthProbe, PortWish, Protocol, PublishMode, Vni,
@@ -124,9 +122,17 @@ fn a_service_has_a_virtual_address_of_each_family_in_each_network() {
     let both = &web.networks[&vni(4098)];
     assert!(both[0].is_ipv4() && both[1].is_ipv6());
     let (first, second) = (&world.state.view().networks[&vni(4097)], &both);
-    assert!(first.network.subnet_of(web.networks[&vni(4097)][0]).is_some());
+    assert!(
+        first
+            .network
+            .subnet_of(web.networks[&vni(4097)][0])
+            .is_some()
+    );
     assert_eq!(second.len(), 2);
-    assert_eq!((web.version, web.created, web.updated), (1, world.now, world.now));
+    assert_eq!(
+        (web.version, web.created, web.updated),
+        (1, world.now, world.now)
+    );
     let other = world.serve(service_wish(2, "other", &[1, 2]));
     let all: BTreeSet<IpAddr> = vips(&web).into_iter().chain(vips(&other)).collect();
     assert_eq!(all.len(), 6);

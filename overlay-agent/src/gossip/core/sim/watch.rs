@@ -19,7 +19,9 @@ fn watchful(seed: u64) -> World {
 fn watch(world: &mut World) {
     for at in world.alive() {
         let others: BTreeSet<_> = (0..5).filter(|other| *other != at).map(node).collect();
-        world.at(at, |gossip, now, effects| gossip.watch(&others, now, effects));
+        world.at(at, |gossip, now, effects| {
+            gossip.watch(&others, now, effects)
+        });
     }
 }
 
@@ -60,8 +62,14 @@ fn a_node_that_is_gone_is_suspected_and_failed_in_time() {
         world.crash(4);
         let (suspected, failed) = found_out(&mut world, 4);
 
-        assert!(suspected <= Duration::from_millis(1500), "seed {seed}: {suspected:?}");
-        assert!(failed <= Duration::from_millis(2900), "seed {seed}: {failed:?}");
+        assert!(
+            suspected <= Duration::from_millis(1500),
+            "seed {seed}: {suspected:?}"
+        );
+        assert!(
+            failed <= Duration::from_millis(2900),
+            "seed {seed}: {failed:?}"
+        );
     }
 }
 
@@ -74,7 +82,10 @@ fn a_node_that_is_gone_is_found_out_although_packets_are_lost() {
         world.crash(4);
         let (suspected, failed) = found_out(&mut world, 4);
 
-        assert!(suspected <= Duration::from_millis(1500), "seed {seed}: {suspected:?}");
+        assert!(
+            suspected <= Duration::from_millis(1500),
+            "seed {seed}: {suspected:?}"
+        );
         assert!(failed <= Duration::from_secs(3), "seed {seed}: {failed:?}");
     }
 }
@@ -87,13 +98,20 @@ fn nobody_who_answers_fails_because_packets_are_lost() {
     world.run_for(Duration::from_mins(10));
 
     let failed = |event: &Event| matches!(event, Event::MemberFailed(_));
-    let failures = world.events.iter().filter(|(_, _, event)| failed(event)).count();
+    let failures = world
+        .events
+        .iter()
+        .filter(|(_, _, event)| failed(event))
+        .count();
     assert_eq!(failures, 0);
     world.wires.loss = 0.0;
     world.run_for(Duration::from_secs(3));
     for at in 0..5 {
         let suspects = world.gossip_mut(at).take_changes().suspects;
-        assert!(suspects.values().all(|is_suspect| !is_suspect), "{suspects:?}");
+        assert!(
+            suspects.values().all(|is_suspect| !is_suspect),
+            "{suspects:?}"
+        );
     }
 }
 
@@ -104,13 +122,26 @@ fn who_cannot_reach_a_node_sends_it_no_new_flows_and_leaves_it_in_the_cluster() 
 
     world.run_for(Duration::from_secs(20));
 
-    assert_eq!(world.gossip_mut(0).take_changes().suspects.get(&node(4)), Some(&true));
-    assert_eq!(world.gossip_mut(1).take_changes().suspects.get(&node(4)), None);
+    assert_eq!(
+        world.gossip_mut(0).take_changes().suspects.get(&node(4)),
+        Some(&true)
+    );
+    assert_eq!(
+        world.gossip_mut(1).take_changes().suspects.get(&node(4)),
+        None
+    );
     let failed = |event: &Event| matches!(event, Event::MemberFailed(_));
-    assert!(!world.events.iter().any(|(_, _, event)| failed(event)), "{:?}", world.events);
+    assert!(
+        !world.events.iter().any(|(_, _, event)| failed(event)),
+        "{:?}",
+        world.events
+    );
     world.mend();
     world.run_for(Duration::from_secs(2));
-    assert_eq!(world.gossip_mut(0).take_changes().suspects.get(&node(4)), Some(&false));
+    assert_eq!(
+        world.gossip_mut(0).take_changes().suspects.get(&node(4)),
+        Some(&false)
+    );
 }
 
 #[test]
@@ -121,7 +152,9 @@ fn a_withdrawal_is_known_to_all_within_200_ms() {
         world.wires.loss = 0.01;
         for at in 0..25 {
             let claim = super::quiet::claim(at, 1);
-            world.at(at, |gossip, now, effects| gossip.claim(&claim, now, effects).unwrap());
+            world.at(at, |gossip, now, effects| {
+                gossip.claim(&claim, now, effects).unwrap()
+            });
         }
         world.run_for(Duration::from_secs(5));
 

@@ -56,7 +56,8 @@ fn check_services(state: &State) {
         assert!(!service.networks.is_empty());
         for (vni, addresses) in &service.networks {
             let network = &cluster.networks.get(*vni).unwrap().network.network;
-            let of_network: BTreeSet<Family> = network.subnets.iter().copied().map(Family::of).collect();
+            let of_network: BTreeSet<Family> =
+                network.subnets.iter().copied().map(Family::of).collect();
             let families: Vec<Family> = addresses.iter().copied().map(Family::of_address).collect();
             match service.mode {
                 EndpointMode::Vip => assert_eq!(families, Vec::from_iter(of_network)),

@@ -9,9 +9,7 @@ use ipnet::IpNet;
 use proptest::prelude::*;
 
 use super::super::{
-    super::{
-        Change, CreateNetwork, CreateService, Family, Join, PortPattern, ServiceEdit, family,
-    },
+    super::{Change, CreateNetwork, CreateService, Family, Join, PortPattern, ServiceEdit, family},
     world::{
         INGRESS, World, address, id, join, nets, node, port, secret, service, service_wish, wish,
     },
