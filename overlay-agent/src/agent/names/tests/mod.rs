@@ -1,3 +1,5 @@
+mod glibc;
+
 use std::net::IpAddr;
 
 use super::{super::testing, *};
