@@ -16,7 +16,7 @@ use crate::dns::{
     testing::{BLUE, VAULT, claim, desk, put, zone},
 };
 
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(20);
 
 /// A running server on a port of its own.
 struct Running {
@@ -170,7 +170,7 @@ async fn other_names_are_asked_of_others() {
 
 #[tokio::test]
 async fn what_no_datagram_holds_comes_in_a_stream() {
-    let server = Running::start(crowd(3400), &[BLUE], Servers::fixed(&[])).await;
+    let server = Running::start(crowd(3000), &[BLUE], Servers::fixed(&[])).await;
 
     let plain = server.ask(&bytes("many.", RecordType::A)).await;
     assert!(plain.metadata.truncation && plain.answers.len() < 32);
@@ -183,9 +183,9 @@ async fn what_no_datagram_holds_comes_in_a_stream() {
 
     let mut stream = TcpStream::connect(server.place).await.unwrap();
     let whole = over(&mut stream, &bytes("many.", RecordType::A)).await;
-    assert!(whole.len() > 60_000, "{}", whole.len());
+    assert!(whole.len() > 59_000, "{}", whole.len());
     let whole = Message::from_vec(&whole).unwrap();
-    assert_eq!((whole.answers.len(), whole.metadata.truncation), (3400, false));
+    assert_eq!((whole.answers.len(), whole.metadata.truncation), (3000, false));
     // And one more on the same connection.
     let reply = over(&mut stream, &bytes("box.", RecordType::A)).await;
     assert_eq!(data(&Message::from_vec(&reply).unwrap()), ["10.1.0.2"]);
