@@ -12,9 +12,11 @@ pub mod program {
     pub const FROM_UNDERLAY: &str = "from_underlay";
     /// TC ingress of the collect-metadata vxlan device.
     pub const FROM_TUNNEL: &str = "from_tunnel";
+    /// TC egress of the gateway's near end.
+    pub const FROM_HOST: &str = "from_host";
 
     /// All of them, in the order in which they are loaded.
-    pub const ALL: [&str; 3] = [FROM_CONTAINER, FROM_UNDERLAY, FROM_TUNNEL];
+    pub const ALL: [&str; 4] = [FROM_CONTAINER, FROM_UNDERLAY, FROM_TUNNEL, FROM_HOST];
 }
 
 /// Names of the maps in the object, also the names of their pins (at most 15 characters).
@@ -41,7 +43,7 @@ pub mod map {
     pub const PORT: &str = "PORT";
     /// `u32` backend → `Backend`.
     pub const BACKEND: &str = "BACKEND";
-    /// Slot → `u32` backend: the rings of all services.
+    /// Index → `Slots`: the rings of all services.
     pub const RING: &str = "RING";
     /// `FlowKey` → `Flow`: flows that both sides have sent in; the agent takes old ones away.
     pub const FLOW: &str = "FLOW";

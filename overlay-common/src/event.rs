@@ -36,6 +36,8 @@ pub enum Place {
     FromUnderlay = 2,
     /// `from_tunnel`
     FromTunnel = 3,
+    /// `from_host`
+    FromHost = 4,
 }
 
 impl Place {
@@ -46,6 +48,7 @@ impl Place {
             1 => program::FROM_CONTAINER,
             2 => program::FROM_UNDERLAY,
             3 => program::FROM_TUNNEL,
+            4 => program::FROM_HOST,
             _ => "unknown",
         }
     }

@@ -32,7 +32,7 @@ shared! {
         pub vni: u32,
         /// Key into `PEER`: the node through which a client from outside came, or 0 for this one.
         pub peer: u32,
-        /// Seconds since boot when the last packet passed.
+        /// Seconds of `CLOCK_MONOTONIC` when the last packet passed.
         pub seen: u32,
         /// The new port that goes with `address`, as it stands on the wire.
         pub port: [u8; 2],
@@ -82,10 +82,111 @@ pub const STATE_OPEN: u8 = 2;
 /// [`Flow::state`]: one side of a TCP connection has ended it.
 pub const STATE_CLOSING: u8 = 3;
 
+impl Flow {
+    /// The key of the other direction. Both directions of a flow lead to each other, so that they are kept
+    /// and forgotten together.
+    #[inline(always)]
+    pub fn twin(&self, key: &FlowKey) -> FlowKey {
+        let scope = FlowKey::scope(self.vni, (key.scope >> 24) as u8);
+        if self.kind == FLOW_FORWARD {
+            FlowKey {
+                source: self.address,
+                destination: self.partner_or(key.source),
+                scope,
+                source_port: self.port,
+                destination_port: key.source_port,
+            }
+        } else {
+            FlowKey {
+                source: self.partner_or(key.destination),
+                destination: self.address,
+                scope,
+                source_port: key.destination_port,
+                destination_port: self.port,
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn partner_or(&self, address: Address) -> Address {
+        if self.partner.is_unspecified() {
+            address
+        } else {
+            self.partner
+        }
+    }
+}
+
 impl FlowKey {
     /// The scope of a network (0: outside) and an IP protocol.
     #[inline(always)]
     pub const fn scope(vni: u32, protocol: u8) -> u32 {
         vni | (protocol as u32) << 24
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zerocopy::FromZeros;
+
+    use super::*;
+
+    const CLIENT: Address = Address::from_v4([10, 0, 0, 2]);
+    const VIP: Address = Address::from_v4([10, 0, 0, 9]);
+    const TASK: Address = Address::from_v4([10, 0, 0, 3]);
+
+    fn key(source: Address, destination: Address, ports: [u16; 2]) -> FlowKey {
+        FlowKey {
+            source,
+            destination,
+            scope: FlowKey::scope(7, 6),
+            source_port: ports[0].to_be_bytes(),
+            destination_port: ports[1].to_be_bytes(),
+        }
+    }
+
+    fn flow(kind: u8, address: Address, partner: Address, port: u16) -> Flow {
+        Flow {
+            kind,
+            address,
+            partner,
+            vni: 7,
+            port: port.to_be_bytes(),
+            ..Flow::new_zeroed()
+        }
+    }
+
+    #[test]
+    fn both_directions_lead_to_each_other() {
+        let none = Address::UNSPECIFIED;
+        let there = key(CLIENT, VIP, [40000, 80]);
+        let back = key(TASK, CLIENT, [80, 40000]);
+
+        assert_eq!(flow(FLOW_FORWARD, TASK, none, 80).twin(&there), back);
+        assert_eq!(flow(FLOW_REVERSE, VIP, none, 80).twin(&back), there);
+    }
+
+    #[test]
+    fn a_task_that_calls_itself_meets_the_vip_in_both_directions() {
+        let there = key(TASK, VIP, [40000, 80]);
+        let back = key(TASK, VIP, [80, 40000]);
+
+        assert_eq!(flow(FLOW_FORWARD, TASK, VIP, 80).twin(&there), back);
+        assert_eq!(flow(FLOW_REVERSE, VIP, TASK, 80).twin(&back), there);
+    }
+
+    #[test]
+    fn a_translated_port_and_another_network_are_found_back() {
+        let mut there = key(CLIENT, VIP, [40000, 8080]);
+        there.scope = FlowKey::scope(SCOPE_HOST, 6);
+        let back = key(TASK, CLIENT, [80, 40000]);
+        let mut answer = flow(FLOW_REVERSE, VIP, Address::UNSPECIFIED, 8080);
+        answer.vni = SCOPE_HOST;
+
+        assert_eq!(
+            flow(FLOW_FORWARD, TASK, Address::UNSPECIFIED, 80).twin(&there),
+            back
+        );
+        assert_eq!(answer.twin(&back), there);
     }
 }

@@ -20,3 +20,12 @@ shared! {
         pub _reserved_too: u32,
     }
 }
+
+/// Where the agent answers DNS: an address of the gateway's near end.
+pub const DNS_IPV4: [u8; 4] = [169, 254, 53, 53];
+/// The same for IPv6: `fd6f:7665:726c:53::53`.
+pub const DNS_IPV6: [u8; 16] = [
+    0xfd, 0x6f, 0x76, 0x65, 0x72, 0x6c, 0, 0x53, 0, 0, 0, 0, 0, 0, 0, 0x53,
+];
+/// The port of DNS, as it stands on the wire.
+pub const DNS_PORT: [u8; 2] = [0, 53];

@@ -66,6 +66,38 @@ reasons! {
     ArpIgnored = 18, "arp-ignored", "an ARP reply or announcement; the data plane needs none";
     /// A neighbour-discovery message that is no question.
     NeighbourIgnored = 19, "neighbour-ignored", "a neighbour-discovery message that the data plane needs not";
+    /// A VIP without a backend, and a packet that may not be answered with a refusal.
+    NoBackend = 40, "no-backend", "the service has no live task; only errors, resets and parts of packets are dropped, others are refused";
+    /// The backend of a flow is gone, and the packet may not be answered with a refusal.
+    DeadBackend = 41, "dead-backend", "the task that had this connection is gone";
+    /// A later fragment for a VIP whose first fragment was not seen.
+    UnknownFragment = 42, "unknown-fragment", "a part of a fragmented packet to a service came before its first part, or long after";
+    /// An ICMP answer or error for a VIP about a flow that is not known.
+    UnknownFlow = 43, "unknown-flow", "a container answered a service, or reported an error to it, in a flow that is not known or has ended";
+    /// IPv6 extension headers before the transport header of a packet for a VIP.
+    Untranslatable = 44, "untranslatable", "packets to services may have no IPv6 extension headers other than a fragment's";
+    /// The network is internal, and the destination is outside of it.
+    Internal = 50, "internal", "the network was created with --internal: nothing leaves it for the outside, and the host does not reach into it";
+    /// The endpoint has no transit address of the packet's family.
+    NoTransitAddress = 51, "no-transit-address", "no transit address stands for the container: it has none of this family, or outside.transit_pools is used up";
+    /// A container sent to a transit address.
+    TransitDestination = 52, "transit-destination", "a container sent to a transit address: those are between the host and its containers";
+    /// A container sent to the port of VXLAN outside.
+    TunnelPort = 53, "tunnel-port", "a container sent to the UDP port of VXLAN outside: other nodes would take it for a packet of this node";
+    /// No hop is left for the way out, and nobody may be told.
+    HopLimit = 54, "hop-limit", "an error message or the rest of a fragmented packet whose hops are used up";
+    /// A transit address that stands for nobody.
+    NobodyBehind = 55, "nobody-behind", "the host sent to a transit address that stands for no container";
+    /// Too big for the container behind a transit address.
+    TooBigInside = 56, "too-big-inside", "larger than the container's network carries; `overlay audit` corrects the MTU of the way in";
+    /// IPv6 extension headers before which the checksum cannot be found.
+    ExtensionHeaders = 57, "extension-headers", "IPv6 extension headers that the way out does not look behind";
+    /// A mesh frame that belongs to no published port and to no client's flow.
+    MeshStranger = 60, "mesh-stranger", "a node sent what belongs to no port published here, nor to a connection that came in here; its table is stale";
+    /// A task on another node was chosen, and there is no ingress network to send by.
+    NoIngress = 61, "no-ingress", "a published port has tasks on other nodes, and this node does not know the ingress network";
+    /// A port of an SCTP packet would have to be replaced, of which not all is there to correct its checksum.
+    SctpInParts = 62, "sctp-in-parts", "fragments and aggregates of SCTP cannot be led to another port; publish the port under its own number";
 }
 
 /// Entries of the per-CPU counter array: room for reasons to come.

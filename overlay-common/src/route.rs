@@ -26,6 +26,10 @@ shared! {
     }
 }
 
+/// [`Route::peer`]: no node has the address, and it is the network's all the same. Routes to the subnets of a network
+/// say so, which keeps what nobody has from leaving for the outside.
+pub const NOBODY: u32 = 0;
+
 impl BlockKey {
     /// Bits that the VNI takes at the start of every prefix.
     pub const VNI_BITS: u32 = 32;

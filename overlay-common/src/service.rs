@@ -2,14 +2,23 @@
 
 use crate::{address::Address, shared::shared};
 
+/// Slots in one entry of `RING`.
+pub const SLOTS: usize = 32;
+
 shared! {
-    /// A part of the array `RING`, in which each slot holds a backend's number. A flow's hash chooses the slot
+    /// A part of `RING`, in which each slot holds a backend's number. A flow's hash chooses the slot
     /// (Maglev: Eisenbud et al., NSDI 2016, 3.4).
     pub struct Ring [8] {
-        /// Index of the first slot.
+        /// Number of the first slot, a multiple of [`SLOTS`]; of a ring with [`RING_SINGLE`] slots its backend.
         pub first: u32,
         /// Slots; 0 if there is no backend for new flows.
         pub size: u32,
+    }
+
+    /// Value of `RING`: so many slots at once, because a ring has hundreds and each write is a system call.
+    pub struct Slots [128] {
+        /// Backends' numbers; 0: none.
+        pub backends: [u32; SLOTS],
     }
 
     /// Value, keyed by the VIP's `EndpointKey`.
@@ -24,7 +33,8 @@ shared! {
 
     /// Key: a port that this node answers from outside.
     pub struct PortKey [24] {
-        /// The only address of this node at which it is answered, or `::` for all of them.
+        /// The only address of this node at which it is answered, or [`EVERY_IPV4`] or [`EVERY_IPV6`]: a
+        /// backend has one address, so the clients of each family have an entry of their own.
         pub address: Address,
         /// The port, big-endian.
         pub port: [u8; 2],
@@ -68,8 +78,28 @@ shared! {
     }
 }
 
+/// [`Ring::size`] of a ring that has one backend and takes no slot.
+pub const RING_SINGLE: u32 = u32::MAX;
+
+/// [`PortKey::address`]: every IPv4 address of this node.
+pub const EVERY_IPV4: Address = Address::from_v4([0; 4]);
+/// [`PortKey::address`]: every IPv6 address of this node.
+pub const EVERY_IPV6: Address = Address::UNSPECIFIED;
+
 /// [`PublishedPort::flags`]: the backend's node answers the client itself, not through the node that the client
 /// asked.
 pub const PORT_DIRECT_RETURN: u16 = 1;
 /// [`PublishedPort::flags`]: only backends of this node answer.
 pub const PORT_HOST: u16 = 2;
+
+impl Ring {
+    /// Where the slot that a hash chooses is: the entry of `RING`, and the place in it.
+    #[inline(always)]
+    pub const fn slot(self, hash: u32) -> Option<(u32, usize)> {
+        if self.size == 0 {
+            return None;
+        }
+        let slot = self.first.wrapping_add(hash % self.size);
+        Some((slot / SLOTS as u32, slot as usize % SLOTS))
+    }
+}

@@ -26,11 +26,37 @@ pub enum Walk {
     MtuTold = 9,
     /// VXLAN for this node left to the kernel's own path: outer fragments, IP options.
     LeftToKernel = 10,
+    /// From a container to a VIP, and on to a task.
+    Balanced = 20,
+    /// A task's answer, delivered as the VIP's.
+    BalancedAnswer = 21,
+    /// A TCP connection to a VIP refused or ended with a reset.
+    Reset = 22,
+    /// A packet to a VIP refused with an ICMP error.
+    Unreachable = 23,
+    /// From a container to the host or through it.
+    Outside = 28,
+    /// From the host, or through it, to a container.
+    FromOutside = 29,
+    /// Time exceeded sent to a container, whose packet had no hop left for the way out.
+    HopsTold = 30,
+    /// From a client outside to a task of this node that was asked.
+    Published = 34,
+    /// From a client outside to the node of a task.
+    MeshSent = 35,
+    /// From a client of another node to a task of this one.
+    MeshDelivered = 36,
+    /// A task's answer to the node that the client asked.
+    MeshAnswered = 37,
+    /// A task's answer straight to the client.
+    PublishedAnswer = 38,
+    /// The answer of another node's task to the client.
+    MeshReturned = 39,
 }
 
 impl Walk {
     /// Every walk, in the order of its number.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 23] = [
         Self::Local,
         Self::Encapsulated,
         Self::Device,
@@ -41,6 +67,19 @@ impl Walk {
         Self::NeighbourAnswered,
         Self::MtuTold,
         Self::LeftToKernel,
+        Self::Balanced,
+        Self::BalancedAnswer,
+        Self::Reset,
+        Self::Unreachable,
+        Self::Outside,
+        Self::FromOutside,
+        Self::HopsTold,
+        Self::Published,
+        Self::MeshSent,
+        Self::MeshDelivered,
+        Self::MeshAnswered,
+        Self::PublishedAnswer,
+        Self::MeshReturned,
     ];
 
     /// The name that commands and metrics print.
@@ -56,6 +95,19 @@ impl Walk {
             Self::NeighbourAnswered => "neighbour-answered",
             Self::MtuTold => "mtu-told",
             Self::LeftToKernel => "left-to-kernel",
+            Self::Balanced => "balanced",
+            Self::BalancedAnswer => "balanced-answer",
+            Self::Reset => "reset",
+            Self::Unreachable => "unreachable",
+            Self::Outside => "outside",
+            Self::FromOutside => "from-outside",
+            Self::HopsTold => "hops-told",
+            Self::Published => "published",
+            Self::MeshSent => "mesh-sent",
+            Self::MeshDelivered => "mesh-delivered",
+            Self::MeshAnswered => "mesh-answered",
+            Self::PublishedAnswer => "published-answer",
+            Self::MeshReturned => "mesh-returned",
         }
     }
 }

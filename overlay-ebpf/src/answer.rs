@@ -70,11 +70,23 @@ pub fn neighbour(
     answer.ethernet.ethertype = ETHERTYPE_IPV6;
     let solicited = if ip.source == [0; 16] {
         answer.ethernet.destination = ALL_NODES_MAC;
-        write_ipv6(&target, &ALL_NODES, 32, &mut answer.message.ip);
+        write_ipv6(
+            &target,
+            &ALL_NODES,
+            32,
+            PROTOCOL_ICMPV6,
+            &mut answer.message.ip,
+        );
         0
     } else {
         answer.ethernet.destination = asker.source;
-        write_ipv6(&target, &ip.source, 32, &mut answer.message.ip);
+        write_ipv6(
+            &target,
+            &ip.source,
+            32,
+            PROTOCOL_ICMPV6,
+            &mut answer.message.ip,
+        );
         NeighbourAdvertisement::SOLICITED
     };
     let message = &mut answer.message;
@@ -91,13 +103,38 @@ pub fn neighbour(
     message.checksum = U16::new(icmpv6(&message.ip).over(&message.as_bytes()[40..]).finish());
 }
 
-/// Tells the sender of an IPv4 packet without options that `mtu` bytes are the most that fit. One
-/// segment has no router to speak, so the destination itself seems to say it.
+/// Tells the sender of an IPv4 packet without options that `mtu` bytes are the most that fit.
 #[inline(always)]
 pub fn fragmentation_needed(
     ethernet: &Ethernet,
     ip: &Ipv4,
     start: &[u8; 8],
+    mtu: u16,
+    answer: &mut DestinationUnreachable,
+) {
+    error_v4(ethernet, ip, start, [3, 4], mtu, answer);
+}
+
+/// Tells the sender of an IPv6 packet that `mtu` bytes are the most that fit.
+#[inline(always)]
+pub fn packet_too_big(
+    ethernet: &Ethernet,
+    ip: &Ipv6,
+    start: &[u8; 8],
+    mtu: u32,
+    answer: &mut PacketTooBig,
+) {
+    error_v6(ethernet, ip, start, [2, 0], mtu, answer);
+}
+
+/// An ICMP error about an IPv4 packet without options. One segment has no router to speak, so the destination itself
+/// seems to say it.
+#[inline(always)]
+pub(crate) fn error_v4(
+    ethernet: &Ethernet,
+    ip: &Ipv4,
+    start: &[u8; 8],
+    kind_code: [u8; 2],
     mtu: u16,
     answer: &mut DestinationUnreachable,
 ) {
@@ -114,8 +151,7 @@ pub fn fragmentation_needed(
         source: ip.destination,
         destination: ip.source,
     };
-    answer.kind = 3;
-    answer.code = 4;
+    [answer.kind, answer.code] = kind_code;
     answer.checksum = U16::ZERO;
     answer.unused = U16::ZERO;
     answer.mtu = U16::new(mtu);
@@ -125,19 +161,25 @@ pub fn fragmentation_needed(
     answer.checksum = U16::new(Checksum::default().over(&answer.as_bytes()[34..]).finish());
 }
 
-/// Tells the sender of an IPv6 packet that `mtu` bytes are the most that fit.
+/// An ICMP error about an IPv6 packet.
 #[inline(always)]
-pub fn packet_too_big(
+pub(crate) fn error_v6(
     ethernet: &Ethernet,
     ip: &Ipv6,
     start: &[u8; 8],
+    kind_code: [u8; 2],
     mtu: u32,
     answer: &mut PacketTooBig,
 ) {
     turn_back(ethernet, &mut answer.ethernet);
-    write_ipv6(&ip.destination, &ip.source, 56, &mut answer.ip);
-    answer.kind = 2;
-    answer.code = 0;
+    write_ipv6(
+        &ip.destination,
+        &ip.source,
+        56,
+        PROTOCOL_ICMPV6,
+        &mut answer.ip,
+    );
+    [answer.kind, answer.code] = kind_code;
     answer.checksum = U16::ZERO;
     answer.mtu = U32::new(mtu);
     answer.original = *ip;
@@ -146,17 +188,23 @@ pub fn packet_too_big(
 }
 
 #[inline(always)]
-fn turn_back(ethernet: &Ethernet, answer: &mut Ethernet) {
+pub(crate) fn turn_back(ethernet: &Ethernet, answer: &mut Ethernet) {
     answer.destination = ethernet.source;
     answer.source = ethernet.destination;
     answer.ethertype = ethernet.ethertype;
 }
 
 #[inline(always)]
-fn write_ipv6(source: &[u8; 16], destination: &[u8; 16], payload_length: u16, ip: &mut Ipv6) {
+pub(crate) fn write_ipv6(
+    source: &[u8; 16],
+    destination: &[u8; 16],
+    payload_length: u16,
+    next_header: u8,
+    ip: &mut Ipv6,
+) {
     ip.version_class_label = U32::new(6 << 28);
     ip.payload_length = U16::new(payload_length);
-    ip.next_header = PROTOCOL_ICMPV6;
+    ip.next_header = next_header;
     ip.hop_limit = 255;
     ip.source = *source;
     ip.destination = *destination;
@@ -181,7 +229,13 @@ mod tests {
 
     fn ipv6(source: [u8; 16], destination: [u8; 16], payload_length: u16) -> Ipv6 {
         let mut ip = Ipv6::new_zeroed();
-        write_ipv6(&source, &destination, payload_length, &mut ip);
+        write_ipv6(
+            &source,
+            &destination,
+            payload_length,
+            PROTOCOL_ICMPV6,
+            &mut ip,
+        );
         ip
     }
 

@@ -11,7 +11,15 @@ pub trait Bytes {
     fn start(&self) -> *const u8;
     /// One past the last byte that may be read directly.
     fn end(&self) -> *const u8;
+    /// Copies the `N` bytes at `at`, whether or not they may be read directly. For places that the
+    /// verifier cannot know; headers at fixed places are looked at.
+    fn copy<const N: usize>(&self, at: u32) -> Result<Copied<N>, Reason>;
 }
+
+/// Bytes copied from a packet, aligned as the verifier wants all that is on the stack.
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Copied<const N: usize>(pub [u8; N]);
 
 /// A packet whose headers can be looked at. A header borrows the frame, so the compiler refuses what
 /// the verifier refuses: a header kept while the packet is changed.
@@ -47,6 +55,11 @@ impl Bytes for &[u8] {
     fn end(&self) -> *const u8 {
         self.as_ptr_range().end
     }
+
+    fn copy<const N: usize>(&self, at: u32) -> Result<Copied<N>, Reason> {
+        let bytes = self.get(at as usize..).and_then(<[u8]>::first_chunk);
+        bytes.copied().map(Copied).ok_or(Reason::Malformed)
+    }
 }
 
 #[cfg(test)]
@@ -60,11 +73,10 @@ mod tests {
             let packet = &bytes[..length];
             let frame = Frame(packet);
             for at in 0..=16 {
-                assert_eq!(
-                    frame.header::<[u8; 6]>(at).is_ok(),
-                    at + 6 <= length,
-                    "{at} of {length}"
-                );
+                let is_whole = at + 6 <= length;
+                let copied = frame.0.copy::<6>(at as u32);
+                assert_eq!(frame.header::<[u8; 6]>(at).is_ok(), is_whole, "{at}");
+                assert_eq!(copied.is_ok(), is_whole, "{at} of {length}");
             }
         }
     }

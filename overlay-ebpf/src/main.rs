@@ -42,6 +42,12 @@ fn from_tunnel(context: TcContext) -> Action {
     run(context, Place::FromTunnel, program::from_tunnel::decide)
 }
 
+/// TC egress of the gateway's near end.
+#[classifier]
+fn from_host(context: TcContext) -> Action {
+    run(context, Place::FromHost, program::from_host::decide)
+}
+
 /// Every reason drops: a packet that may go on has a verdict that says so.
 #[inline(always)]
 fn run(

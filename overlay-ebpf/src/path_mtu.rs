@@ -89,8 +89,9 @@ pub fn oversize<B: Bytes>(
     }
 }
 
+/// Whether nobody may be told what became of a packet.
 #[inline(always)]
-fn is_untold<B: Bytes>(frame: &Frame<B>, packet: &Packet) -> Result<bool, Reason> {
+pub fn is_untold<B: Bytes>(frame: &Frame<B>, packet: &Packet) -> Result<bool, Reason> {
     if !packet.is_v4 {
         let kind = *frame.header::<u8>(ETHERNET + size_of::<Ipv6>())?;
         return Ok(packet.protocol == PROTOCOL_ICMPV6 && kind < 128);

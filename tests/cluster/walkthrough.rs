@@ -93,8 +93,9 @@ fn a_network_is_on_a_host_from_its_first_container_to_its_last() {
     swarm.network("test-net", &[]).expect("a network");
 
     assert!(networks(&swarm, 0).iter().any(|name| name == "test-net"));
-    assert!(
-        networks(&swarm, 1).is_empty(),
+    assert_eq!(
+        networks(&swarm, 1),
+        ["ingress"],
         "a worker lists what it takes part in"
     );
     let (alpine1, _) = swarm.guest(0, "test-net", "alpine1").expect("a container");

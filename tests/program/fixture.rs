@@ -90,6 +90,11 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) fn new() -> Self {
+        Self::with_flows(1024)
+    }
+
+    /// One whose table of established flows has `flows` entries.
+    pub(crate) fn with_flows(flows: u32) -> Self {
         let pins = pin_directory();
         let config = Config {
             local_ipv4: Address::from_v4(LOCAL_VTEP),
@@ -108,6 +113,7 @@ impl Fixture {
         });
         let mut object = EbpfLoader::new()
             .override_global(abi::CONFIG, &config, true)
+            .map_max_entries(abi::map::FLOW, flows)
             .default_map_pin_directory(&pins)
             .load(&bytes)
             .expect("load the object");
@@ -201,7 +207,7 @@ impl Fixture {
             .collect()
     }
 
-    fn map<'a, T>(&'a mut self, name: &str) -> T
+    pub(crate) fn map<'a, T>(&'a mut self, name: &str) -> T
     where
         T: TryFrom<&'a mut aya::maps::Map, Error = aya::maps::MapError>,
     {
@@ -257,6 +263,7 @@ impl Fixture {
 
         self.fill_peers();
         self.fill_routes();
+        self.fill_services();
     }
 
     fn fill_peers(&mut self) {

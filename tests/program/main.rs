@@ -6,3 +6,5 @@ mod from_container;
 mod from_underlay;
 mod mutation;
 mod packet;
+mod service;
+mod services;

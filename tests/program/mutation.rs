@@ -12,7 +12,8 @@ use crate::{
         Action, CLIENT, CLIENT_MAC, CLIENT_V6, Fixture, LOCAL_VTEP, PEER_VTEP, PORT, REMOTE,
         SERVER, SERVER_V6, VNI,
     },
-    packet::{self, Ipv4, ethernet},
+    packet::{self, Ipv4, between, ethernet},
+    services::families,
 };
 
 /// Packets for each program; `OVERLAY_TEST_PACKETS` changes it.
@@ -91,6 +92,7 @@ fn whatever_a_container_sends_is_counted_once_and_never_goes_out_under_a_false_n
         packet::arp(1, CLIENT_MAC, CLIENT, SERVER),
         packet::solicitation(CLIENT_MAC, CLIENT_V6, SERVER_V6),
     ];
+    let seeds: Vec<_> = seeds.into_iter().chain(to_services()).collect();
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let before: u64 = total(&fixture);
     for round in 0..rounds() {
@@ -112,6 +114,29 @@ fn whatever_a_container_sends_is_counted_once_and_never_goes_out_under_a_false_n
     assert_eq!(total(&fixture) - before, u64::from(rounds()));
 }
 
+/// Packets for virtual addresses, and errors about answers from there.
+fn to_services() -> Vec<Vec<u8>> {
+    let mut seeds = Vec::new();
+    for family in families() {
+        let icmp = if family.client.is_ipv4() { 1 } else { 58 };
+        let macs = (CLIENT_MAC, [2; 6]);
+        for vip in [family.near, family.far, family.own, family.empty] {
+            let to = |protocol, bytes: &[u8]| between(macs, family.client, vip, protocol, bytes);
+            let back = between(
+                macs,
+                vip,
+                family.client,
+                17,
+                &packet::udp(80, 4000, &[5; 24]),
+            );
+            seeds.push(to(6, &packet::tcp([4000, 80], 2, &[])));
+            seeds.push(to(17, &packet::udp(4000, 80, &[5; 24])));
+            seeds.push(to(icmp, &[&[3, 3, 0, 0, 0, 0, 0, 0], &back[14..]].concat()));
+        }
+    }
+    seeds
+}
+
 #[test]
 fn whatever_the_underlay_brings_reaches_only_the_container_it_names() {
     let mut fixture = Fixture::new();
@@ -130,9 +155,26 @@ fn whatever_the_underlay_brings_reaches_only_the_container_it_names() {
             &Ipv4::udp().around(PEER_VTEP, LOCAL_VTEP, &udp),
         )
     };
+    let [family, _] = families();
+    let macs = ([9; 6], [2; 6]);
+    let sent = between(
+        (CLIENT_MAC, [2; 6]),
+        family.client,
+        family.far,
+        17,
+        &packet::udp(2, 1, &[5; 24]),
+    );
+    fixture.run_uncounted(FROM_CONTAINER, &sent);
+    let (remote, client) = (family.remote, family.client);
+    let answer = between(macs, remote, client, 17, &packet::udp(1, 2, &[5; 24]));
+    let arrived = between(macs, client, remote, 17, &packet::udp(2, 1, &[5; 24]));
+    let quote = [&[3, 3, 0, 0, 0, 0, 0, 0], &arrived[14..]].concat();
+    let error = between(macs, remote, client, 1, &quote);
     let seeds = [
         outer(&inner),
         outer(&packet::arp(1, [9; 6], REMOTE, CLIENT)),
+        outer(&answer),
+        outer(&error),
     ];
     let mut random = Random(0x0123_4567_89ab_cdef);
     let mut passed = 0;

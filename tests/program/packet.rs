@@ -1,5 +1,7 @@
 //! Packets put together layer by layer; lengths and checksums are filled in at the end.
 
+use std::net::IpAddr;
+
 /// Ethernet around `payload`.
 pub(crate) fn ethernet(
     source: [u8; 6],
@@ -63,6 +65,76 @@ pub(crate) fn udp(source: u16, destination: u16, payload: &[u8]) -> Vec<u8> {
     packet.extend(destination.to_be_bytes());
     packet.extend((8 + payload.len() as u16).to_be_bytes());
     packet.extend([0, 0]);
+    packet.extend(payload);
+    packet
+}
+
+/// An IP packet of either family in its frame, with right checksums of IP and of what is inside.
+pub(crate) fn between(
+    macs: ([u8; 6], [u8; 6]),
+    source: IpAddr,
+    destination: IpAddr,
+    protocol: u8,
+    transport: &[u8],
+) -> Vec<u8> {
+    let transport = sealed(source, destination, protocol, transport);
+    match (source, destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            let ip = Ipv4 {
+                flags_offset: Ipv4::DF,
+                protocol,
+                ..Ipv4::udp()
+            };
+            let ip = ip.around(source.octets(), destination.octets(), &transport);
+            ethernet(macs.0, macs.1, 0x0800, &ip)
+        }
+        (IpAddr::V6(source), IpAddr::V6(destination)) => {
+            let ip = ipv6(source.octets(), destination.octets(), protocol, &transport);
+            ethernet(macs.0, macs.1, 0x86dd, &ip)
+        }
+        _ => panic!("two families in one packet"),
+    }
+}
+
+/// A transport header and its payload with the checksum that its protocol has.
+pub(crate) fn sealed(
+    source: IpAddr,
+    destination: IpAddr,
+    protocol: u8,
+    transport: &[u8],
+) -> Vec<u8> {
+    let mut sealed = transport.to_vec();
+    let (at, has_pseudo_header) = match protocol {
+        6 => (16, true),
+        17 => (6, true),
+        58 => (2, true),
+        1 => (2, false),
+        _ => return sealed,
+    };
+    sealed[at..at + 2].fill(0);
+    let mut summed = Vec::new();
+    if has_pseudo_header {
+        for address in [source, destination] {
+            match address {
+                IpAddr::V4(address) => summed.extend(address.octets()),
+                IpAddr::V6(address) => summed.extend(address.octets()),
+            }
+        }
+        summed.extend((sealed.len() as u32).to_be_bytes());
+        summed.extend([0, 0, 0, protocol]);
+    }
+    summed.extend(&sealed);
+    let sum = checksum(&summed);
+    sealed[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+    sealed
+}
+
+/// A TCP header without options before `payload`.
+pub(crate) fn tcp(ports: [u16; 2], flags: u8, payload: &[u8]) -> Vec<u8> {
+    let mut packet = Vec::new();
+    packet.extend(ports[0].to_be_bytes());
+    packet.extend(ports[1].to_be_bytes());
+    packet.extend([0, 0, 0x10, 0, 0, 0, 0x20, 0, 0x50, flags, 1, 0, 0, 0, 0, 0]);
     packet.extend(payload);
     packet
 }

@@ -47,7 +47,11 @@ pub struct Swarm {
 impl Swarm {
     /// Starts an agent on each host; none is in a cluster.
     pub fn apart(names: &[&str]) -> Result<Self> {
-        let wiring = Wiring::default();
+        Self::apart_on(Wiring::default(), names)
+    }
+
+    /// [`Swarm::apart`] on an underlay of this wiring.
+    pub fn apart_on(wiring: Wiring, names: &[&str]) -> Result<Self> {
         Self::apart_in(Session::for_test()?, wiring, names, &Binaries::find()?)
     }
 
@@ -181,7 +185,7 @@ impl Swarm {
         &self.session
     }
 
-    /// The namespace that plays the switch, with a port `to-<name>` for each host.
+    /// What lies between the hosts.
     pub fn underlay(&self) -> &Underlay {
         &self.underlay
     }

@@ -101,7 +101,7 @@ impl Machine {
 #[derive(Debug)]
 pub struct Underlay {
     machines: Vec<Machine>,
-    _switch: Option<Namespace>,
+    switch: Option<Namespace>,
 }
 
 impl Underlay {
@@ -135,15 +135,17 @@ impl Underlay {
             address(machine, wiring)?;
         }
         await_replies(&machines)?;
-        Ok(Self {
-            machines,
-            _switch: switch,
-        })
+        Ok(Self { machines, switch })
     }
 
     /// The hosts, in the order of their names given to [`Underlay::build`].
     pub fn machines(&self) -> &[Machine] {
         &self.machines
+    }
+
+    /// The namespace that plays the switch, with a port `to-<name>` for each host.
+    pub fn switch(&self) -> Option<&Namespace> {
+        self.switch.as_ref()
     }
 }
 

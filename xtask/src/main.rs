@@ -12,6 +12,7 @@ mod build;
 mod build_ebpf;
 mod check;
 mod demo;
+mod fuzz;
 mod layers;
 mod packages;
 mod process;
@@ -42,6 +43,8 @@ enum Verb {
     Layers(layers::Options),
     /// Run the tests, installing what they need.
     Test(test::Options),
+    /// Run the fuzz tests of the cluster's ports, ten million tries unless told otherwise.
+    Fuzz(fuzz::Options),
     /// Run a command on another Linux kernel, in a virtual machine over this machine's files.
     Vm(vm::Options),
     /// Show overlay at work on three hosts.
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Verb::Check(options) => check::run(&options),
         Verb::Layers(options) => layers::run(&options),
         Verb::Test(options) => return ended(test::run(&options)),
+        Verb::Fuzz(options) => fuzz::run(&options),
         Verb::Vm(options) => return ended(vm::run(&options)),
         Verb::Demo(options) => demo::run(&options),
         Verb::Bench(options) => bench::run(&options),

@@ -4,17 +4,19 @@
 use std::{
     fs::File,
     io::{self, Read as _},
+    net::IpAddr,
     path::Path,
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use tracing::{info, warn};
 
 use super::{
     addresses::{Addresses, Chosen, NoAddress, Origin},
-    owner::Owner,
-    plumbing::host_interface,
+    owner::{Membership, Owner},
+    plumbing::{DNS_V4, DNS_V6, host_interface},
     swarm::News,
 };
 use crate::{
@@ -33,11 +35,18 @@ struct Plan {
     chosen: Chosen,
     mac: MacAddress,
     mtu: u32,
+    transit: Option<u32>,
+    /// Destinations by way of the gateway.
+    via: Vec<(IpNet, IpAddr)>,
 }
 
 impl Owner {
     /// Makes an endpoint. Nothing is left half-made when it fails.
-    pub(super) fn attach(&mut self, request: &AttachRequest) -> Result<Arc<Attachment>, NoAddress> {
+    pub(super) fn attach(
+        &mut self,
+        request: &AttachRequest,
+        membership: Option<Membership>,
+    ) -> Result<Arc<Attachment>, NoAddress> {
         let namespace = open_namespace(&request.netns)?;
         let plan = self.plan(request, namespace.id())?;
         let id = new_id().map_err(|error| ApiError::internal(&error))?;
@@ -47,7 +56,9 @@ impl Owner {
         // From here on only what needs the namespace keeps it alive.
         drop(namespace);
         let made = made.map_err(|error| refused(&error))?;
-        let attachment = attachment(request, &plan, id, &wish, &made);
+        let mut attachment = attachment(request, &plan, id, &wish, &made);
+        attachment.service = membership.map(|membership| membership.service);
+        attachment.follows_service = membership.is_some_and(|membership| membership.follows);
 
         if let Err(error) = self.connect(&attachment) {
             self.unmake(&attachment);
@@ -96,6 +107,10 @@ impl Owner {
 
     fn plan(&self, request: &AttachRequest, namespace: NamespaceId) -> Result<Plan, NoAddress> {
         check_name(&request.name)?;
+        request
+            .aliases
+            .iter()
+            .try_for_each(|alias| check_name(alias))?;
         let desired = self.shared.desired();
         let network = desired
             .network(&request.network)
@@ -156,11 +171,25 @@ impl Owner {
                 ApiError::conflict(format!("network {} is not programmed yet", network.name))
                     .with_help("try again after the next audit, or run `overlay audit`")
             })?;
+        let pools = self.shared.settings.outside.in_use();
+        let transit = pools.and_then(|pools| directory.free_transit(pools));
+        if pools.is_some() && transit.is_none() {
+            warn!(
+                endpoint = request.name,
+                "outside.transit_pools is used up: it has no way out"
+            );
+        }
+        let via = match transit {
+            Some(_) => ways_out(network, &chosen, desired.internal.contains(&network.vni)),
+            None => Vec::new(),
+        };
         Ok(Plan {
             network: network.clone(),
             chosen,
             mac,
             mtu,
+            transit,
+            via,
         })
     }
 
@@ -247,6 +276,28 @@ fn choose_mac(wish: Option<MacAddress>, chosen: &Chosen) -> Result<MacAddress, A
     }
 }
 
+/// What lies behind the network's gateway: this node's DNS, and everything else unless the network is internal.
+fn ways_out(network: &Network, chosen: &Chosen, is_internal: bool) -> Vec<(IpNet, IpAddr)> {
+    let v4 = chosen.ipv4.map(|(address, _)| IpAddr::V4(address));
+    let v6 = chosen.ipv6.map(|(address, _)| IpAddr::V6(address));
+    let mut ways = Vec::new();
+    for own in v4.into_iter().chain(v6) {
+        let mut subnets = network.subnets.iter().zip(&network.gateways);
+        let Some((_, gateway)) = subnets.find(|(subnet, _)| subnet.contains(&own)) else {
+            continue;
+        };
+        let (dns, everywhere): (IpAddr, IpNet) = match own {
+            IpAddr::V4(_) => (DNS_V4.into(), Ipv4Net::default().into()),
+            IpAddr::V6(_) => (DNS_V6.into(), Ipv6Net::default().into()),
+        };
+        ways.push((dns.into(), *gateway));
+        if !is_internal {
+            ways.push((everywhere, *gateway));
+        }
+    }
+    ways
+}
+
 fn interface_wish(request: &AttachRequest, plan: &Plan, id: &str) -> InterfaceWish {
     let chosen = plan.chosen;
     let is_own = |subnet: &ipnet::IpNet| {
@@ -271,6 +322,7 @@ fn interface_wish(request: &AttachRequest, plan: &Plan, id: &str) -> InterfaceWi
             .copied()
             .filter(|subnet| !is_own(subnet))
             .collect(),
+        via: plan.via.clone(),
     }
 }
 
@@ -300,10 +352,11 @@ fn attachment(
         interface: made.interface.clone(),
         created: now.as_secs(),
         conflict: None,
-        aliases: Vec::new(),
+        aliases: request.aliases.clone(),
         service: None,
+        follows_service: false,
         ports: Vec::new(),
-        transit: None,
+        transit: plan.transit,
     }
 }
 
@@ -320,6 +373,8 @@ fn new_id() -> io::Result<String> {
 fn refused(error: &PortError) -> ApiError {
     match error.kind {
         PortErrorKind::Full | PortErrorKind::Gone => ApiError::conflict(error.to_string()),
+        PortErrorKind::Taken => ApiError::conflict(error.source.to_string())
+            .with_help("publish another port, or end whoever has it"),
         PortErrorKind::Other => ApiError::internal(error),
     }
 }

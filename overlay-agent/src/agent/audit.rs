@@ -115,6 +115,8 @@ fn told(repair: Repair) -> types::Repair {
         DriftKind::Entry(table) => map_name(table),
         DriftKind::Hook(_) => "link",
         DriftKind::Tunnel => "vxlan",
+        DriftKind::Gateway => "gateway",
+        DriftKind::Rules => "nftables",
         DriftKind::Endpoint => "endpoint",
     };
     let action = match repair.action {
@@ -124,7 +126,11 @@ fn told(repair: Repair) -> types::Repair {
     };
     let object = match repair.kind {
         DriftKind::Hook(program) => format!("{} at {}", program_name(program), repair.object),
-        DriftKind::Entry(_) | DriftKind::Tunnel | DriftKind::Endpoint => repair.object,
+        DriftKind::Entry(_)
+        | DriftKind::Tunnel
+        | DriftKind::Gateway
+        | DriftKind::Rules
+        | DriftKind::Endpoint => repair.object,
     };
     types::Repair {
         kind: kind.to_owned(),

@@ -4,7 +4,12 @@ use std::sync::Arc;
 
 use tracing::info;
 
-use super::{directory::Ambiguous, owner::Owner, store::StoreError, swarm::News};
+use super::{
+    directory::{Ambiguous, Directory},
+    owner::Owner,
+    store::StoreError,
+    swarm::News,
+};
 use crate::{
     api::ApiError,
     control::{Plumbing as _, PortError},
@@ -30,6 +35,31 @@ pub(super) enum DetachError {
     },
 }
 
+/// The endpoints that somebody means: by name or identifier, in one network or in all. At least one.
+pub(super) fn find(
+    directory: &Directory,
+    reference: &str,
+    network: Option<&str>,
+) -> Result<Vec<Arc<Attachment>>, ApiError> {
+    let found = directory.find(reference, network);
+    let found = found.map_err(|Ambiguous| {
+        ApiError::bad_request(format!(
+            "more than one endpoint's identifier begins with {reference}"
+        ))
+        .with_help("give more of it, or the endpoint's name")
+    })?;
+    if found.is_empty() {
+        let place = network
+            .map(|network| format!(" in network {network}"))
+            .unwrap_or_default();
+        return Err(ApiError::not_found(format!(
+            "there is no endpoint {reference} on this node{place}"
+        ))
+        .with_help("`overlay endpoint ls` lists them"));
+    }
+    Ok(found)
+}
+
 impl Owner {
     /// Takes endpoints away, by name or identifier, in one network or in all. One that cannot be taken
     /// away wholly does not keep the others.
@@ -38,22 +68,7 @@ impl Owner {
         reference: &str,
         network: Option<&str>,
     ) -> Result<Vec<Arc<Attachment>>, ApiError> {
-        let found = self.shared.directory().find(reference, network);
-        let found = found.map_err(|Ambiguous| {
-            ApiError::bad_request(format!(
-                "more than one endpoint's identifier begins with {reference}"
-            ))
-            .with_help("give more of it, or the endpoint's name")
-        })?;
-        if found.is_empty() {
-            let place = network
-                .map(|network| format!(" in network {network}"))
-                .unwrap_or_default();
-            return Err(ApiError::not_found(format!(
-                "there is no endpoint {reference} on this node{place}"
-            ))
-            .with_help("`overlay endpoint ls` lists them"));
-        }
+        let found = find(&self.shared.directory(), reference, network)?;
         let mut outcome = Ok(());
         for attachment in &found {
             outcome = outcome.and(self.disconnect(attachment));

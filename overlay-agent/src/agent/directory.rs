@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::model::{Attachment, Lease, NamespaceId, Place, Vni};
+use crate::model::{Attachment, Lease, NamespaceId, Place, TransitPools, Vni};
 
 /// Endpoints by identifier, and identifiers by everything else. What the indexes say always agrees.
 #[derive(Clone, Debug, Default)]
@@ -75,6 +75,15 @@ impl Directory {
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.endpoints.len()
+    }
+
+    /// The first position in the transit pools that nobody has; none if all are taken.
+    pub(super) fn free_transit(&self, pools: TransitPools) -> Option<u32> {
+        let taken: BTreeSet<u32> = self
+            .iter()
+            .filter_map(|attachment| attachment.transit)
+            .collect();
+        (1..=pools.last()).find(|position| !taken.contains(position))
     }
 
     /// How many addresses they have.

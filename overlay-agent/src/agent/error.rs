@@ -2,7 +2,11 @@
 
 use std::{io, path::PathBuf};
 
-use super::{plumbing::TunnelError, store::StoreError, swarm::MemberError};
+use super::{
+    plumbing::{GatewayError, TunnelError},
+    store::StoreError,
+    swarm::MemberError,
+};
 use crate::{api::ListenError, control::PortError, datapath, netlink};
 
 /// A failure of the whole agent.
@@ -58,6 +62,13 @@ pub enum Error {
         /// Why.
         #[from]
         source: TunnelError,
+    },
+    /// The way out could not be taken away.
+    #[error("could not take the way out away")]
+    Gateway {
+        /// Why.
+        #[from]
+        source: GatewayError,
     },
     /// The network configuration could not be read.
     #[error("could not look at the host's network")]

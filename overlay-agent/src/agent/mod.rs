@@ -17,6 +17,7 @@
 //! pinned, and the next agent takes them over.
 
 mod addresses;
+mod arrival;
 mod attach;
 mod audit;
 mod backend;
@@ -26,9 +27,11 @@ mod datapath_tests;
 mod detach;
 mod directory;
 mod doctor;
+mod drain;
 mod error;
 mod events;
 mod explain;
+mod health;
 mod names;
 mod neighbour_limit;
 mod owner;
@@ -51,7 +54,7 @@ use backend::{AgentBackend, Outline};
 use claim::{Claim, DATA_LOCK, NamespaceClaim};
 pub use error::Error;
 use plane::{Plane, Planes, Tasks, finish, spawn_until};
-pub use plumbing::{PortHolder, TunnelError};
+pub use plumbing::{GatewayError, PortHolder, ReserveError, RulesError, TunnelError};
 pub use store::StoreError;
 use swarm::Life;
 pub use swarm::{DiskError, MemberError, RenewError};
@@ -152,9 +155,11 @@ async fn run_static(
 ) -> Result<Tasks, Error> {
     let exact = BTreeMap::new();
     let (changes, changed) = mpsc::unbounded_channel();
+    let services = Vec::new();
     let plan = Plan {
         desired: desired.clone(),
         exact,
+        services,
     };
     let (shared, commands, mut tasks) =
         plane::start(settings, plan, changes, events, cancel).await?;

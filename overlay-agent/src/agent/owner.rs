@@ -18,11 +18,11 @@ use super::{
 use crate::{
     api::{ApiError, types::AttachRequest},
     control::{
-        Action, DriftKind, Expected, Plumbing as _, PortError, PortErrorKind, Reconciler, Repair,
-        Survey, Table, planner::Plan,
+        Action, BackendEnd, DriftKind, Expected, Plumbing as _, PortError, PortErrorKind,
+        Reconciler, Repair, Survey, Table, planner::Plan,
     },
     datapath::KernelDatapath,
-    model::{Attachment, Exact, Place},
+    model::{Attachment, Exact, Place, ServiceChange, ServiceId},
 };
 
 /// The reconciler over the kernel.
@@ -32,7 +32,11 @@ pub(super) type KernelReconciler = Reconciler<KernelDatapath, KernelUnderlay, Ke
 #[derive(Debug)]
 pub(super) enum Command {
     /// Make an endpoint.
-    Attach(AttachRequest, Answer<Result<Arc<Attachment>, NoAddress>>),
+    Attach(
+        AttachRequest,
+        Option<Membership>,
+        Answer<Result<Arc<Attachment>, NoAddress>>,
+    ),
     /// Take endpoints away: by name or identifier, in one network or in all.
     Detach(
         String,
@@ -41,6 +45,10 @@ pub(super) enum Command {
     ),
     /// Want something else, and make it so. What fails now, the next audit does.
     Follow(Plan, Answer<()>),
+    /// Balance these services otherwise, or not any more.
+    Balance(Vec<ServiceChange>),
+    /// The other nodes have told what they have: what an earlier agent knew counts no longer.
+    Disbelieve,
     /// Follow single addresses that moved.
     Reroute(Vec<(Place, Option<Exact>)>),
     /// Cut the endpoint with this address off, for a reason.
@@ -57,6 +65,15 @@ pub(super) enum Command {
     Refresh,
 }
 
+/// What an endpoint is in a service.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Membership {
+    /// The service.
+    pub(super) service: ServiceId,
+    /// Whether its container goes into every network that the service is on.
+    pub(super) follows: bool,
+}
+
 /// Where an answer goes; nobody may be waiting for it any more.
 pub(super) type Answer<T> = oneshot::Sender<T>;
 
@@ -66,6 +83,8 @@ pub(super) struct Owner {
     pub(super) reconciler: KernelReconciler,
     pub(super) store: Store,
     pub(super) shared: Arc<Shared>,
+    /// Ends flows to backends that are no more.
+    pub(super) backend_end: Box<dyn BackendEnd>,
     /// Hears which endpoints come and go.
     pub(super) changes: mpsc::UnboundedSender<News>,
 }
@@ -82,13 +101,25 @@ impl Owner {
 
     fn obey(&mut self, command: Command) {
         let is_awaited = match command {
-            Command::Attach(request, answer) => answer.send(self.attach(&request)).is_ok(),
+            Command::Attach(request, membership, answer) => {
+                answer.send(self.attach(&request, membership)).is_ok()
+            }
             Command::Detach(reference, network, answer) => answer
                 .send(self.detach(&reference, network.as_deref()))
                 .is_ok(),
             Command::Follow(plan, answer) => {
                 self.follow(plan);
                 answer.send(()).is_ok()
+            }
+            Command::Balance(changes) => {
+                let balanced = self.reconciler.balance(&changes);
+                self.balanced(balanced);
+                true
+            }
+            Command::Disbelieve => {
+                let balanced = self.reconciler.disbelieve();
+                self.balanced(balanced);
+                true
             }
             Command::Reroute(moved) => {
                 self.reroute(&moved);
@@ -145,6 +176,34 @@ impl Owner {
         self.publish();
     }
 
+    fn balanced(&mut self, written: Result<usize, PortError>) {
+        match written {
+            Ok(changes) => trace!(changes, "followed services"),
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                error!(
+                    error,
+                    "could not follow services; the next audit tries again"
+                );
+            }
+        }
+        self.end_flows();
+        if let Some(tables) = self.reconciler.tables() {
+            let mut summary = self.shared.summary_mut();
+            for table in [Table::Backend, Table::Ring, Table::Port, Table::Vip] {
+                summary.entries.insert(table, tables.len(table));
+            }
+        }
+    }
+
+    /// Tells what else has to be done about backends that are gone from the tables.
+    pub(super) fn end_flows(&mut self) {
+        let ended = self.reconciler.take_ended();
+        if !ended.is_empty() {
+            self.backend_end.ended(&ended);
+        }
+    }
+
     fn reroute(&mut self, moved: &[(Place, Option<Exact>)]) {
         match self.reconciler.reroute(moved) {
             Ok(changes) => trace!(changes, "followed single addresses"),
@@ -195,6 +254,7 @@ impl Owner {
     pub(super) fn publish(&self) {
         let mut summary = self.shared.summary_mut();
         summary.tunnel = self.reconciler.tunnel();
+        summary.inner_mtu = self.reconciler.inner_mtu();
         if let Some(tables) = self.reconciler.tables() {
             summary.follow(tables, self.reconciler.ways(), self.shared.settings.encap);
         }
@@ -206,6 +266,7 @@ impl Owner {
         let directory = self.shared.directory();
         let repaired = self.reconciler.repair(survey, directory.iter());
         drop(directory);
+        self.end_flows();
         self.publish();
         repairs.extend(repaired?);
         self.count(&repairs);

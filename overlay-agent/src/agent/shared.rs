@@ -44,6 +44,8 @@ pub(super) struct Summary {
     pub(super) entries: BTreeMap<Table, usize>,
     /// Largest layer-3 packet inside each network, bytes.
     pub(super) mtus: BTreeMap<Vni, u32>,
+    /// That of a network for which none was chosen, and which may not exist here.
+    pub(super) inner_mtu: u32,
     /// The ways to the other nodes, by underlay address.
     pub(super) ways: BTreeMap<IpAddr, Way>,
     /// How packets to most peers are encapsulated.

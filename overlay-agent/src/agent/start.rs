@@ -4,7 +4,7 @@
 use std::{fs, net::IpAddr, path::Path, sync::Arc, time::Instant};
 
 use tokio::sync::mpsc;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::{
     Error,
@@ -19,13 +19,18 @@ use super::{
     underlay::KernelUnderlay,
 };
 use crate::{
-    control::{HostEnd, Plumbing as _, PortError, Ports, Reconciler, planner::Plan},
+    control::{
+        BackendEnd, Balancer, Ended, HostEnd, Plumbing as _, PortError, Ports, Reconciler,
+        planner::Plan,
+    },
     datapath::{
         DatapathConfig, Features, KernelDatapath, Pins, is_mounted, remove_filters, remove_pins,
     },
-    model::Attachment,
+    model::{Attachment, FIRST_LOCAL_NUMBER, TransitPools},
     settings::Settings,
 };
+
+const UPTIME: &str = "/proc/uptime";
 
 const LOCAL_PORTS: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 
@@ -43,6 +48,9 @@ pub(super) fn start(
     require_root()?;
     neighbour_limit::raise();
     let mut plumbing = KernelPlumbing::open(settings.port, &settings.run_dir)?;
+    if let Some(pools) = settings.outside.in_use() {
+        plumbing.let_out(pools);
+    }
     let is_first = !plumbing.has_tunnel()? && !is_mounted(&settings.run_dir);
     let run_dir = settings.run_dir.clone();
     take_over(settings, plan, plumbing, changes).inspect_err(|_| {
@@ -88,7 +96,8 @@ fn take_over(
     let traffic = KernelTraffic::open()?;
     let mode = features.attach;
     let datapath = KernelDatapath::load(pins.clone(), config, mode, traffic, &settings.run_dir)?;
-    let directory = restore(&store, &mut plumbing)?;
+    let pools = settings.outside.in_use().unwrap_or_default();
+    let directory = restore(&store, &mut plumbing, pools)?;
 
     let underlay = KernelUnderlay::open()?;
     let ports = Ports {
@@ -97,7 +106,10 @@ fn take_over(
         plumbing,
     };
     let mut reconciler: KernelReconciler =
-        Reconciler::new(ports, Arc::clone(&desired), settings.encap, tunnel);
+        Reconciler::new(ports, Arc::clone(&desired), settings.encap, tunnel)
+            .with_balancer(Balancer::new(settings.limits.slots, first_backend()))
+            .with_transit_pools(pools);
+    reconciler.balance(&plan.services)?;
     let started = Instant::now();
     let written = reconciler.follow(Arc::clone(&desired), plan.exact, directory.iter())?;
     let programmed = started.elapsed();
@@ -113,14 +125,51 @@ fn take_over(
     let shared = Arc::new(Shared::new(settings, desired, features, pins));
     *shared.directory_mut() = directory;
     shared.summary_mut().programmed = programmed;
-    let owner = Owner {
+    let mut owner = Owner {
         reconciler,
         store,
         shared,
+        backend_end: backend_end(),
         changes,
     };
+    owner.end_flows();
     owner.publish();
     Ok(owner)
+}
+
+/// Who ends flows to backends that are gone: the one place where that is decided.
+fn backend_end() -> Box<dyn BackendEnd> {
+    Box::new(Told)
+}
+
+/// Ends nothing: programs find flows to a backend that is not there by themselves when their next packet
+/// comes.
+#[derive(Debug)]
+struct Told;
+
+impl BackendEnd for Told {
+    fn ended(&mut self, backends: &[Ended]) {
+        for backend in backends {
+            debug!(
+                backend = backend.id.0,
+                service = backend.was.service,
+                "ended"
+            );
+        }
+    }
+}
+
+/// No backend gets a lower number than the time since boot in 64ths of a second, so that a number that an
+/// earlier agent gave away, and that flows may remember, is not given again: nobody starts 64 tasks a
+/// second for long. It lasts for a year.
+fn first_backend() -> u32 {
+    let uptime = fs::read_to_string(UPTIME).unwrap_or_default();
+    let seconds: Option<f64> = uptime
+        .split_whitespace()
+        .next()
+        .and_then(|text| text.parse().ok());
+    let ticks = seconds.unwrap_or_default() * 64.0;
+    (ticks as u32 % FIRST_LOCAL_NUMBER).max(1)
 }
 
 /// Takes programs, maps and the vxlan device away; endpoints are gone before.
@@ -128,7 +177,9 @@ pub(super) fn undo(run_dir: &Path) -> Result<(), Error> {
     remove_filters(run_dir, &mut *KernelTraffic::open()?)?;
     remove_pins(run_dir)?;
     // The port does not matter: nothing is made.
-    KernelPlumbing::open(0, run_dir)?.remove_tunnel()?;
+    let mut plumbing = KernelPlumbing::open(0, run_dir)?;
+    plumbing.remove_gateway()?;
+    plumbing.remove_tunnel()?;
     Ok(())
 }
 
@@ -160,8 +211,13 @@ pub(super) fn local_ports() -> (u16, u16) {
     }
 }
 
-/// The endpoints of an earlier agent that still have their interfaces.
-fn restore(store: &Store, plumbing: &mut KernelPlumbing) -> Result<Directory, Error> {
+/// The endpoints of an earlier agent that still have their interfaces. One that had no way out gets a place in the
+/// pools.
+fn restore(
+    store: &Store,
+    plumbing: &mut KernelPlumbing,
+    pools: TransitPools,
+) -> Result<Directory, Error> {
     let ends = plumbing.host_ends()?;
     let mut directory = Directory::default();
     for attachment in store.load()? {
@@ -174,6 +230,18 @@ fn restore(store: &Store, plumbing: &mut KernelPlumbing) -> Result<Directory, Er
                 "gone meanwhile"
             );
             store.remove(&attachment.id)?;
+        }
+    }
+    let without: Vec<Attachment> = directory
+        .iter()
+        .filter(|attachment| attachment.transit.is_none())
+        .cloned()
+        .collect();
+    for mut attachment in without {
+        attachment.transit = directory.free_transit(pools);
+        if attachment.transit.is_some() {
+            store.save(&attachment)?;
+            directory.insert(attachment);
         }
     }
     Ok(directory)

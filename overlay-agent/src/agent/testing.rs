@@ -33,6 +33,7 @@ pub(super) fn attachment(number: u8) -> Attachment {
         conflict: None,
         aliases: Vec::new(),
         service: None,
+        follows_service: false,
         ports: Vec::new(),
         transit: None,
     }
@@ -65,5 +66,6 @@ pub(super) fn desired() -> Desired {
             gateways: vec!["10.1.0.1".parse().unwrap(), "fd00:1::1".parse().unwrap()],
             mtu: None,
         }],
+        internal: std::collections::BTreeSet::new(),
     }
 }

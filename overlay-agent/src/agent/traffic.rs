@@ -2,7 +2,7 @@
 
 use super::shared::Shared;
 use crate::{
-    control::{Filter, PortError, PortErrorKind, TrafficControl},
+    control::{self, Filter, PortError, PortErrorKind, TrafficControl},
     datapath::{self, KernelInspector},
     netlink::{BpfFilter, Direction, Error, Socket},
 };
@@ -36,11 +36,16 @@ impl TrafficControl for KernelTraffic {
         Ok(links.iter().map(|link| link.ifindex).collect())
     }
 
-    fn filters(&mut self, ifindex: u32) -> Result<Vec<Filter>, PortError> {
-        let filters = self.socket.bpf_filters(ifindex, Direction::Ingress);
+    fn filters(
+        &mut self,
+        ifindex: u32,
+        direction: control::Direction,
+    ) -> Result<Vec<Filter>, PortError> {
+        let filters = self.socket.bpf_filters(ifindex, kernels(direction));
         let filters = filters.map_err(|error| failed("list", filters_of(ifindex), error))?;
         let filter = |filter: BpfFilter| Filter {
             ifindex,
+            direction,
             priority: filter.priority,
             handle: filter.handle,
             name: filter.name,
@@ -52,7 +57,7 @@ impl TrafficControl for KernelTraffic {
     fn delete_filter(&mut self, filter: &Filter) -> Result<(), PortError> {
         let wanted = BpfFilter {
             ifindex: filter.ifindex,
-            direction: Direction::Ingress,
+            direction: kernels(filter.direction),
             priority: filter.priority,
             handle: filter.handle,
             protocol: ALL_PROTOCOLS,
@@ -89,6 +94,13 @@ impl TrafficControl for KernelTraffic {
             }
             Ok(()) | Err(_) => Ok(()),
         }
+    }
+}
+
+fn kernels(direction: control::Direction) -> Direction {
+    match direction {
+        control::Direction::Ingress => Direction::Ingress,
+        control::Direction::Egress => Direction::Egress,
     }
 }
 

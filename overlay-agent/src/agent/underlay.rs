@@ -8,6 +8,9 @@ use crate::{
     netlink::{self, Link, LinkFlags, Socket},
 };
 
+/// Room in the table of own addresses.
+const MOST_ADDRESSES: usize = 1024;
+
 /// Asks the kernel for ways and devices.
 #[derive(Debug)]
 pub(super) struct KernelUnderlay {
@@ -68,6 +71,40 @@ impl Underlay for KernelUnderlay {
         Ok(ways)
     }
 
+    fn own_addresses(&mut self) -> Result<BTreeMap<IpAddr, u32>, PortError> {
+        let listed = self.socket.all_addresses();
+        let listed = listed.map_err(|error| failed_to_list(error))?;
+        let mut devices: BTreeMap<u32, bool> = BTreeMap::new();
+        let mut own = BTreeMap::new();
+        for entry in listed {
+            if entry.address.is_loopback() || entry.is_duplicate {
+                continue;
+            }
+            let ifindex = entry.ifindex;
+            let is_ethernet = match devices.get(&ifindex) {
+                Some(is_ethernet) => *is_ethernet,
+                None => match self.socket.link_by_index(ifindex) {
+                    Err(error) if error.is_not_found() => continue,
+                    link => is_ethernet(&link.map_err(|error| failed_to_list(error))?),
+                },
+            };
+            devices.insert(ifindex, is_ethernet);
+            // Of an address that several devices have, an Ethernet device counts.
+            let device = own.entry(entry.address).or_insert(0);
+            if is_ethernet {
+                *device = ifindex;
+            }
+        }
+        // With that many, those that no Ethernet device has are the ones nobody asks from outside.
+        let (wired, others): (Vec<_>, Vec<_>) =
+            own.into_iter().partition(|(_, ifindex)| *ifindex != 0);
+        Ok(wired
+            .into_iter()
+            .chain(others)
+            .take(MOST_ADDRESSES)
+            .collect())
+    }
+
     fn device_of(&mut self, address: IpAddr) -> Result<Option<UnderlayDevice>, PortError> {
         let find = || {
             let addresses = self.socket.all_addresses()?;
@@ -93,6 +130,11 @@ impl Underlay for KernelUnderlay {
 /// leave.
 pub(super) fn is_ethernet(link: &Link) -> bool {
     link.mac.is_some() && !link.flags.contains(LinkFlags::Loopback)
+}
+
+fn failed_to_list(error: netlink::Error) -> PortError {
+    let object = "the host's own addresses";
+    PortError::new("list", object, PortErrorKind::Other, error)
 }
 
 fn failed(operation: &'static str, address: IpAddr, error: netlink::Error) -> PortError {

@@ -68,6 +68,7 @@ fn remove_devices(plumbing: &mut KernelPlumbing) -> Result<Vec<String>, Error> {
         plumbing.remove(&end.name, end.ifindex)?;
         gone.push(format!("interface {}", end.name));
     }
+    gone.extend(plumbing.remove_gateway()?);
     if plumbing.remove_tunnel()? {
         gone.push(format!("interface {TUNNEL_NAME}"));
     }

@@ -3,7 +3,7 @@
 use futures_util::Stream;
 
 use super::{
-    ApiError, ClusterBackend,
+    ApiError, ClusterBackend, ServiceBackend,
     types::{
         AttachRequest, AuditReport, Breadth, Check, EndpointInfo, Event, Explanation, NetworkInfo,
         Stats, Status,
@@ -11,7 +11,7 @@ use super::{
 };
 
 /// One method for each verb of the API; the server calls them concurrently.
-pub trait Backend: ClusterBackend {
+pub trait Backend: ClusterBackend + ServiceBackend {
     /// The agent and its data plane at a glance.
     fn status(&self) -> impl Future<Output = Result<Status, ApiError>> + Send;
 
@@ -19,7 +19,7 @@ pub trait Backend: ClusterBackend {
     fn endpoints(&self) -> impl Future<Output = Result<Vec<EndpointInfo>, ApiError>> + Send;
 
     /// Makes an endpoint. Nothing is left half-made when it fails. A network of the cluster that is not
-    /// attachable refuses it (`refusals::not_attachable`).
+    /// attachable refuses it (`refusals::not_attachable`), except for a task.
     fn attach(
         &self,
         request: AttachRequest,
@@ -28,6 +28,15 @@ pub trait Backend: ClusterBackend {
     /// Takes the endpoints called `name` (or with that identifier, or a unique beginning of it) away,
     /// in one network or in all, and returns them. That there was none is `NotFound`.
     fn detach(
+        &self,
+        name: String,
+        network: Option<String>,
+    ) -> impl Future<Output = Result<Vec<EndpointInfo>, ApiError>> + Send;
+
+    /// Has the tasks among these endpoints, found as by [`Self::detach`], get no new flows, and returns when
+    /// the old ones have ended or their time is over. They are still there then. That none was found is
+    /// `NotFound`.
+    fn drain(
         &self,
         name: String,
         network: Option<String>,

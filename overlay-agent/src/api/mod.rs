@@ -15,6 +15,7 @@ pub(crate) mod fake;
 mod listener;
 pub mod refusals;
 pub mod server;
+mod service_backend;
 #[cfg(test)]
 mod tests;
 pub mod types;
@@ -27,6 +28,7 @@ pub use client_error::ClientError;
 pub use cluster_backend::ClusterBackend;
 pub use error::{ApiError, ErrorKind};
 pub use listener::{ListenError, Listener};
+pub use service_backend::ServiceBackend;
 
 /// The agent's socket below its run directory.
 pub fn socket_path(run_dir: &Path) -> PathBuf {

@@ -54,6 +54,23 @@ pub fn not_attachable(network: &str) -> ApiError {
     )
 }
 
+/// There is no such service.
+pub fn no_service(name: &str) -> ApiError {
+    ApiError::not_found(format!("service {name} not found"))
+        .with_help("`overlay service ls` shows them on a manager")
+}
+
+/// A task wants into a network that its service is not on.
+pub fn not_on_network(service: &str, network: &str) -> ApiError {
+    ApiError::bad_request(format!(
+        "service {service} is not attached to network {network}"
+    ))
+    .with_help(format!(
+        "leave --network out to attach to all networks of the service, or run `overlay service update \
+         --network-add {network} {service}` first"
+    ))
+}
+
 /// A node in pause or drain is asked to take an endpoint.
 pub fn not_active(availability: Availability) -> ApiError {
     ApiError::conflict(format!(

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::arguments::AddressArguments;
-use crate::model::MacAddress;
+use super::{arguments::AddressArguments, publish};
+use crate::model::{MacAddress, PortWish, PublishMode};
 
 /// The wish for one interface.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -12,6 +12,8 @@ pub(super) struct Wish {
     /// At most one of a family.
     pub(super) addresses: Vec<IpAddr>,
     pub(super) mac: Option<MacAddress>,
+    /// Ports of this node that lead to it.
+    pub(super) ports: Vec<PortWish>,
 }
 
 impl Wish {
@@ -21,6 +23,7 @@ impl Wish {
             network,
             addresses: Vec::new(),
             mac: None,
+            ports: Vec::new(),
         };
         for address in typed.ip {
             wish.add_address(address)?;
@@ -29,6 +32,16 @@ impl Wish {
             wish.set_mac(mac)?;
         }
         Ok(wish)
+    }
+
+    /// Nothing chosen: the networks are those of a service.
+    pub(super) fn of_service() -> Self {
+        Self {
+            network: String::new(),
+            addresses: Vec::new(),
+            mac: None,
+            ports: Vec::new(),
+        }
     }
 
     /// The networks of `run`: addresses on the side belong to the only one.
@@ -68,12 +81,26 @@ impl Wish {
         Ok(wishes)
     }
 
+    /// Publishes ports, as `--publish` has them; mode ingress takes a service.
+    pub(super) fn publish(&mut self, texts: &[String]) -> Result<(), String> {
+        let wishes = publish::several(texts, PublishMode::Host)?;
+        if wishes.iter().any(|wish| wish.mode == PublishMode::Ingress) {
+            return Err(
+                "mode=ingress is for services; leave it out, or publish with `overlay service create`"
+                    .to_owned(),
+            );
+        }
+        self.ports = wishes;
+        Ok(())
+    }
+
     /// `NAME`, or pairs like `name=N,ip=A,mac-address=M`.
     fn parse(text: &str) -> Result<Self, String> {
         let mut wish = Self {
             network: String::new(),
             addresses: Vec::new(),
             mac: None,
+            ports: Vec::new(),
         };
         if !text.contains('=') {
             text.clone_into(&mut wish.network);
@@ -173,6 +200,22 @@ mod tests {
         assert_eq!(wishes[0].addresses.len(), 2);
         assert_eq!(wishes[1].network, "red");
         assert_eq!(wishes[1].mac, None);
+    }
+
+    #[test]
+    fn ports_are_published_by_the_node_itself() {
+        let mut wish = Wish::new("blue".to_owned(), beside(&[], None)).unwrap();
+
+        wish.publish(&["8080:80".to_owned()]).unwrap();
+
+        assert_eq!(wish.ports[0].published, Some(8080));
+        assert_eq!(wish.ports[0].mode, PublishMode::Host);
+        let error = wish.publish(&["target=80,mode=ingress".to_owned()]);
+        assert!(
+            error
+                .unwrap_err()
+                .starts_with("mode=ingress is for services")
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod format;
 mod output;
 mod pair;
 mod plan;
+mod publish;
 mod resolver;
 mod run;
 mod stdout;

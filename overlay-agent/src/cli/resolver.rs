@@ -20,7 +20,8 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 const NETNS_FILES: &str = "/etc/netns";
 const NETNS: [&str; 2] = ["/run/netns", "/var/run/netns"];
 /// The first line of a file of ours.
-const MARK: &str = "# Written by overlay; removed when the last endpoint of this namespace is detached.\n";
+const MARK: &str =
+    "# Written by overlay; removed when the last endpoint of this namespace is detached.\n";
 
 /// Whom containers with these addresses can ask: by IPv4 if they have it, because one resolver asked in two
 /// ways only fails twice. None where nobody answers.
@@ -40,7 +41,9 @@ fn choose(answering: &[IpAddr], addresses: &[IpAddr]) -> Vec<IpAddr> {
             .collect();
         Some(of_it).filter(|servers| !servers.is_empty())
     };
-    of_family(true).or_else(|| of_family(false)).unwrap_or_default()
+    of_family(true)
+        .or_else(|| of_family(false))
+        .unwrap_or_default()
 }
 
 /// What a container's /etc/resolv.conf says where the host's says this.
@@ -92,7 +95,9 @@ pub(super) async fn remove(client: &Client, gone: &[EndpointInfo]) -> Vec<String
 /// Where the file of a named namespace is.
 fn file(directory: &Path, netns: &Path) -> Option<PathBuf> {
     let name = netns.file_name()?;
-    let is_named = NETNS.iter().any(|named| netns.parent() == Some(Path::new(named)));
+    let is_named = NETNS
+        .iter()
+        .any(|named| netns.parent() == Some(Path::new(named)));
     is_named.then(|| directory.join(name).join("resolv.conf"))
 }
 
@@ -148,9 +153,15 @@ mod tests {
     fn a_container_asks_by_ipv4_if_it_has_it() {
         let answering = ips(&["169.254.53.53", "fd6f::53"]);
 
-        assert_eq!(choose(&answering, &ips(&["10.1.0.2", "fd00::2"])), ips(&["169.254.53.53"]));
+        assert_eq!(
+            choose(&answering, &ips(&["10.1.0.2", "fd00::2"])),
+            ips(&["169.254.53.53"])
+        );
         assert_eq!(choose(&answering, &ips(&["fd00::2"])), ips(&["fd6f::53"]));
-        assert_eq!(choose(&answering[1..], &ips(&["10.1.0.2", "fd00::2"])), ips(&["fd6f::53"]));
+        assert_eq!(
+            choose(&answering[1..], &ips(&["10.1.0.2", "fd00::2"])),
+            ips(&["fd6f::53"])
+        );
         assert_eq!(choose(&answering[..1], &ips(&["fd00::2"])), ips(&[]));
         assert_eq!(choose(&[], &ips(&["10.1.0.2"])), ips(&[]));
     }
@@ -174,7 +185,11 @@ mod tests {
 
         assert!(put(&path, "nameserver 169.254.53.53\n").unwrap());
         assert!(put(&path, "nameserver fd6f::53\n").unwrap());
-        assert!(fs::read_to_string(&path).unwrap().ends_with("nameserver fd6f::53\n"));
+        assert!(
+            fs::read_to_string(&path)
+                .unwrap()
+                .ends_with("nameserver fd6f::53\n")
+        );
         take(&path).unwrap();
 
         assert!(!path.parent().unwrap().exists());
@@ -190,7 +205,10 @@ mod tests {
 
         assert!(!put(&path, "nameserver 169.254.53.53\n").unwrap());
         take(&path).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "nameserver 192.0.2.53\n");
+        assert_eq!(
+            fs::read_to_string(&path).unwrap(),
+            "nameserver 192.0.2.53\n"
+        );
 
         fs::rename(&path, path.with_file_name("hosts")).unwrap();
         assert!(put(&path, "nameserver 169.254.53.53\n").unwrap());

@@ -10,8 +10,9 @@ use ipnet::IpNet;
 
 use super::{Datapath, Hook, Key, Row, Table, Tables};
 use crate::model::{
-    Encap, EndpointEntry, InterfaceEntry, MacAddress, NetworkEntry, PeerEntry, PeerId, Place,
-    RouteEntry, Vni,
+    BackendEntry, BackendId, Encap, EndpointEntry, InterfaceEntry, MacAddress, NetworkEntry,
+    PeerEntry, PeerId, Place, PortEntry, PortKey, Protocol, RingSpan, RouteEntry, SLOTS, VipEntry,
+    Vni,
 };
 
 fn ip(text: &str) -> IpAddr {
@@ -64,6 +65,32 @@ fn rows() -> Vec<Row> {
         mac: mac(5),
         mtu: 1450,
     };
+    let backend = |peer: Option<PeerId>| BackendEntry {
+        place: place(1, "10.1.0.200"),
+        peer,
+        service: 4,
+    };
+    let vip = |first| VipEntry {
+        ring: RingSpan { first, size: 31 },
+        service: 4,
+    };
+    let port = |address: &str, protocol| PortKey {
+        address: ip(address),
+        protocol,
+        port: 8080,
+    };
+    let published = |is_host: bool| PortEntry {
+        everywhere: RingSpan {
+            first: 100,
+            size: 7,
+        },
+        here: RingSpan::single(3),
+        service: 4,
+        vni: vni(1),
+        target: 80,
+        is_direct_return: !is_host,
+        is_host,
+    };
     vec![
         Row::Peer(PeerId(1), peer("192.0.2.2", Encap::Native)),
         Row::Peer(PeerId(2), peer("2001:db8::2", Encap::Device)),
@@ -79,6 +106,16 @@ fn rows() -> Vec<Row> {
         Row::Interface(9, interface(6)),
         Row::Endpoint(place(1, "10.1.0.5"), endpoint(8)),
         Row::Endpoint(place(1, "fd00::5"), endpoint(9)),
+        Row::Backend(BackendId(3), backend(Some(PeerId(2)))),
+        Row::Backend(BackendId(4), backend(None)),
+        Row::Slots(0, [3; SLOTS]),
+        Row::Slots(1, [4; SLOTS]),
+        Row::Vip(place(1, "10.1.0.9"), vip(32)),
+        Row::Vip(place(1, "fd00::9"), vip(0)),
+        Row::OwnAddress(ip("192.0.2.1"), 7),
+        Row::OwnAddress(ip("fe80::1"), 0),
+        Row::Port(port("0.0.0.0", Protocol::Tcp), published(true)),
+        Row::Port(port("::", Protocol::Sctp), published(false)),
     ]
 }
 

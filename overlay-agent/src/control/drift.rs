@@ -81,6 +81,10 @@ pub enum DriftKind {
     Hook(Program),
     /// The vxlan device.
     Tunnel,
+    /// The gateway's devices, addresses and routes.
+    Gateway,
+    /// The rules by which the host lets containers out.
+    Rules,
     /// An endpoint whose interface or namespace is gone, or whose host end was switched off.
     Endpoint,
 }

@@ -6,7 +6,12 @@ use super::{
 };
 
 /// Tables whose entries name peers, interfaces or networks, in the order in which they are cleared.
-const REFERRING: [Table; 4] = [
+const REFERRING: [Table; 9] = [
+    Table::Node,
+    Table::Transit,
+    Table::Vip,
+    Table::Port,
+    Table::OwnAddress,
     Table::Endpoint,
     Table::Interface,
     Table::Block,
@@ -14,7 +19,13 @@ const REFERRING: [Table; 4] = [
 ];
 
 /// Tables whose entries are named by others, in the order in which they are cleared.
-const REFERRED: [Table; 3] = [Table::Network, Table::PeerAddress, Table::Peer];
+const REFERRED: [Table; 5] = [
+    Table::Ring,
+    Table::Backend,
+    Table::Network,
+    Table::PeerAddress,
+    Table::Peer,
+];
 
 /// Every change that turns `actual` into `desired`, in a safe order.
 ///

@@ -10,8 +10,8 @@ use std::{
     path::PathBuf,
 };
 
-use super::{Action, Key, Row, Table};
-use crate::model::{MacAddress, NamespaceId, Way};
+use super::{Action, Key, Repair, Row, Table};
+use crate::model::{MacAddress, NamespaceId, PortKey, Way};
 
 /// A program that is attached somewhere.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
@@ -22,11 +22,35 @@ pub enum Program {
     FromUnderlay,
     /// Ingress of the collect-metadata vxlan device.
     FromTunnel,
+    /// Egress of the gateway's near end.
+    FromHost,
+}
+
+/// Which packets of a device a program sees.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
+pub enum Direction {
+    /// Those that it receives.
+    Ingress,
+    /// Those that it sends.
+    Egress,
 }
 
 impl Program {
     /// Every program.
-    pub const ALL: [Self; 3] = [Self::FromContainer, Self::FromUnderlay, Self::FromTunnel];
+    pub const ALL: [Self; 4] = [
+        Self::FromContainer,
+        Self::FromUnderlay,
+        Self::FromTunnel,
+        Self::FromHost,
+    ];
+
+    /// Which packets it sees.
+    pub fn direction(self) -> Direction {
+        match self {
+            Self::FromContainer | Self::FromUnderlay | Self::FromTunnel => Direction::Ingress,
+            Self::FromHost => Direction::Egress,
+        }
+    }
 }
 
 /// A program on a device.
@@ -60,6 +84,8 @@ pub enum PortErrorKind {
     Gone,
     /// A table has no room left.
     Full,
+    /// Somebody else has it.
+    Taken,
     /// Anything else.
     Other,
 }
@@ -68,7 +94,7 @@ impl PortErrorKind {
     fn way_out(self) -> &'static str {
         match self {
             Self::Full => "; raise this table's number in datapath.limits and restart the agent",
-            Self::Gone | Self::Other => "",
+            Self::Gone | Self::Taken | Self::Other => "",
         }
     }
 }
@@ -129,11 +155,13 @@ pub trait Datapath: Inspect {
     fn retarget(&mut self, tunnel_ifindex: u32) -> Result<(), PortError>;
 }
 
-/// A BPF filter at the ingress of a device.
+/// A BPF filter of a device.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Filter {
     /// The device.
     pub ifindex: u32,
+    /// Which packets it sees.
+    pub direction: Direction,
     /// Place in the order; lower ones run first.
     pub priority: u16,
     /// Number among the filters of this priority.
@@ -150,8 +178,8 @@ pub trait TrafficControl: fmt::Debug + Send {
     /// Every device.
     fn devices(&mut self) -> Result<Vec<u32>, PortError>;
 
-    /// BPF filters at the ingress of a device; none if the device or its discipline is gone.
-    fn filters(&mut self, ifindex: u32) -> Result<Vec<Filter>, PortError>;
+    /// BPF filters of a device in one direction; none if the device or its discipline is gone.
+    fn filters(&mut self, ifindex: u32, direction: Direction) -> Result<Vec<Filter>, PortError>;
 
     /// Deletes a filter; that it was not there is no error.
     fn delete_filter(&mut self, filter: &Filter) -> Result<(), PortError>;
@@ -183,6 +211,10 @@ pub trait Underlay {
         destinations: &mut dyn Iterator<Item = IpAddr>,
     ) -> Result<BTreeMap<IpAddr, Way>, PortError>;
 
+    /// The addresses by which the host can be reached from elsewhere, each with the device from which
+    /// answers leave; 0 where no Ethernet device has it.
+    fn own_addresses(&mut self) -> Result<BTreeMap<IpAddr, u32>, PortError>;
+
     /// The device that has this address; `None` where the host does not have it.
     fn device_of(&mut self, address: IpAddr) -> Result<Option<UnderlayDevice>, PortError>;
 }
@@ -204,6 +236,19 @@ pub struct InterfaceWish {
     pub ipv6: Option<(Ipv6Addr, u8)>,
     /// Other subnets of the network, reached over the same interface.
     pub on_link: Vec<ipnet::IpNet>,
+    /// Destinations that are reached by way of a gateway, where the namespace has no way to them yet.
+    pub via: Vec<(ipnet::IpNet, IpAddr)>,
+}
+
+/// The way between the host and its containers, as it was made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Gateway {
+    /// Index of the near end, which has addresses and routes.
+    pub near: u32,
+    /// Index of the far end, into which packets from containers go.
+    pub far: u32,
+    /// Ethernet address of the near end.
+    pub mac: MacAddress,
 }
 
 /// A container's interface that was made.
@@ -245,7 +290,18 @@ pub trait Plumbing {
     /// Switches a host end on.
     fn raise(&mut self, end: &HostEnd) -> Result<(), PortError>;
 
+    /// Keeps a port of the host from everybody else; that it is kept already is no error.
+    fn hold_port(&mut self, key: &PortKey) -> Result<(), PortError>;
+
+    /// Gives a port back.
+    fn release_port(&mut self, key: &PortKey);
+
     /// Makes sure that the collect-metadata vxlan device is there and up; returns its index and what
     /// had to be done.
     fn ensure_tunnel(&mut self) -> Result<(u32, Option<Action>), PortError>;
+
+    /// Makes sure that the way out is there, with everything that belongs to it in the host, or that nothing of it
+    /// is there if there is to be none. `mtu` is the largest packet that goes in by it. Returns it and what had to be
+    /// done.
+    fn ensure_gateway(&mut self, mtu: u32) -> Result<(Option<Gateway>, Vec<Repair>), PortError>;
 }

@@ -6,8 +6,8 @@ use ipnet::IpNet;
 
 use super::{Change, Inspect, Key, PortError, Row, Table};
 use crate::model::{
-    EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, PeerEntry, PeerId, Place,
-    RemoteTables, RouteEntry, Vni,
+    BackendEntry, BackendId, EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, NodeEntry,
+    PeerEntry, PeerId, Place, PortEntry, PortKey, RemoteTables, RouteEntry, Slots, VipEntry, Vni,
 };
 
 /// The contents of all tables. Routes are shared, because there may be a million of them and they
@@ -28,6 +28,20 @@ pub struct Tables {
     pub interfaces: BTreeMap<u32, InterfaceEntry>,
     /// The way into each container.
     pub endpoints: BTreeMap<Place, EndpointEntry>,
+    /// This node's own addresses, each with the device from which its answers leave, or 0.
+    pub own_addresses: BTreeMap<IpAddr, u32>,
+    /// Published ports, of services and of single endpoints.
+    pub ports: BTreeMap<PortKey, PortEntry>,
+    /// Virtual addresses of services.
+    pub vips: Arc<BTreeMap<Place, VipEntry>>,
+    /// Tasks of services.
+    pub backends: Arc<BTreeMap<BackendId, BackendEntry>>,
+    /// Slots of the services' rings.
+    pub slots: Arc<BTreeMap<u32, Slots>>,
+    /// The endpoint behind each transit address.
+    pub transit: BTreeMap<IpAddr, Place>,
+    /// This node; nothing while it has no way out.
+    pub node: Option<NodeEntry>,
 }
 
 impl Tables {
@@ -41,6 +55,10 @@ impl Tables {
             blocks: Arc::new(remote.blocks),
             interfaces: local.interfaces,
             endpoints: local.endpoints,
+            own_addresses: remote.own_addresses,
+            ports: joined(remote.ports, local.ports),
+            transit: local.transit,
+            ..Self::default()
         }
     }
 
@@ -55,15 +73,23 @@ impl Tables {
             blocks: Arc::new(remote.blocks),
             interfaces: self.interfaces.clone(),
             endpoints: self.endpoints.clone(),
+            own_addresses: remote.own_addresses,
+            ports: self.ports.clone(),
+            vips: Arc::clone(&self.vips),
+            backends: Arc::clone(&self.backends),
+            slots: Arc::clone(&self.slots),
+            transit: self.transit.clone(),
+            node: self.node,
         }
     }
 
-    /// The same tables with other peers and networks.
+    /// The same tables with other ways, networks and addresses of this node.
     #[must_use]
     pub fn with_ways(
         &self,
         peers: BTreeMap<PeerId, PeerEntry>,
         networks: BTreeMap<Vni, NetworkEntry>,
+        own_addresses: BTreeMap<IpAddr, u32>,
     ) -> Self {
         Self {
             peer_addresses: addresses_of(&peers),
@@ -73,7 +99,38 @@ impl Tables {
             blocks: Arc::clone(&self.blocks),
             interfaces: self.interfaces.clone(),
             endpoints: self.endpoints.clone(),
+            own_addresses,
+            ports: self.ports.clone(),
+            vips: Arc::clone(&self.vips),
+            backends: Arc::clone(&self.backends),
+            slots: Arc::clone(&self.slots),
+            transit: self.transit.clone(),
+            node: self.node,
         }
+    }
+
+    /// The same tables with the services of others.
+    #[must_use]
+    pub fn with_services_of(mut self, other: &Self) -> Self {
+        self.vips = Arc::clone(&other.vips);
+        self.backends = Arc::clone(&other.backends);
+        self.slots = Arc::clone(&other.slots);
+        self
+    }
+
+    /// The same tables with these ports of services.
+    #[must_use]
+    pub fn with_published(mut self, ports: BTreeMap<PortKey, PortEntry>) -> Self {
+        self.ports.retain(|_, entry| entry.is_local());
+        self.ports = joined(ports, std::mem::take(&mut self.ports));
+        self
+    }
+
+    /// The same tables with these entries.
+    #[must_use]
+    pub fn with_rows(mut self, rows: Vec<Row>) -> Self {
+        rows.into_iter().for_each(|row| self.insert(row));
+        self
     }
 
     /// Reads the tables back.
@@ -113,6 +170,22 @@ impl Tables {
                 let entry = self.endpoints.get(&place);
                 entry.map(|entry| Row::Endpoint(place, *entry))
             }
+            Key::OwnAddress(address) => {
+                let ifindex = self.own_addresses.get(&address);
+                ifindex.map(|ifindex| Row::OwnAddress(address, *ifindex))
+            }
+            Key::Port(key) => self.ports.get(&key).map(|entry| Row::Port(key, *entry)),
+            Key::Vip(place) => self.vips.get(&place).map(|entry| Row::Vip(place, *entry)),
+            Key::Backend(id) => self.backends.get(&id).map(|entry| Row::Backend(id, *entry)),
+            Key::Slots(entry) => self
+                .slots
+                .get(&entry)
+                .map(|slots| Row::Slots(entry, *slots)),
+            Key::Transit(address) => {
+                let place = self.transit.get(&address);
+                place.map(|place| Row::Transit(address, *place))
+            }
+            Key::Node => self.node.map(Row::Node),
         }
     }
 
@@ -144,6 +217,33 @@ impl Tables {
                 let endpoints = self.endpoints.iter();
                 Box::new(endpoints.map(|(place, entry)| Row::Endpoint(*place, *entry)))
             }
+            Table::OwnAddress => {
+                let addresses = self.own_addresses.iter();
+                Box::new(addresses.map(|(address, ifindex)| Row::OwnAddress(*address, *ifindex)))
+            }
+            Table::Port => Box::new(
+                self.ports
+                    .iter()
+                    .map(|(key, entry)| Row::Port(*key, *entry)),
+            ),
+            Table::Vip => Box::new(
+                self.vips
+                    .iter()
+                    .map(|(place, entry)| Row::Vip(*place, *entry)),
+            ),
+            Table::Backend => {
+                let backends = self.backends.iter();
+                Box::new(backends.map(|(id, entry)| Row::Backend(*id, *entry)))
+            }
+            Table::Ring => {
+                let slots = self.slots.iter();
+                Box::new(slots.map(|(entry, slots)| Row::Slots(*entry, *slots)))
+            }
+            Table::Transit => {
+                let addresses = self.transit.iter();
+                Box::new(addresses.map(|(address, place)| Row::Transit(*address, *place)))
+            }
+            Table::Node => Box::new(self.node.into_iter().map(Row::Node)),
         }
     }
 
@@ -178,6 +278,25 @@ impl Tables {
             Row::Endpoint(place, entry) => {
                 self.endpoints.insert(place, entry);
             }
+            Row::OwnAddress(address, ifindex) => {
+                self.own_addresses.insert(address, ifindex);
+            }
+            Row::Port(key, entry) => {
+                self.ports.insert(key, entry);
+            }
+            Row::Vip(place, entry) => {
+                Arc::make_mut(&mut self.vips).insert(place, entry);
+            }
+            Row::Backend(id, entry) => {
+                Arc::make_mut(&mut self.backends).insert(id, entry);
+            }
+            Row::Slots(entry, slots) => {
+                Arc::make_mut(&mut self.slots).insert(entry, slots);
+            }
+            Row::Transit(address, place) => {
+                self.transit.insert(address, place);
+            }
+            Row::Node(entry) => self.node = Some(entry),
         }
     }
 
@@ -202,6 +321,19 @@ impl Tables {
             Key::Endpoint(place) => {
                 self.endpoints.remove(place);
             }
+            Key::OwnAddress(address) => {
+                self.own_addresses.remove(address);
+            }
+            Key::Port(key) => {
+                self.ports.remove(key);
+            }
+            Key::Vip(place) => drop(Arc::make_mut(&mut self.vips).remove(place)),
+            Key::Backend(id) => drop(Arc::make_mut(&mut self.backends).remove(id)),
+            Key::Slots(entry) => drop(Arc::make_mut(&mut self.slots).remove(entry)),
+            Key::Transit(address) => {
+                self.transit.remove(address);
+            }
+            Key::Node => self.node = None,
         }
     }
 
@@ -215,6 +347,13 @@ impl Tables {
             Table::Block => self.blocks.len(),
             Table::Interface => self.interfaces.len(),
             Table::Endpoint => self.endpoints.len(),
+            Table::OwnAddress => self.own_addresses.len(),
+            Table::Port => self.ports.len(),
+            Table::Vip => self.vips.len(),
+            Table::Backend => self.backends.len(),
+            Table::Ring => self.slots.len(),
+            Table::Transit => self.transit.len(),
+            Table::Node => usize::from(self.node.is_some()),
         }
     }
 
@@ -223,13 +362,30 @@ impl Tables {
         match table {
             Table::Route => Arc::ptr_eq(&self.routes, &other.routes),
             Table::Block => Arc::ptr_eq(&self.blocks, &other.blocks),
+            Table::Vip => Arc::ptr_eq(&self.vips, &other.vips),
+            Table::Backend => Arc::ptr_eq(&self.backends, &other.backends),
+            Table::Ring => Arc::ptr_eq(&self.slots, &other.slots),
             Table::Peer
             | Table::PeerAddress
             | Table::Network
             | Table::Interface
-            | Table::Endpoint => false,
+            | Table::Endpoint
+            | Table::OwnAddress
+            | Table::Port
+            | Table::Transit
+            | Table::Node => false,
         }
     }
+}
+
+/// Of two that publish one port the service is answered: it was promised by all nodes.
+fn joined(
+    services: BTreeMap<PortKey, PortEntry>,
+    endpoints: BTreeMap<PortKey, PortEntry>,
+) -> BTreeMap<PortKey, PortEntry> {
+    let mut ports = endpoints;
+    ports.extend(services);
+    ports
 }
 
 fn addresses_of(peers: &BTreeMap<PeerId, PeerEntry>) -> BTreeMap<IpAddr, PeerId> {

@@ -73,15 +73,10 @@ impl Inspect for KernelInspector {
             return Ok(false);
         };
         let is_attached = match self.mode {
-            AttachMode::Tcx => tcx::is_attached(hook.ifindex, program_id),
+            AttachMode::Tcx => tcx::is_attached(hook.ifindex, hook.program.direction(), program_id),
             AttachMode::Clsact => {
                 let traffic = &mut **self.traffic.borrow_mut();
-                clsact::is_attached(
-                    traffic,
-                    program_name(hook.program),
-                    hook.ifindex,
-                    program_id,
-                )
+                clsact::is_attached(traffic, program_name(hook.program), hook, program_id)
             }
         };
         is_attached.map_err(|error| failed("look for", attachment(hook), error))
@@ -175,12 +170,12 @@ impl Datapath for KernelDatapath {
         let traffic = &mut **self.inspector.traffic.get_mut();
         let attached = self.programs.get(hook.program).and_then(|program| {
             match self.inspector.mode {
-                AttachMode::Tcx => tcx::attach(program, name, hook.ifindex, &self.pins.link(hook)),
+                AttachMode::Tcx => tcx::attach(program, name, hook, &self.pins.link(hook)),
                 AttachMode::Clsact => {
                     // Other devices are ours and take their disciplines with them.
                     let is_foreign = hook.program == Program::FromUnderlay;
                     let marks = is_foreign.then_some(self.marks.as_path());
-                    clsact::attach(traffic, program, name, hook.ifindex, marks)
+                    clsact::attach(traffic, program, name, hook, marks)
                 }
             }
         });
@@ -192,7 +187,7 @@ impl Datapath for KernelDatapath {
             AttachMode::Tcx => tcx::detach(&self.pins.link(hook)),
             AttachMode::Clsact => {
                 let traffic = &mut **self.inspector.traffic.get_mut();
-                clsact::detach(traffic, program_name(hook.program), hook.ifindex)
+                clsact::detach(traffic, program_name(hook.program), hook)
             }
         };
         detached.map_err(|error| failed("detach", attachment(hook), error))
@@ -247,8 +242,8 @@ fn filters(traffic: &mut dyn TrafficControl) -> Result<Vec<Hook>, Error> {
     let mut hooks = Vec::new();
     for ifindex in traffic.devices()? {
         for program in Program::ALL {
-            let filters = clsact::ours(traffic, ifindex, program_name(program))?;
             let hook = Hook { program, ifindex };
+            let filters = clsact::ours(traffic, hook, program_name(program))?;
             hooks.extend(filters.first().map(|_| hook));
         }
     }

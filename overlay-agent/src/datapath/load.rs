@@ -144,5 +144,6 @@ pub fn program_name(program: Program) -> &'static str {
         Program::FromContainer => program::FROM_CONTAINER,
         Program::FromUnderlay => program::FROM_UNDERLAY,
         Program::FromTunnel => program::FROM_TUNNEL,
+        Program::FromHost => program::FROM_HOST,
     }
 }

@@ -1,10 +1,10 @@
 //! Every table of the data plane, opened once and typed.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
 use aya::{
     Pod,
-    maps::{HashMap, LpmTrie, Map, MapData, MapError, lpm_trie},
+    maps::{Array, HashMap, LpmTrie, Map, MapData, MapError, lpm_trie},
 };
 use ipnet::IpNet;
 use nix::libc;
@@ -14,8 +14,10 @@ use overlay_common::{
     endpoint::{Endpoint, EndpointKey},
     interface::Interface,
     network::Network,
+    node::Node,
     peer::Peer,
     route::{BlockKey, Route},
+    service::{Backend, PortKey, PublishedPort, SLOTS, Slots, Vip},
 };
 
 use super::{
@@ -25,11 +27,14 @@ use super::{
 };
 use crate::{
     control::{Key, Row, Table},
-    model::{PeerId, Vni},
+    model::{BackendId, NodeEntry, PeerId, Vni},
+};
+
+const NO_SLOTS: Slots = Slots {
+    backends: [0; SLOTS],
 };
 
 /// The tables of one generation.
-#[derive(Debug)]
 pub(super) struct Maps {
     endpoint: HashMap<MapData, EndpointKey, Endpoint>,
     interface: HashMap<MapData, u32, Interface>,
@@ -38,6 +43,20 @@ pub(super) struct Maps {
     peer: HashMap<MapData, u32, Peer>,
     peer_address: HashMap<MapData, Address, u32>,
     network: HashMap<MapData, u32, Network>,
+    own_address: HashMap<MapData, Address, u32>,
+    port: HashMap<MapData, PortKey, PublishedPort>,
+    vip: HashMap<MapData, EndpointKey, Vip>,
+    backend: HashMap<MapData, u32, Backend>,
+    ring: Array<MapData, Slots>,
+    transit: HashMap<MapData, Address, EndpointKey>,
+    node: Array<MapData, Node>,
+}
+
+// aya's array shows nothing of itself.
+impl fmt::Debug for Maps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Maps").finish_non_exhaustive()
+    }
 }
 
 impl Maps {
@@ -51,6 +70,13 @@ impl Maps {
             peer: open(pins, map::PEER)?,
             peer_address: open(pins, map::PEER_BY_ADDR)?,
             network: open(pins, map::NETWORK)?,
+            own_address: open(pins, map::OWN_ADDRESS)?,
+            port: open(pins, map::PORT)?,
+            vip: open(pins, map::VIP)?,
+            backend: open(pins, map::BACKEND)?,
+            ring: open(pins, map::RING)?,
+            transit: open(pins, map::TRANSIT)?,
+            node: open(pins, map::NODE)?,
         })
     }
 
@@ -82,6 +108,30 @@ impl Maps {
                 self.endpoint
                     .insert(table::place_key(*place), table::endpoint::encode(entry), 0)
             }
+            Row::OwnAddress(address, ifindex) => {
+                let key: Address = (*address).into();
+                self.own_address.insert(key, ifindex, 0)
+            }
+            Row::Port(key, entry) => {
+                let key = table::port::encode_key(key);
+                self.port.insert(key, table::port::encode(entry), 0)
+            }
+            Row::Vip(place, entry) => {
+                self.vip
+                    .insert(table::place_key(*place), table::vip::encode(entry), 0)
+            }
+            Row::Backend(BackendId(id), entry) => {
+                self.backend.insert(id, table::backend::encode(entry), 0)
+            }
+            Row::Slots(entry, backends) => {
+                let backends = *backends;
+                self.ring.set(*entry, Slots { backends }, 0)
+            }
+            Row::Transit(address, place) => {
+                let key = Address::from(*address);
+                self.transit.insert(key, table::place_key(*place), 0)
+            }
+            Row::Node(entry) => self.node.set(0, table::node::encode(entry), 0),
         }
         .map_err(failed("write", row.key().table()))
     }
@@ -96,6 +146,15 @@ impl Maps {
             Key::Block(vni, block) => self.block.remove(&table::block::encode(*vni, *block)),
             Key::Interface(ifindex) => self.interface.remove(ifindex),
             Key::Endpoint(place) => self.endpoint.remove(&table::place_key(*place)),
+            Key::OwnAddress(address) => self.own_address.remove(&(*address).into()),
+            Key::Port(key) => self.port.remove(&table::port::encode_key(key)),
+            Key::Vip(place) => self.vip.remove(&table::place_key(*place)),
+            Key::Backend(BackendId(id)) => self.backend.remove(id),
+            Key::Slots(entry) => self.ring.set(*entry, NO_SLOTS, 0),
+            Key::Transit(address) => self.transit.remove(&(*address).into()),
+            Key::Node => self
+                .node
+                .set(0, table::node::encode(&NodeEntry::default()), 0),
         };
         match removed {
             Err(error) if map_errno(&error) == Some(libc::ENOENT) => Ok(()),
@@ -121,6 +180,22 @@ impl Maps {
                 .map(|entry| Row::Interface(ifindex, entry)),
             Key::Endpoint(place) => found(self.endpoint.get(&table::place_key(place), 0), table)?
                 .map(|value| Row::Endpoint(place, table::endpoint::decode(&value))),
+            Key::OwnAddress(address) => found(self.own_address.get(&address.into(), 0), table)?
+                .map(|ifindex| Row::OwnAddress(address, ifindex)),
+            Key::Port(key) => found(self.port.get(&table::port::encode_key(&key), 0), table)?
+                .and_then(|value| table::port::decode(&value))
+                .map(|entry| Row::Port(key, entry)),
+            Key::Vip(place) => found(self.vip.get(&table::place_key(place), 0), table)?
+                .map(|value| Row::Vip(place, table::vip::decode(&value))),
+            Key::Backend(id) => found(self.backend.get(&id.0, 0), table)?
+                .and_then(|value| meaning::backend(id.0, value)),
+            Key::Slots(entry) => found(self.ring.get(&entry, 0), table)?
+                .and_then(|value| meaning::slots(entry, &value)),
+            Key::Transit(address) => found(self.transit.get(&address.into(), 0), table)?
+                .and_then(|value| meaning::transit(address.into(), value)),
+            Key::Node => {
+                found(self.node.get(&0, 0), table)?.and_then(|value| meaning::node(&value))
+            }
         })
     }
 
@@ -158,6 +233,19 @@ impl Maps {
             Table::Block => visit_all(self.block.iter(), meaning::block, visit),
             Table::Interface => visit_all(self.interface.iter(), meaning::interface, visit),
             Table::Endpoint => visit_all(self.endpoint.iter(), meaning::endpoint, visit),
+            Table::OwnAddress => {
+                let meaning = |key, value| Some(meaning::own_address(key, value));
+                visit_all(self.own_address.iter(), meaning, visit)
+            }
+            Table::Port => visit_all(self.port.iter(), meaning::port, visit),
+            Table::Vip => visit_all(self.vip.iter(), meaning::vip, visit),
+            Table::Backend => visit_all(self.backend.iter(), meaning::backend, visit),
+            Table::Ring => self.visit_slots(visit),
+            Table::Transit => visit_all(self.transit.iter(), meaning::transit, visit),
+            Table::Node => self.node.get(&0, 0).map(|value| {
+                meaning::node(&value).into_iter().for_each(visit);
+                0
+            }),
         }
         .map_err(failed("read", table))
     }
@@ -165,14 +253,30 @@ impl Maps {
     /// Removes every entry of a table that means nothing; returns how many there were.
     pub(super) fn purge(&mut self, table: Table) -> Result<u64, Error> {
         match table {
-            Table::Peer | Table::PeerAddress => Ok(0),
+            Table::Peer | Table::PeerAddress | Table::OwnAddress | Table::Ring | Table::Node => {
+                Ok(0)
+            }
             Table::Network => purge(&mut self.network, meaning::network),
             Table::Route => purge(&mut self.route, meaning::route),
             Table::Block => self.purge_blocks(),
             Table::Interface => purge(&mut self.interface, meaning::interface),
             Table::Endpoint => purge(&mut self.endpoint, meaning::endpoint),
+            Table::Port => purge(&mut self.port, meaning::port),
+            Table::Vip => purge(&mut self.vip, meaning::vip),
+            Table::Backend => purge(&mut self.backend, meaning::backend),
+            Table::Transit => purge(&mut self.transit, meaning::transit),
         }
         .map_err(failed("clear", table))
+    }
+
+    /// All of the array is there from the start; what holds no backend is as good as not.
+    fn visit_slots(&self, visit: &mut dyn FnMut(Row)) -> Result<u64, MapError> {
+        for (value, entry) in self.ring.iter().zip(0..) {
+            if let Some(row) = meaning::slots(entry, &value?) {
+                visit(row);
+            }
+        }
+        Ok(0)
     }
 
     fn purge_blocks(&mut self) -> Result<u64, MapError> {
@@ -215,6 +319,13 @@ pub fn map_name(table: Table) -> &'static str {
         Table::Block => map::BLOCK,
         Table::Interface => map::INTERFACE,
         Table::Endpoint => map::ENDPOINT,
+        Table::OwnAddress => map::OWN_ADDRESS,
+        Table::Port => map::PORT,
+        Table::Vip => map::VIP,
+        Table::Backend => map::BACKEND,
+        Table::Ring => map::RING,
+        Table::Transit => map::TRANSIT,
+        Table::Node => map::NODE,
     }
 }
 

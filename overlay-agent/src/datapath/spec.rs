@@ -14,7 +14,7 @@ use overlay_common::{
     peer::Peer,
     reason::REASON_CAPACITY,
     route::{BlockKey, Route},
-    service::{Backend, PortKey, PublishedPort, Vip},
+    service::{Backend, PortKey, PublishedPort, SLOTS, Slots, Vip},
     socket::{Believed, Namespace},
     walk::{Count, WALK_CAPACITY},
 };
@@ -162,7 +162,7 @@ pub(super) fn maps(capacity: &Capacity) -> [MapSpec; map::ALL.len()] {
         MapSpec::sized::<EndpointKey, Vip>(map::VIP, MapType::Hash, vips),
         MapSpec::sized::<PortKey, PublishedPort>(map::PORT, MapType::Hash, ports),
         MapSpec::sized::<u32, Backend>(map::BACKEND, MapType::Hash, backends),
-        MapSpec::sized::<u32, u32>(map::RING, MapType::Array, slots),
+        MapSpec::sized::<u32, Slots>(map::RING, MapType::Array, slots.div_ceil(SLOTS as u32)),
         MapSpec::sized::<FlowKey, Flow>(map::FLOW, MapType::Hash, flows),
         MapSpec::sized::<FlowKey, Flow>(map::FLOW_NEW, MapType::LruHash, new_flows),
         MapSpec::fixed::<FragmentKey, Fragment>(map::FRAGMENT, MapType::LruHash, None),

@@ -11,7 +11,7 @@ use super::{
     pins::{self, file},
     program_name,
 };
-use crate::control::{Program, TrafficControl};
+use crate::control::{Hook, Program, TrafficControl};
 
 /// Where disciplines that were added are noted.
 pub(super) fn marks(run_dir: &Path) -> PathBuf {
@@ -31,8 +31,9 @@ pub fn remove_filters(run_dir: &Path, traffic: &mut dyn TrafficControl) -> Resul
     for ifindex in traffic.devices()? {
         for program in Program::ALL {
             let name = program_name(program);
-            count += clsact::ours(traffic, ifindex, name)?.len();
-            clsact::detach(traffic, name, ifindex)?;
+            let hook = Hook { program, ifindex };
+            count += clsact::ours(traffic, hook, name)?.len();
+            clsact::detach(traffic, name, hook)?;
         }
     }
     let marks = marks(run_dir);

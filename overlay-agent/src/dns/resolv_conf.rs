@@ -40,7 +40,8 @@ impl ResolvConf {
             match word {
                 Some("nameserver") => {
                     let server = values.into_iter().next();
-                    read.servers.extend(server.and_then(|text| parse_server(&text)));
+                    read.servers
+                        .extend(server.and_then(|text| parse_server(&text)));
                 }
                 Some("search") => read.search = values.collect(),
                 Some("domain") => read.search = values.take(1).collect(),
@@ -98,7 +99,11 @@ mod tests {
              search a.example b.example\noptions timeout:1\noptions edns0\nsortlist 10.0.0.0\n",
         );
 
-        let servers: Vec<String> = read.servers.iter().map(|it| it.address.to_string()).collect();
+        let servers: Vec<String> = read
+            .servers
+            .iter()
+            .map(|it| it.address.to_string())
+            .collect();
         assert_eq!(servers, ["192.0.2.53", "fe80::1", "2001:db8::53"]);
         assert_eq!(read.servers[1].scope.as_deref(), Some("eth0"));
         assert_eq!(read.search, ["a.example", "b.example"]);

@@ -9,9 +9,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{
-    Asker, Askers, Counters, Desk, Endpoint, NetworkFacts, Servers, Side, Zone,
-};
+use super::{Asker, Askers, Counters, Desk, Endpoint, NetworkFacts, Servers, Side, Zone};
 use crate::model::{
     Claim, ClusterNetwork, ClusterService, ClusterView, EndpointMode, Network, NetworkId, Place,
     Protocol, PublishMode, PublishedPort, ServiceId, TaskClaim, TaskState, Vni,
@@ -88,7 +86,10 @@ pub(super) fn service(number: u128, name: &str, networks: &[(u32, &[&str])]) -> 
     ClusterService {
         id: ServiceId::from_random(number),
         name: name.to_owned(),
-        networks: networks.iter().map(|(net, list)| (vni(*net), vips(list))).collect(),
+        networks: networks
+            .iter()
+            .map(|(net, list)| (vni(*net), vips(list)))
+            .collect(),
         mode,
         ports: BTreeSet::from([PublishedPort {
             protocol: Protocol::Tcp,
@@ -135,7 +136,9 @@ pub(super) fn view(services: Vec<ClusterService>) -> Arc<ClusterView> {
     };
     let networks = networks.into_iter();
     Arc::new(ClusterView {
-        networks: networks.map(|(number, facts)| (vni(number), network(number, facts))).collect(),
+        networks: networks
+            .map(|(number, facts)| (vni(number), network(number, facts)))
+            .collect(),
         services: services.into_iter().map(|it| (it.id, it)).collect(),
         ..ClusterView::default()
     })
@@ -153,7 +156,11 @@ pub(super) fn zone() -> Zone {
         service(
             1,
             "Web",
-            &[(BLUE, &["10.1.0.100", "fd00:1::100"]), (RED, &["10.1.0.200"]), (INGRESS, &["10.0.0.100"])],
+            &[
+                (BLUE, &["10.1.0.100", "fd00:1::100"]),
+                (RED, &["10.1.0.200"]),
+                (INGRESS, &["10.0.0.100"]),
+            ],
         ),
         service(2, "db", &[(BLUE, &[])]),
         service(3, "idle", &[(BLUE, &[])]),
@@ -180,7 +187,10 @@ pub(super) fn zone() -> Zone {
     ] {
         put(&mut zone, &task(claim(BLUE, name, address), 1, state));
     }
-    put(&mut zone, &task(claim(BLUE, "db.1", "10.1.0.21"), 2, TaskState::Running));
+    put(
+        &mut zone,
+        &task(claim(BLUE, "db.1", "10.1.0.21"), 2, TaskState::Running),
+    );
     put(&mut zone, &claim(RED, "secret", "10.1.0.2"));
     put(&mut zone, &claim(VAULT, "safe", "10.3.0.2"));
     zone
@@ -200,5 +210,11 @@ impl Askers for FakeAskers {
 pub(super) fn desk(zone: Zone, networks: &[u32], servers: Servers) -> Desk {
     let (_, zone) = watch::channel(Arc::new(zone));
     let askers = FakeAskers(BTreeMap::from([(ip("127.0.0.1"), on(networks))]));
-    Desk::new(zone, Arc::new(askers), servers, 2, Arc::new(Counters::default()))
+    Desk::new(
+        zone,
+        Arc::new(askers),
+        servers,
+        2,
+        Arc::new(Counters::default()),
+    )
 }

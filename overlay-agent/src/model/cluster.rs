@@ -101,6 +101,19 @@ impl ClusterView {
             .find(|network| network.network.name == name)
     }
 
+    /// The service of this name, which counts without its case as all names in DNS do; else of this
+    /// identifier.
+    pub fn service(&self, name: &str) -> Option<&ClusterService> {
+        let mut services = self.services.values();
+        let named = services.find(|service| service.name.eq_ignore_ascii_case(name));
+        named.or_else(|| self.services.get(&name.parse().ok()?))
+    }
+
+    /// The network that carries what comes to published ports.
+    pub fn ingress(&self) -> Option<&ClusterNetwork> {
+        self.networks.values().find(|network| network.ingress)
+    }
+
     /// The leases of a network, in the order of blocks.
     pub fn leases_of(&self, vni: Vni) -> impl Iterator<Item = &Lease> {
         let first = Lease {

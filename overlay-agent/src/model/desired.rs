@@ -1,6 +1,6 @@
 //! What the cluster wants, whoever says so.
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use super::{MacAddress, Network, Node, Vni};
 
@@ -13,6 +13,8 @@ pub struct Desired {
     pub nodes: Vec<Node>,
     /// Every network that this node takes part in, sorted by name.
     pub networks: Vec<Network>,
+    /// Those of them that nothing leaves for the outside.
+    pub internal: BTreeSet<Vni>,
 }
 
 /// The node that has a single address which its blocks do not tell.

@@ -61,6 +61,9 @@ pub struct Attachment {
     /// The service of which it is a task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<ServiceId>,
+    /// Whether its container goes into every network that its service is on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub follows_service: bool,
     /// Ports of this node at which it answers itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<PublishedPort>,

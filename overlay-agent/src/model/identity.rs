@@ -3,6 +3,9 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::base36;
 
 /// Digits of an identifier: enough for 128 bits in base 36.
 const DIGITS: usize = 25;
@@ -95,24 +98,16 @@ identifier! {
     RequestId
 }
 
-fn digits(mut bits: u128) -> String {
-    let mut text = vec![b'0'; DIGITS];
-    for place in text.iter_mut().rev() {
-        *place = b"0123456789abcdefghijklmnopqrstuvwxyz"[(bits % 36) as usize];
-        bits /= 36;
-    }
-    text.into_iter().map(char::from).collect()
+fn digits(bits: u128) -> String {
+    let number = Zeroizing::new(bits.to_be_bytes().to_vec());
+    base36::encode(number, DIGITS).to_string()
 }
 
 fn parse(text: &str) -> Result<u128, IdError> {
-    let wrong = || IdError {
+    let number = base36::decode(text, DIGITS).map_err(|_wrong| IdError {
         text: text.to_owned(),
-    };
-    let is_plain = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_lowercase();
-    if text.len() != DIGITS || !text.bytes().all(is_plain) {
-        return Err(wrong());
-    }
-    u128::from_str_radix(text, 36).map_err(|_too_big| wrong())
+    })?;
+    Ok(u128::from_be_bytes(*number))
 }
 
 #[cfg(test)]

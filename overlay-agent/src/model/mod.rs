@@ -1,8 +1,13 @@
 //! Plain values that the rest of the agent passes around, one noun per file. No I/O, no decisions.
 
+mod backend;
+mod balanced;
+pub(crate) mod base36;
 mod cluster;
 mod desired;
 mod endpoint;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod identity;
 mod key_ring;
 mod mac;
@@ -10,12 +15,16 @@ mod member;
 mod name;
 mod network;
 mod node;
+mod port_wish;
+mod published;
 mod service;
 pub mod subnet;
 mod tables;
 mod transit;
 mod underlay;
 
+pub use backend::{BackendEntry, BackendId, SLOTS, Slots, VipEntry};
+pub use balanced::{Balanced, ServiceChange, Task};
 pub use cluster::{Claim, ClusterNetwork, ClusterView, Lease, Observed, Roots};
 pub use desired::{Desired, Exact};
 pub use endpoint::{Attachment, NamespaceId};
@@ -26,13 +35,15 @@ pub use member::{Availability, Member, Role};
 pub use name::is_name;
 pub use network::{Network, Vni, VniError};
 pub use node::{Attach, Encap, Node, RemoteEndpoint};
+pub use port_wish::PortWish;
+pub use published::{FIRST_LOCAL_NUMBER, MASQUERADE_PORTS, PortEntry, PortKey, RingSpan};
 pub use service::{
     ClusterService, EndpointMode, HealthCheck, HealthProbe, Protocol, PublishMode, PublishedPort,
     TaskClaim, TaskState,
 };
 pub use tables::{
-    EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, PeerEntry, PeerId, Place,
+    EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, NodeEntry, PeerEntry, PeerId, Place,
     RemoteTables, RouteEntry,
 };
-pub use transit::{last_transit_position, transit_address, transit_position};
+pub use transit::{TransitPools, last_transit_position, transit_address, transit_position};
 pub use underlay::Way;

@@ -91,6 +91,15 @@ impl fmt::Display for Protocol {
     }
 }
 
+impl fmt::Display for EndpointMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Vip => "vip",
+            Self::Dnsrr => "dnsrr",
+        })
+    }
+}
+
 /// Which nodes answer at a published port.
 #[derive(
     Clone, Copy, Debug, Default, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize,
@@ -117,6 +126,17 @@ pub struct PublishedPort {
     pub mode: PublishMode,
     /// The only address of a node at which it answers; `None`: all of them.
     pub address: Option<IpAddr>,
+}
+
+impl PublishedPort {
+    /// Whether a node could not answer at both: the same port, and an address that they share.
+    pub fn meets(&self, other: &Self) -> bool {
+        let shares_address = match (self.address, other.address) {
+            (Some(one), Some(another)) => one == another,
+            (None, _) | (_, None) => true,
+        };
+        self.protocol == other.protocol && self.published == other.published && shares_address
+    }
 }
 
 /// How a node finds out whether a task of its own can take new flows.
@@ -147,6 +167,17 @@ pub enum HealthProbe {
         /// The path, beginning with `/`.
         path: String,
     },
+}
+
+impl fmt::Display for TaskState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Unhealthy => "unhealthy",
+            Self::Draining => "draining",
+        })
+    }
 }
 
 /// An endpoint's part in a service, as its node tells the others.

@@ -5,11 +5,16 @@ use std::{collections::BTreeMap, net::IpAddr};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{Encap, MacAddress, Vni};
+use super::{Encap, MacAddress, PortEntry, PortKey, Vni};
 
 /// A peer's number in the tables, given by the agent; never 0.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
 pub struct PeerId(pub u32);
+
+impl PeerId {
+    /// In a route: no node has the address, and it is the network's all the same.
+    pub const NOBODY: Self = Self(0);
+}
 
 /// One address inside one network.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
@@ -55,6 +60,8 @@ pub struct NetworkEntry {
     pub gateway_ipv6: Option<IpAddr>,
     /// Largest layer-3 packet, bytes.
     pub mtu: u32,
+    /// Whether nothing leaves it for the outside.
+    pub is_internal: bool,
 }
 
 /// The way into a container of this node.
@@ -79,6 +86,23 @@ pub struct InterfaceEntry {
     pub ipv6: Option<IpAddr>,
     /// Ethernet source.
     pub mac: MacAddress,
+    /// What stands for the container outside, IPv4.
+    pub transit_ipv4: Option<IpAddr>,
+    /// The same, IPv6.
+    pub transit_ipv6: Option<IpAddr>,
+}
+
+/// What the data plane knows of this node.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct NodeEntry {
+    /// The far end of the gateway's pair, or 0 while there is no way out.
+    pub gateway_ifindex: u32,
+    /// Ethernet address of the near end.
+    pub gateway_mac: Option<MacAddress>,
+    /// Largest layer-3 packet on the way in, bytes.
+    pub gateway_mtu: u32,
+    /// The network by which nodes send each other what came from outside.
+    pub ingress: Option<Vni>,
 }
 
 /// Tables that follow from the cluster: large, they change with it.
@@ -92,6 +116,10 @@ pub struct RemoteTables {
     pub blocks: BTreeMap<(Vni, IpNet), RouteEntry>,
     /// Networks.
     pub networks: BTreeMap<Vni, NetworkEntry>,
+    /// This node's own addresses, each with the device from which its answers leave, or 0.
+    pub own_addresses: BTreeMap<IpAddr, u32>,
+    /// Ports that services publish.
+    pub ports: BTreeMap<PortKey, PortEntry>,
 }
 
 /// Tables that follow from this node's own endpoints: small, they change with every attach.
@@ -101,4 +129,8 @@ pub struct LocalTables {
     pub endpoints: BTreeMap<Place, EndpointEntry>,
     /// Interfaces by index of the host end.
     pub interfaces: BTreeMap<u32, InterfaceEntry>,
+    /// Ports that single endpoints publish.
+    pub ports: BTreeMap<PortKey, PortEntry>,
+    /// The endpoint behind each transit address.
+    pub transit: BTreeMap<IpAddr, Place>,
 }

@@ -7,6 +7,36 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
+/// The pools of transit addresses, at most one of each family.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct TransitPools {
+    /// For IPv4.
+    pub ipv4: Option<IpNet>,
+    /// For IPv6.
+    pub ipv6: Option<IpNet>,
+}
+
+impl TransitPools {
+    /// Those that there are, IPv4 first.
+    pub fn iter(self) -> impl Iterator<Item = IpNet> {
+        self.ipv4.into_iter().chain(self.ipv6)
+    }
+
+    /// The last position that every pool has an address for; 0 without pools.
+    pub fn last(self) -> u32 {
+        self.iter().map(last_transit_position).min().unwrap_or(0)
+    }
+
+    /// What stands outside for `address` of an endpoint at a position.
+    pub fn stand_in(self, address: IpAddr, position: Option<u32>) -> Option<IpAddr> {
+        let pool = match address {
+            IpAddr::V4(_) => self.ipv4,
+            IpAddr::V6(_) => self.ipv6,
+        };
+        transit_address(pool?, position?)
+    }
+}
+
 /// The address at a position of a pool, counted from the pool's own address, which is position 0 and nobody's.
 /// `None` behind the pool's end; an IPv4 pool's broadcast address is behind it.
 pub fn transit_address(pool: IpNet, position: u32) -> Option<IpAddr> {
@@ -65,7 +95,10 @@ mod tests {
         assert_eq!(address("100.127.0.0/16", 1), "100.127.0.1");
         assert_eq!(address("100.127.0.0/16", 258), "100.127.1.2");
         assert_eq!(address("fd6f:7665:726c::/64", 1), "fd6f:7665:726c::1");
-        assert_eq!(address("fd6f:7665:726c::/64", 65_537), "fd6f:7665:726c::1:1");
+        assert_eq!(
+            address("fd6f:7665:726c::/64", 65_537),
+            "fd6f:7665:726c::1:1"
+        );
     }
 
     #[test]
@@ -94,7 +127,12 @@ mod tests {
 
     #[test]
     fn an_address_leads_back_to_its_position() {
-        for pool in ["100.127.0.0/16", "192.0.2.0/30", "fd6f:7665:726c::/64", "2001:db8::/126"] {
+        for pool in [
+            "100.127.0.0/16",
+            "192.0.2.0/30",
+            "fd6f:7665:726c::/64",
+            "2001:db8::/126",
+        ] {
             let pool = net(pool);
             let last = last_transit_position(pool);
             for position in [1, 2, last / 2 + 1, last] {
@@ -109,11 +147,30 @@ mod tests {
     fn an_address_elsewhere_has_no_position() {
         let v4 = net("100.127.0.0/16");
         let v6 = net("fd6f:7665:726c::/64");
-        for address in ["100.126.255.255", "100.127.0.0", "100.127.255.255", "100.128.0.1", "::1"] {
-            assert_eq!(transit_position(v4, address.parse().unwrap()), None, "{address}");
+        for address in [
+            "100.126.255.255",
+            "100.127.0.0",
+            "100.127.255.255",
+            "100.128.0.1",
+            "::1",
+        ] {
+            assert_eq!(
+                transit_position(v4, address.parse().unwrap()),
+                None,
+                "{address}"
+            );
         }
-        for address in ["fd6f:7665:726c::", "fd6f:7665:726c:0:1::", "fd6f:7665:726d::1", "100.127.0.1"] {
-            assert_eq!(transit_position(v6, address.parse().unwrap()), None, "{address}");
+        for address in [
+            "fd6f:7665:726c::",
+            "fd6f:7665:726c:0:1::",
+            "fd6f:7665:726d::1",
+            "100.127.0.1",
+        ] {
+            assert_eq!(
+                transit_position(v6, address.parse().unwrap()),
+                None,
+                "{address}"
+            );
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::io;
 
 use netlink_packet_core::{
-    DecodeError, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_EXCL, NLM_F_REQUEST,
-    NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN, NetlinkMessage,
+    DecodeError, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_EXCL, NLM_F_REPLACE,
+    NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN, NetlinkMessage,
 };
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::{SocketAddr, protocols::NETLINK_ROUTE};
@@ -34,6 +34,9 @@ const DUMP_ATTEMPTS: u32 = 16;
 
 /// Make a new object, and fail if it is there already.
 pub(super) const CREATE: u16 = NLM_F_CREATE | NLM_F_EXCL;
+
+/// Makes the object, or puts it in the place of the one that is there.
+pub(super) const REPLACE: u16 = NLM_F_CREATE | NLM_F_REPLACE;
 
 /// A route netlink socket. It stays in the namespace it was opened in, whatever thread uses it.
 #[derive(Debug)]

@@ -86,7 +86,13 @@ impl Needed {
         let blocks = desired.others().flat_map(|node| node.blocks.values());
         Self {
             routes: desired.others().map(|node| node.endpoints.len()).sum(),
-            blocks: blocks.map(Vec::len).sum(),
+            // Each subnet takes one more.
+            blocks: blocks.map(Vec::len).sum::<usize>()
+                + desired
+                    .networks
+                    .iter()
+                    .map(|network| network.subnets.len())
+                    .sum::<usize>(),
             peers: desired.others().count(),
             networks: desired.networks.len(),
         }

@@ -9,7 +9,7 @@ use std::{
 use super::{
     Cluster, DEFAULT_FILE, Settings, SettingsError, datapath, dns,
     endpoint::{self, EndpointFile},
-    network, node,
+    network, node, outside,
     problem::{Place, Problem, Refusal, names},
     swarm, typed,
 };
@@ -127,6 +127,7 @@ fn check(
     let port = datapath::port(typed.datapath.port)?;
     let event_sample = datapath::event_sample(typed.events.sample)?;
     let audit_interval = datapath::audit_interval(typed.audit_interval)?;
+    let outside = outside::check(&typed.outside)?;
     let dns = dns::check(&typed.dns)?;
     let cluster = match typed.cluster.mode {
         typed::Mode::Static => Cluster::Static(desired(typed.cluster, &node, files)?),
@@ -145,6 +146,7 @@ fn check(
         port,
         event_sample,
         audit_interval,
+        outside,
         dns,
         data_dir,
         run_dir,
@@ -171,7 +173,14 @@ fn desired(
         return Err(Problem::NotANode { name, known }.at_key("node"));
     };
     let this = addresses[this_at];
-    let networks = network::check_all(&cluster.networks.unwrap_or_default(), overhead)?;
+    let typed_networks = cluster.networks.unwrap_or_default();
+    let networks = network::check_all(&typed_networks, overhead)?;
+    let is_internal = |name: &str| {
+        let mut typed = typed_networks.iter();
+        typed.any(|network| network.name == name && network.internal)
+    };
+    let internal = networks.iter().filter(|network| is_internal(&network.name));
+    let internal = internal.map(|network| network.vni).collect();
     let by_name: BTreeMap<_, _> = networks
         .iter()
         .map(|network| (network.name.as_str(), network))
@@ -194,5 +203,6 @@ fn desired(
         this,
         nodes,
         networks,
+        internal,
     })
 }

@@ -11,6 +11,7 @@ mod load;
 mod name;
 mod network;
 mod node;
+mod outside;
 mod problem;
 mod swarm;
 #[cfg(test)]
@@ -19,10 +20,11 @@ mod typed;
 
 use std::{path::PathBuf, time::Duration};
 
-pub(crate) use duration::parse as parse_duration;
 pub use dns::DnsSettings;
+pub(crate) use duration::parse as parse_duration;
 pub use error::SettingsError;
 pub use name::check_name;
+pub use outside::OutsideSettings;
 pub use problem::Problem;
 pub use swarm::SwarmSettings;
 
@@ -50,6 +52,8 @@ pub struct Settings {
     pub event_sample: u32,
     /// Time between audits.
     pub audit_interval: Duration,
+    /// How containers reach the outside.
+    pub outside: OutsideSettings,
     /// How containers get answers to their questions for names.
     pub dns: DnsSettings,
     /// What must survive a reboot; absolute.

@@ -86,6 +86,28 @@ pub enum Problem {
         /// What it holds.
         what: &'static str,
     },
+    /// A pool without an address for anybody.
+    #[error("{net} has no address for a container; use a larger range such as 100.127.0.0/16")]
+    PoolTooSmall {
+        /// What was given.
+        net: IpNet,
+    },
+    /// Two pools of one family.
+    #[error("{net} and {other} are of one family; give one pool of each")]
+    PoolsOfOneFamily {
+        /// The second one.
+        net: IpNet,
+        /// The first one.
+        other: IpNet,
+    },
+    /// A pool around the gateway's own addresses.
+    #[error("{net} overlaps the gateway's own {other}; use another range such as 100.127.0.0/16")]
+    PoolOverlapsGateway {
+        /// What was given.
+        net: IpNet,
+        /// What the gateway has.
+        other: IpNet,
+    },
     /// Two nodes with one address.
     #[error("{address} is also the address of node `{other}`; every node needs its own")]
     AddressTwice {

@@ -22,6 +22,8 @@ pub(super) struct File {
     pub(super) events: Events,
     pub(super) audit_interval: Option<Scalar>,
     #[serde(default)]
+    pub(super) outside: Outside,
+    #[serde(default)]
     pub(super) dns: Dns,
     #[serde(default)]
     pub(super) cluster: Cluster,
@@ -56,6 +58,13 @@ pub(super) struct Limits {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Events {
     pub(super) sample: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Outside {
+    pub(super) enabled: Option<bool>,
+    pub(super) transit_pools: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -118,6 +127,8 @@ pub(super) struct Network {
     #[serde(default)]
     pub(super) gateway: Vec<String>,
     pub(super) mtu: Option<u64>,
+    #[serde(default)]
+    pub(super) internal: bool,
 }
 
 /// Blocks by network in the order of the file; a map would swallow a network named twice.

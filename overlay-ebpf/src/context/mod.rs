@@ -2,4 +2,6 @@
 
 mod tc;
 
-pub(crate) use tc::{Action, Headroom, Skb, random, redirect, redirect_neighbour, redirect_peer};
+pub(crate) use tc::{
+    Action, Change, Headroom, Skb, random, redirect, redirect_neighbour, redirect_peer,
+};

@@ -53,6 +53,14 @@ pub const PROTOCOL_UDP: u8 = 17;
 pub const PROTOCOL_ICMP: u8 = 1;
 /// Next-header number of `ICMPv6`.
 pub const PROTOCOL_ICMPV6: u8 = 58;
+/// Next-header number of IPv6's fragment header.
+pub const PROTOCOL_FRAGMENT: u8 = 44;
+/// IP protocol number of DCCP.
+pub const PROTOCOL_DCCP: u8 = 33;
+/// IP protocol number of SCTP.
+pub const PROTOCOL_SCTP: u8 = 132;
+/// IP protocol number of UDP-Lite.
+pub const PROTOCOL_UDP_LITE: u8 = 136;
 
 headers! {
     /// Ethernet II (IEEE 802.3, 3.1.1).
@@ -121,12 +129,30 @@ headers! {
     pub struct Tcp [20] {
         /// Ports.
         pub ports: [u8; 4],
-        /// Sequence and acknowledgement numbers.
-        pub numbers: [u8; 8],
+        /// Number of the first byte.
+        pub sequence: U32,
+        /// Number of the byte that is expected next.
+        pub acknowledged: U32,
         /// Data offset in 32-bit words (4 bits), reserved and flags.
         pub offset_flags: U16,
-        /// Window, checksum, urgent pointer.
-        pub rest: [u8; 6],
+        /// Bytes that may be sent.
+        pub window: U16,
+        /// Over the pseudo-header, this one and the payload.
+        pub checksum: U16,
+        /// Where urgent data ends.
+        pub urgent: U16,
+    }
+
+    /// IPv6's fragment header (RFC 8200, 4.5).
+    pub struct FragmentHeader [8] {
+        /// Type of what follows.
+        pub next_header: u8,
+        /// Zero.
+        pub reserved: u8,
+        /// Offset in 8-byte units (13 bits), two reserved bits, "more fragments".
+        pub offset_flags: U16,
+        /// Common to all fragments of one packet.
+        pub identification: [u8; 4],
     }
 
     /// VXLAN (RFC 7348, 5).
@@ -221,6 +247,17 @@ impl Ipv6 {
     pub fn traffic_class(&self) -> u8 {
         (self.version_class_label.get() >> 20) as u8
     }
+}
+
+impl Tcp {
+    /// The sender has no more data.
+    pub const FIN: u8 = 0x01;
+    /// The first packet of a direction.
+    pub const SYN: u8 = 0x02;
+    /// The connection is over.
+    pub const RST: u8 = 0x04;
+    /// The acknowledgement number counts.
+    pub const ACK: u8 = 0x10;
 }
 
 impl Vxlan {

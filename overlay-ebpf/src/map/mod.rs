@@ -15,3 +15,4 @@ pub(crate) mod scratch;
 pub(crate) mod service;
 pub(crate) mod socket;
 pub(crate) mod transit;
+pub(crate) mod work;

@@ -7,7 +7,7 @@ use aya_ebpf::{
 };
 use overlay_common::{
     endpoint::EndpointKey,
-    service::{Backend, PortKey, PublishedPort, Ring, Vip},
+    service::{Backend, PortKey, PublishedPort, RING_SINGLE, Ring, Slots, Vip},
 };
 
 #[map]
@@ -20,7 +20,7 @@ static PORT: HashMap<PortKey, PublishedPort> = HashMap::pinned(16384, BPF_F_NO_P
 static BACKEND: HashMap<u32, Backend> = HashMap::pinned(131_072, BPF_F_NO_PREALLOC);
 
 #[map]
-static RING: Array<u32> = Array::pinned(1 << 20, 0);
+static RING: Array<Slots> = Array::pinned(1 << 15, 0);
 
 /// The service behind a virtual address.
 #[inline(always)]
@@ -47,9 +47,13 @@ pub(crate) fn backend(number: u32) -> Option<&'static Backend> {
 /// The number of the backend that a hash chooses from a ring.
 #[inline(always)]
 pub(crate) fn choose(ring: Ring, hash: u32) -> Option<u32> {
-    if ring.size == 0 {
-        return None;
+    if ring.size == RING_SINGLE {
+        return Some(ring.first);
     }
-    let number = *RING.get(ring.first.wrapping_add(hash % ring.size))?;
+    let (entry, place) = ring.slot(hash)?;
+    let number = *RING.get(entry)?.backends.get(place)?;
     (number != 0).then_some(number)
 }
+
+/// Slots that are asked at most for one new flow.
+pub(crate) const ATTEMPTS: u32 = 4;

@@ -63,15 +63,27 @@ pub(super) fn packet_too_big(frame: &mut TcFrame, mtu: u32) -> Result<Verdict, R
 }
 
 #[inline(always)]
-fn back_to_container<T: Header>(
+pub(super) fn back_to_container<T: Header>(
     frame: &mut TcFrame,
     reply: &T,
     walk: Walk,
 ) -> Result<Verdict, Reason> {
-    let ifindex = frame.0.ifindex();
+    turn_into(frame, reply)?;
+    Ok(back(frame, walk))
+}
+
+/// Makes the frame `reply`.
+#[inline(always)]
+pub(super) fn turn_into<T: Header>(frame: &mut TcFrame, reply: &T) -> Result<(), Reason> {
     frame.0.resize(size_of::<T>() as u32)?;
-    frame.0.store(0, reply)?;
-    Ok(Verdict::Redirect { ifindex, walk })
+    frame.0.store(0, reply)
+}
+
+/// Back to the container that the frame came from.
+#[inline(always)]
+pub(super) fn back(frame: &TcFrame, walk: Walk) -> Verdict {
+    let ifindex = frame.0.ifindex();
+    Verdict::Redirect { ifindex, walk }
 }
 
 /// Answers an ARP question that a peer sent over the underlay in network `vni`. `AT` is where the inner

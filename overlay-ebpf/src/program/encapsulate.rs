@@ -4,7 +4,6 @@ use overlay_common::{
     address::Mac,
     peer::{ENCAP_DEVICE, Peer},
     reason::Reason,
-    route::Route,
     walk::Walk,
 };
 use overlay_ebpf::{
@@ -16,25 +15,25 @@ use overlay_ebpf::{
     verdict::Verdict,
 };
 
-use super::{TcFrame, answer, neighbour};
+use super::{TcFrame, answer};
 use crate::{
     context::{self, Headroom},
     map::{config, scratch},
 };
 
-/// Sends a container's packet to the peer that has its destination.
+/// Sends a container's packet to the peer that has its destination, where `mac` is to receive it; it is
+/// counted as `walk` if the program encapsulates it.
 #[inline(always)]
 pub(super) fn towards(
     frame: &mut TcFrame,
     vni: u32,
     packet: &Packet,
-    route: &Route,
+    (mac, walk): (Mac, Walk),
     peer: &Peer,
 ) -> Result<Verdict, Reason> {
     if peer.ifindex == 0 {
         return Err(Reason::NoUnderlay);
     }
-    let mac = neighbour::remote_mac(route, &packet.destination);
     let (length, gso_size) = (frame.0.length(), frame.0.gso_size());
     let limit = path_mtu::inner_mtu(peer);
     if path_mtu::segment_length(frame, packet, length, gso_size)? > limit {
@@ -43,7 +42,7 @@ pub(super) fn towards(
     if peer.encap == ENCAP_DEVICE {
         return through_device(frame, vni, mac, peer, Walk::Device);
     }
-    natively(frame, vni, packet, mac, peer)
+    natively(frame, vni, packet, (mac, walk), peer)
 }
 
 #[inline(always)]
@@ -51,7 +50,7 @@ fn natively(
     frame: &mut TcFrame,
     vni: u32,
     packet: &Packet,
-    mac: Mac,
+    (mac, walk): (Mac, Walk),
     peer: &Peer,
 ) -> Result<Verdict, Reason> {
     let envelope = Envelope {
@@ -74,7 +73,7 @@ fn natively(
 
     // Point of no return. The room is behind the Ethernet header, which therefore still is the inner one.
     store_outer::<0>(frame, &envelope, Some(mac), peer)?;
-    Ok(Verdict::to_peer(peer))
+    Ok(Verdict::to_peer(peer).counted_as(walk))
 }
 
 /// Writes the outer headers behind the underlay's Ethernet header, where there is room for them. The
@@ -126,6 +125,28 @@ pub(super) fn through_device(
         ifindex: config::tunnel_ifindex(),
         walk,
     })
+}
+
+/// Turns a packet that is too big for the way to a peer into the answer that says so. `false`: it fits, or will
+/// be fragmented.
+#[inline(always)]
+pub(super) fn refuse_oversize(
+    frame: &mut TcFrame,
+    packet: &Packet,
+    peer: &Peer,
+) -> Result<bool, Reason> {
+    let (length, gso_size) = (frame.0.length(), frame.0.gso_size());
+    let limit = path_mtu::inner_mtu(peer);
+    if path_mtu::segment_length(frame, packet, length, gso_size)? <= limit {
+        return Ok(false);
+    }
+    let told = match path_mtu::oversize(frame, packet, peer)? {
+        Oversize::Fragment => return Ok(false),
+        Oversize::Drop => return Err(Reason::TooBig),
+        Oversize::Tell if packet.is_v4 => answer::fragmentation_needed(frame, limit),
+        Oversize::Tell => answer::packet_too_big(frame, limit),
+    };
+    told.map(|_back| true)
 }
 
 #[inline(always)]

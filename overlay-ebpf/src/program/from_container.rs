@@ -1,14 +1,22 @@
 //! TC ingress of the host end of an endpoint's veth: everything that a container sends.
 
-use overlay_common::{endpoint::EndpointKey, interface::Interface, reason::Reason, walk::Walk};
+use overlay_common::{
+    address::derived_mac, endpoint::EndpointKey, interface::Interface, reason::Reason,
+    route::NOBODY, walk::Walk,
+};
 use overlay_ebpf::{
     admission::{self, Admitted, Packet},
     header::{ETHERTYPE_IPV6, Ethernet},
     verdict::Verdict,
 };
 
-use super::{TcFrame, answer, deliver, encapsulate, neighbour};
-use crate::map;
+use super::{
+    TcFrame, answer, deliver, encapsulate,
+    mesh::{self, Next},
+    neighbour, outside,
+    service::{self, Balanced},
+};
+use crate::map::{self, work::Work};
 
 /// Ethernet, IPv4 and TCP without options: what the kernel keeps together at the start of a packet.
 const HEADERS_V4: u32 = 54;
@@ -43,11 +51,70 @@ pub(crate) fn decide(frame: &mut TcFrame) -> Result<Verdict, Reason> {
 
 #[inline(always)]
 fn forward(frame: &mut TcFrame, interface: &Interface, packet: &Packet) -> Result<Verdict, Reason> {
-    let key = EndpointKey::new(interface.vni, packet.destination);
+    let vni = interface.vni;
+    let key = EndpointKey::new(vni, packet.destination);
     if let Some(endpoint) = map::endpoint::get(&key) {
-        return deliver::into_container(frame, endpoint, Walk::Local);
+        let walk = service::restore(frame, endpoint, vni, packet, Walk::Local)?;
+        return deliver::into_container(frame, endpoint, walk);
     }
-    let route = map::route::get(&key).ok_or(Reason::NoRoute)?;
+    let route = match map::route::get(&key) {
+        Some(route) if route.peer != NOBODY => route,
+        nobody => return beyond(frame, interface, packet, nobody.is_none()),
+    };
     let peer = map::peer::get(route.peer).ok_or(Reason::NoPeer)?;
-    encapsulate::towards(frame, interface.vni, packet, route, peer)
+    let mac = neighbour::remote_mac(route, &packet.destination);
+    encapsulate::towards(frame, vni, packet, (mac, Walk::Encapsulated), peer)
+}
+
+/// A packet for an address that no endpoint and no route has: for a service, or for the outside.
+#[inline(always)]
+fn beyond(
+    frame: &mut TcFrame,
+    interface: &Interface,
+    packet: &Packet,
+    is_outside: bool,
+) -> Result<Verdict, Reason> {
+    let work = map::work::get(interface.vni)?;
+    work.packet = *packet;
+    let balanced = match service::balance(frame, work)? {
+        Balanced::Error => service::report_to_task(frame, work)?,
+        other => other,
+    };
+    match balanced {
+        Balanced::NotAVip | Balanced::Error if is_outside => to_outside(frame, interface, work),
+        Balanced::NotAVip | Balanced::Error => Err(Reason::NoRoute),
+        Balanced::Answered(walk) => Ok(answer::back(frame, walk)),
+        Balanced::Here => {
+            let key = EndpointKey::new(interface.vni, work.packet.destination);
+            let endpoint = map::endpoint::get(&key).ok_or(Reason::NoEndpoint)?;
+            deliver::into_container(frame, endpoint, Walk::Balanced)
+        }
+        Balanced::Away => away(frame, work),
+    }
+}
+
+/// A balanced packet for a task of another node. A function of its own to the kernel too, for want of stack.
+#[inline(never)]
+fn away(frame: &mut TcFrame, work: &mut Work) -> Result<Verdict, Reason> {
+    let peer = map::peer::get(work.peer).ok_or(Reason::NoPeer)?;
+    let receiver = (derived_mac(&work.packet.destination), Walk::Balanced);
+    encapsulate::towards(frame, work.vni, &work.packet, receiver, peer)
+}
+
+/// A packet for an address outside the network: a task's answer to a client outside, or what a container has
+/// to say there itself.
+#[inline(always)]
+fn to_outside(
+    frame: &mut TcFrame,
+    interface: &Interface,
+    work: &mut Work,
+) -> Result<Verdict, Reason> {
+    let next = match mesh::answer::decide(frame, work)? {
+        Next::Error => mesh::answer::report(frame, work)?,
+        next => next,
+    };
+    match next {
+        Next::NotOurs | Next::Error => outside::leave(frame, interface, &work.packet),
+        next => mesh::carry_out(frame, work, next, Reason::NoRoute),
+    }
 }

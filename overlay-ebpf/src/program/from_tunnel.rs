@@ -7,7 +7,7 @@ use overlay_ebpf::{
     verdict::Verdict,
 };
 
-use super::{TcFrame, answer, deliver};
+use super::{TcFrame, answer, deliver, mesh, service};
 use crate::map;
 
 /// Decides about a packet from the vxlan device.
@@ -23,9 +23,14 @@ pub(crate) fn decide(frame: &mut TcFrame) -> Result<Verdict, Reason> {
         frame.0.ensure(78);
     }
     match arrival::inner::<_, 0>(frame)? {
+        Inner::Packet(packet) if mesh::is_ingress(vni) => {
+            mesh::peer::serve(frame, vni, peer_id, packet.is_v4)
+        }
         Inner::Packet(packet) => {
             let key = EndpointKey::new(vni, packet.destination);
-            deliver::into_container(frame, deliver::endpoint(&key)?, Walk::Tunnelled)
+            let endpoint = deliver::endpoint(&key)?;
+            let walk = service::restore(frame, endpoint, vni, &packet, Walk::Tunnelled)?;
+            deliver::into_container(frame, endpoint, walk)
         }
         Inner::ArpQuestion { target } => {
             let key = EndpointKey::new(vni, target);

@@ -1,6 +1,9 @@
-//! TC ingress of the underlay device: VXLAN is taken off, the rest passes.
+//! TC ingress of the underlay device: VXLAN is taken off, clients of published ports are served, the rest
+//! passes.
 
-use overlay_common::{endpoint::EndpointKey, reason::Reason, walk::Walk};
+use overlay_common::{
+    address::Mac, endpoint::EndpointKey, flow::SCOPE_HOST, reason::Reason, walk::Walk,
+};
 use overlay_ebpf::{
     admission::{ETHERNET, Packet},
     arrival::{self, Carrier, INNER_V4, INNER_V6, Inner, Outer},
@@ -9,7 +12,11 @@ use overlay_ebpf::{
     verdict::Verdict,
 };
 
-use super::{TcFrame, answer, deliver};
+use super::{
+    TcFrame, answer, deliver,
+    mesh::{self, Next},
+    service,
+};
 use crate::{
     context::Headroom,
     map::{self, config, scratch},
@@ -50,7 +57,7 @@ fn arrived<const AT: usize>(
     outer: Outer,
 ) -> Result<Verdict, Reason> {
     let carrier = match outer {
-        Outer::NotOurs => return Ok(Verdict::Pass),
+        Outer::NotOurs => return from_outside(frame, matches!(room, Headroom::V4)),
         Outer::KernelOnly => return Ok(Verdict::Leave(Walk::LeftToKernel)),
         Outer::Vxlan(carrier) => carrier,
     };
@@ -61,6 +68,9 @@ fn arrived<const AT: usize>(
     if frame.header::<Ethernet>(AT)?.ethertype == ETHERTYPE_IPV6 {
         // Inner Ethernet, IPv6 and a neighbour solicitation.
         frame.0.ensure(AT as u32 + 78);
+    }
+    if mesh::is_ingress(carrier.vni) {
+        return from_ingress::<AT>(frame, room, &carrier, peer_id);
     }
     match arrival::inner::<_, AT>(frame)? {
         Inner::Packet(packet) => decapsulate::<AT>(frame, room, &carrier, &packet),
@@ -88,21 +98,76 @@ fn decapsulate<const AT: usize>(
 ) -> Result<Verdict, Reason> {
     let key = EndpointKey::new(carrier.vni, packet.destination);
     let endpoint = deliver::endpoint(&key)?;
+    if let Some(verdict) = unwrap::<AT>(frame, room, carrier, packet, Some(endpoint.mac))? {
+        return Ok(verdict);
+    }
+    let walk = service::restore(frame, endpoint, carrier.vni, packet, Walk::Decapsulated)?;
+    Ok(deliver::hand_over(frame, endpoint, walk))
+}
+
+/// What another node sent of what came to published ports.
+#[inline(always)]
+fn from_ingress<const AT: usize>(
+    frame: &mut TcFrame,
+    room: Headroom,
+    carrier: &Carrier,
+    peer_id: u32,
+) -> Result<Verdict, Reason> {
+    let Inner::Packet(packet) = arrival::inner::<_, AT>(frame)? else {
+        return Err(Reason::MeshStranger);
+    };
+    // An aggregate keeps a mark of the tunnel that it came through. Where it would be sent on, the kernel has
+    // to take it off.
+    if frame.0.gso_size() != 0 && mesh::peer::is_answer(frame, AT + ETHERNET, packet.is_v4) {
+        return Ok(Verdict::Leave(Walk::LeftToKernel));
+    }
+    match unwrap::<AT>(frame, room, carrier, &packet, None)? {
+        Some(verdict) => Ok(verdict),
+        None => mesh::peer::serve(frame, carrier.vni, peer_id, packet.is_v4),
+    }
+}
+
+/// What is no VXLAN for this node: a client's, or the host's own.
+#[inline(always)]
+fn from_outside(frame: &mut TcFrame, is_v4: bool) -> Result<Verdict, Reason> {
+    let work = map::work::get(SCOPE_HOST)?;
+    let next = match mesh::client::decide(frame, work, is_v4)? {
+        Next::Error => mesh::client::report(frame, work)?,
+        next => next,
+    };
+    match next {
+        Next::NotOurs => Ok(Verdict::Pass),
+        next => mesh::carry_out(frame, work, next, Reason::MeshStranger),
+    }
+}
+
+/// Takes the outer headers off. `None`: it is done, and the frame is as the other node had it, but for its
+/// receiver.
+#[inline(always)]
+fn unwrap<const AT: usize>(
+    frame: &mut TcFrame,
+    room: Headroom,
+    carrier: &Carrier,
+    packet: &Packet,
+    receiver: Option<Mac>,
+) -> Result<Option<Verdict>, Reason> {
     let congestion = ecn::decapsulate(carrier.class, packet.class);
     if congestion == Arrival::Drop {
         return Err(Reason::Congestion);
     }
     let is_mixed = matches!(room, Headroom::V4) != packet.is_v4;
     if is_mixed && config::decap_l3() == 0 {
-        return Ok(Verdict::Leave(Walk::LeftToKernel));
+        return Ok(Some(Verdict::Leave(Walk::LeftToKernel)));
     }
     let inner = frame.header::<Ethernet>(AT)?;
     let ethernet = scratch::fill(|ethernet: &mut Ethernet| {
         *ethernet = *inner;
-        ethernet.destination = endpoint.mac;
+        if let Some(receiver) = receiver {
+            ethernet.destination = receiver;
+        }
     })?;
     if frame.0.decapsulate(room, packet.is_v4).is_err() {
-        return Ok(Verdict::Leave(Walk::LeftToKernel));
+        return Ok(Some(Verdict::Leave(Walk::LeftToKernel)));
     }
 
     // Point of no return.
@@ -110,7 +175,7 @@ fn decapsulate<const AT: usize>(
     if congestion == Arrival::MarkCongestion {
         mark_congestion(frame, packet)?;
     }
-    Ok(deliver::hand_over(frame, endpoint, Walk::Decapsulated))
+    Ok(None)
 }
 
 #[inline(always)]

@@ -3,11 +3,19 @@
 mod answer;
 mod deliver;
 mod encapsulate;
+mod flow;
 pub(crate) mod from_container;
+pub(crate) mod from_host;
 pub(crate) mod from_tunnel;
 pub(crate) mod from_underlay;
+pub(crate) mod mesh;
+mod nat;
 mod neighbour;
+mod outside;
+mod refuse;
 pub(crate) mod report;
+mod service;
+mod stand_in;
 
 use overlay_ebpf::frame::Frame;
 

@@ -20,8 +20,11 @@ pub(super) fn mac_of(vni: u32, target: Address) -> Result<Mac, Reason> {
     if is_gateway(vni, &target) {
         return Ok(GATEWAY_MAC);
     }
-    match map::route::get(&key) {
-        Some(route) => Ok(remote_mac(route, &target)),
+    if let Some(route) = map::route::get(&key) {
+        return Ok(remote_mac(route, &target));
+    }
+    match map::service::vip(&key) {
+        Some(_) => Ok(derived_mac(&target)),
         None => Err(Reason::NoNeighbour),
     }
 }

@@ -36,6 +36,7 @@ pub(crate) fn drop(frame: &TcFrame, reason: Reason, place: Place, length: u32) {
             sample,
         };
         match place {
+            Place::FromHost => read_addresses::<0>(frame, event),
             Place::FromContainer => {
                 event.vni = map::interface::get(event.ifindex).map_or(0, |interface| interface.vni);
                 read_addresses::<0>(frame, event);

@@ -40,13 +40,34 @@ impl Capture {
         limit: u32,
         directory: &Path,
     ) -> Result<Self> {
+        Self::catch(namespace, device, filter, (limit, SNAP), directory)
+    }
+
+    /// [`Capture::start`] that keeps every byte, for [`Capture::packets`].
+    pub fn whole(
+        namespace: &Namespace,
+        device: &str,
+        filter: &str,
+        limit: u32,
+        directory: &Path,
+    ) -> Result<Self> {
+        Self::catch(namespace, device, filter, (limit, "0"), directory)
+    }
+
+    fn catch(
+        namespace: &Namespace,
+        device: &str,
+        filter: &str,
+        (limit, snap): (u32, &str),
+        directory: &Path,
+    ) -> Result<Self> {
         let stem = format!("{}-{device}", namespace.name());
         let file = directory.join(format!("{stem}.pcap"));
         let log = directory.join(format!("{stem}-tcpdump.log"));
         // An earlier capture's log would say that this one listens.
         drop(fs::remove_file(&log));
         let mut command = namespace.command("tcpdump");
-        command.args(["-i", device, "-nn", "-U", "-Z", "root", "-s", SNAP]);
+        command.args(["-i", device, "-nn", "-U", "-Z", "root", "-s", snap]);
         command.args(["-B", "8192", "-c", &limit.to_string(), "-w"]);
         command.arg(&file).arg(filter);
         let mut tcpdump = Daemon::start("tcpdump", &mut command, &log)?;
@@ -62,30 +83,44 @@ impl Capture {
     }
 
     /// Stops and returns the lengths of the caught packets on the wire, Ethernet header included.
-    pub fn stop(mut self) -> Result<Vec<u32>> {
+    pub fn stop(self) -> Result<Vec<u32>> {
+        let records = self.records()?;
+        Ok(records.into_iter().map(|(length, _)| length).collect())
+    }
+
+    /// Stops and returns what was kept of the caught packets, Ethernet header included.
+    pub fn packets(self) -> Result<Vec<Vec<u8>>> {
+        let records = self.records()?;
+        Ok(records.into_iter().map(|(_, kept)| kept).collect())
+    }
+
+    fn records(mut self) -> Result<Vec<(u32, Vec<u8>)>> {
         self.tcpdump.interrupt()?;
         let bytes =
             fs::read(&self.file).with_context(|| format!("reading {}", self.file.display()))?;
-        lengths(&bytes).with_context(|| format!("reading {}", self.file.display()))
+        records(&bytes).with_context(|| format!("reading {}", self.file.display()))
     }
 }
 
-/// The lengths on the wire of all packets in a pcap file of this machine's byte order.
-fn lengths(file: &[u8]) -> Result<Vec<u32>> {
+/// All packets in a pcap file of this machine's byte order: their lengths on the wire, and what was kept of them.
+fn records(file: &[u8]) -> Result<Vec<(u32, Vec<u8>)>> {
     let magic = file.first_chunk().copied().map(u32::from_ne_bytes);
     ensure!(
         magic == Some(0xa1b2_c3d4),
         "no pcap file with microseconds: {magic:x?}"
     );
     let mut rest = file.get(FILE_HEADER..).context("a header cut short")?;
-    let mut lengths = Vec::new();
+    let mut records = Vec::new();
     while let Some((header, packet)) = rest.split_at_checked(RECORD_HEADER) {
         let number = |at: usize| header[at..].first_chunk().copied().map(u32::from_ne_bytes);
         let (kept, length) = number(8).zip(number(12)).context("a record cut short")?;
-        lengths.push(length);
-        rest = packet.get(kept as usize..).unwrap_or_default();
+        let (bytes, next) = packet
+            .split_at_checked(kept as usize)
+            .unwrap_or((packet, &[]));
+        records.push((length, bytes.to_vec()));
+        rest = next;
     }
-    Ok(lengths)
+    Ok(records)
 }
 
 #[cfg(test)]
@@ -103,6 +138,8 @@ mod tests {
             file.resize(file.len() + kept as usize, 7);
         }
 
-        assert_eq!(lengths(&file).expect("a capture"), [1514, 60]);
+        let records = records(&file).expect("a capture");
+
+        assert_eq!(records, [(1514, vec![7, 7]), (60, Vec::new())]);
     }
 }

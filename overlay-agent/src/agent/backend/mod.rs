@@ -1,7 +1,9 @@
 //! What the agent answers to requests. Reads what the owner published and what the maps hold; has
 //! the owner do the rest.
 
+mod doors;
 mod roster;
+mod services;
 mod swarm;
 mod told;
 
@@ -16,12 +18,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     addresses::NoAddress,
+    arrival,
     audit::{ask, audit},
-    doctor, explain,
-    owner::Command,
+    detach, doctor, drain, explain,
+    owner::{Command, Membership},
     plane::Plane,
     shared::Shared,
-    swarm::{Handle, Life},
+    swarm::Life,
 };
 use crate::{
     api::{
@@ -32,13 +35,8 @@ use crate::{
         },
     },
     datapath::{Counters, Features, map_uses},
-    model::Attachment,
     settings::Settings,
 };
-
-/// How often an endpoint may ask for leases: one for each family, and again if others took the
-/// addresses first.
-const ATTEMPTS: usize = 6;
 
 /// The running agent, as requests see it.
 #[derive(Debug)]
@@ -74,6 +72,43 @@ impl AgentBackend {
     fn absence(&self) -> ApiError {
         let life = self.life.as_ref();
         life.map_or_else(refusals::not_in_swarm, |life| life.absence())
+    }
+
+    /// What an endpoint is to be in the service that its request names. It does not follow that one into
+    /// other networks: its own was chosen.
+    fn membership(&self, request: &AttachRequest) -> Result<Option<Membership>, ApiError> {
+        let Some(name) = &request.service else {
+            return Ok(None);
+        };
+        let view = self.access()?.view.borrow().clone();
+        let service = view.service(name);
+        let service = service.ok_or_else(|| refusals::no_service(name))?.id;
+        Ok(Some(Membership {
+            service,
+            follows: false,
+        }))
+    }
+
+    /// Makes an endpoint.
+    async fn attach_as(
+        &self,
+        request: AttachRequest,
+        membership: Option<Membership>,
+    ) -> Result<EndpointInfo, ApiError> {
+        let plane = self.plane()?;
+        let attached = match &plane.swarm {
+            Some(swarm) => arrival::attach_leased(&plane, swarm, &request, membership).await?,
+            None => match arrival::attach(&plane, &request, membership).await? {
+                Ok(attached) => attached,
+                Err(NoAddress::Refused(error)) => return Err(error),
+                Err(NoAddress::Lacks(_)) => return Err(self.absence()),
+            },
+        };
+        let mut info = EndpointInfo::new(&attached, EndpointState::Up);
+        if let Ok(access) = self.access() {
+            info.warnings = roster::namesakes(&access, &attached).await;
+        }
+        Ok(info)
     }
 
     /// Runs something that blocks.
@@ -116,16 +151,8 @@ impl Backend for AgentBackend {
     }
 
     async fn attach(&self, request: AttachRequest) -> Result<EndpointInfo, ApiError> {
-        let plane = self.plane()?;
-        let attached = match &plane.swarm {
-            Some(swarm) => attach_leased(&plane, swarm, &request).await?,
-            None => match attach(&plane, &request).await? {
-                Ok(attached) => attached,
-                Err(NoAddress::Refused(error)) => return Err(error),
-                Err(NoAddress::Lacks(_)) => return Err(self.absence()),
-            },
-        };
-        Ok(EndpointInfo::new(&attached, EndpointState::Up))
+        let membership = self.membership(&request)?;
+        self.attach_as(request, membership).await
     }
 
     async fn detach(
@@ -137,6 +164,21 @@ impl Backend for AgentBackend {
         let detached = ask(&self.plane()?.commands, command).await??;
         let told = |attachment| EndpointInfo::new(attachment, EndpointState::Gone);
         Ok(detached.iter().map(|attachment| told(attachment)).collect())
+    }
+
+    async fn drain(
+        &self,
+        name: String,
+        network: Option<String>,
+    ) -> Result<Vec<EndpointInfo>, ApiError> {
+        let plane = self.plane()?;
+        let found = detach::find(&plane.shared.directory(), &name, network.as_deref())?;
+        if let Ok(access) = self.access() {
+            let view = access.view.borrow().clone();
+            drain::drain(&plane, &view, &found).await?;
+        }
+        let told = |attachment| EndpointInfo::new(attachment, EndpointState::Up);
+        Ok(found.iter().map(|attachment| told(attachment)).collect())
     }
 
     async fn networks(&self) -> Result<Vec<NetworkInfo>, ApiError> {
@@ -160,10 +202,15 @@ impl Backend for AgentBackend {
     }
 
     async fn stats(&self) -> Result<Stats, ApiError> {
+        let control = self.access().map(|access| doors::counts(&access));
+        let control = control.unwrap_or_default();
         self.blocking(|shared| {
             let counters = Counters::read(&shared.pins);
             let counters = counters.map_err(|error| ApiError::internal(&error))?;
-            Ok(told::stats(shared, &counters))
+            Ok(Stats {
+                control,
+                ..told::stats(shared, &counters)
+            })
         })
         .await
     }
@@ -211,33 +258,4 @@ impl Backend for AgentBackend {
         let plane = self.plane()?;
         Ok(audit(&plane.commands, &plane.shared).await?)
     }
-}
-
-async fn attach(
-    plane: &Plane,
-    request: &AttachRequest,
-) -> Result<Result<Arc<Attachment>, NoAddress>, ApiError> {
-    let command = |answer| Command::Attach(request.clone(), answer);
-    Ok(ask(&plane.commands, command).await?)
-}
-
-/// Attaches to a network of the swarm, with leases from the managers where the own ones are used up.
-async fn attach_leased(
-    plane: &Plane,
-    swarm: &Handle,
-    request: &AttachRequest,
-) -> Result<Arc<Attachment>, ApiError> {
-    let stay = swarm.admit(&request.network).await?;
-    for _ in 0..ATTEMPTS {
-        match attach(plane, request).await? {
-            Ok(attached) => return Ok(attached),
-            Err(NoAddress::Refused(error)) => return Err(error),
-            Err(NoAddress::Lacks(need)) => swarm.lease(stay.vni(), need).await?,
-        }
-    }
-    Err(ApiError::conflict(format!(
-        "other endpoints took the addresses of network {} first",
-        request.network
-    ))
-    .with_help("try again"))
 }

@@ -8,19 +8,23 @@ use std::{
 use tokio::time::sleep;
 use tracing::trace;
 
-use super::told;
+use super::{doors, told};
 use crate::{
     agent::{shared::Shared, swarm::Access},
     api::{
         ApiError, refusals,
         types::{
-            Breadth, ClusterStatus, GossipStatus, ManagerInfo, ManagerStatus, NetworkContainer,
-            NetworkInfo, NetworkPeer, NodeEndpoint, NodeInfo, NodeState, Reachability,
+            Breadth, ClusterStatus, ManagerInfo, ManagerStatus, NetworkContainer, NetworkInfo,
+            NetworkPeer, NetworkService, NetworkTask, NodeEndpoint, NodeInfo, NodeState,
+            Reachability,
         },
     },
     cluster::consensus::ReplicatedLog as _,
     gossip,
-    model::{Availability, Claim, ClusterNetwork, MacAddress, Member, NodeId, Role, Vni},
+    model::{
+        Attachment, Availability, Claim, ClusterNetwork, MacAddress, Member, NodeId, Role,
+        TaskClaim, TaskState, Vni,
+    },
 };
 
 /// How long it takes until another node has told what is claimed in a network.
@@ -40,10 +44,12 @@ pub(super) fn nodes(access: &Access) -> Vec<NodeInfo> {
             reachability: reachability(state),
             addr: member.control,
         });
-        NodeInfo {
-            is_self: member.id == access.kept.node,
-            ..NodeInfo::new(member, state, status)
+        let mut node = NodeInfo::new(member, state, status);
+        if member.id == access.kept.node {
+            node.is_self = true;
+            node.description.engine_version = Some(env!("CARGO_PKG_VERSION").to_owned());
         }
+        node
     };
     let mut nodes: Vec<NodeInfo> = members(access).iter().map(told).collect();
     nodes.sort_by(|a, b| {
@@ -109,10 +115,10 @@ pub(super) fn networks(access: &Access, shared: &Shared) -> Vec<NetworkInfo> {
     let view = access.view.borrow().clone();
     let is_manager = access.role() == Role::Manager;
     let desired = shared.desired();
-    let known = view
-        .networks
-        .values()
-        .filter(|network| is_manager || desired.network_by_vni(network.network.vni).is_some());
+    let known = view.networks.values().filter(|network| {
+        let is_here = desired.network_by_vni(network.network.vni).is_some();
+        is_manager || network.ingress || is_here
+    });
     let mut networks: Vec<NetworkInfo> = known.map(|network| outline(shared, network)).collect();
     networks.sort_by(|a, b| a.name.cmp(&b.name));
     networks
@@ -132,13 +138,21 @@ pub(super) async fn network(
         Some(here) => (here.containers, here.peers),
         None => (Vec::new(), peers(access, &network)),
     };
-    let containers = match breadth {
-        Breadth::Node => containers,
-        Breadth::Cluster => all_containers(access, shared, &network).await,
+    let (containers, services) = match breadth {
+        Breadth::Node => (containers, BTreeMap::new()),
+        Breadth::Cluster => {
+            let vni = network.network.vni;
+            let claims = claims_in(access, shared, &[vni].into()).await;
+            (
+                all_containers(access, &network, &claims),
+                services_on(access, vni, &claims),
+            )
+        }
     };
     Ok(NetworkInfo {
         containers,
         peers,
+        services,
         ..info
     })
 }
@@ -164,28 +178,56 @@ pub(super) fn find_network(access: &Access, name: &str) -> Result<ClusterNetwork
     }
 }
 
+/// Warns of endpoints of other nodes that have the name of one here. What a node that has just come to
+/// the network has not been told of yet is not found.
+pub(super) async fn namesakes(access: &Access, here: &Attachment) -> Vec<String> {
+    let named = access.gossip.named(here.vni, here.name.clone()).await;
+    let warn = |node: NodeId| {
+        format!(
+            "node {} has an endpoint {} in network {}, too: the name stands for the addresses of both",
+            hostname(access, node),
+            here.name,
+            here.network
+        )
+    };
+    named.unwrap_or_default().into_iter().map(warn).collect()
+}
+
 /// How many endpoints a network has, on all nodes.
 pub(super) async fn users(access: &Access, shared: &Shared, vni: Vni) -> u64 {
-    let claims = claims_in(access, shared, vni).await.into_iter();
+    let claims = claims_in(access, shared, &[vni].into()).await.into_iter();
     let endpoints: BTreeSet<(NodeId, String)> =
         claims.map(|(node, claim)| (node, claim.endpoint)).collect();
     endpoints.len() as u64
 }
 
-/// What all nodes claim in a network. One that does not exist here is attended for a moment, because
+/// What all nodes claim in networks. Those that do not exist here are attended for a moment, because
 /// only those who attend are told of claims.
-async fn claims_in(access: &Access, shared: &Shared, vni: Vni) -> Vec<(NodeId, Claim)> {
-    let is_here = || shared.desired().network_by_vni(vni).is_some();
-    let is_guest = !is_here();
-    if is_guest && access.gossip.attend(vni).await.is_ok() {
+pub(super) async fn claims_in(
+    access: &Access,
+    shared: &Shared,
+    networks: &BTreeSet<Vni>,
+) -> Vec<(NodeId, Claim)> {
+    let is_here = |vni: &Vni| shared.desired().network_by_vni(*vni).is_some();
+    let mut visited = Vec::new();
+    for vni in networks.iter().filter(|vni| !is_here(vni)) {
+        if access.gossip.attend(*vni).await.is_ok() {
+            visited.push(*vni);
+        }
+    }
+    if !visited.is_empty() {
         sleep(HEARSAY).await;
     }
     let claims = claims(access, shared).await;
-    if is_guest && !is_here() && access.gossip.leave_network(vni).await.is_err() {
-        trace!("the swarm was left meanwhile");
+    for vni in visited.iter().filter(|vni| !is_here(vni)) {
+        if access.gossip.leave_network(*vni).await.is_err() {
+            trace!("the swarm was left meanwhile");
+        }
     }
     let claims = claims.into_iter();
-    claims.filter(|(_, claim)| claim.vni == vni).collect()
+    claims
+        .filter(|(_, claim)| networks.contains(&claim.vni))
+        .collect()
 }
 
 /// The swarm at a glance.
@@ -204,10 +246,7 @@ pub(super) async fn status(access: &Access) -> Result<ClusterStatus, ApiError> {
         })
     });
     let own = view.members.get(&access.kept.node);
-    let counters = access.gossip.counters();
-    let states = access.gossip.states().borrow().clone();
-    let count = |wanted| states.values().filter(|state| **state == wanted).count() as u64;
-    let claims = access.gossip.observed().await;
+    let claims = access.gossip.claims_known().await.unwrap_or_default();
     Ok(ClusterStatus {
         node_id: access.kept.node,
         role: access.role(),
@@ -216,39 +255,29 @@ pub(super) async fn status(access: &Access) -> Result<ClusterStatus, ApiError> {
         managers: managers.collect(),
         index: view.index,
         heard_unix_s: None,
-        gossip: GossipStatus {
-            alive: count(gossip::NodeState::Up),
-            failed: count(gossip::NodeState::Failed),
-            claims: claims.map_or(0, |observed| observed.claims.len() as u64),
-            exchanges: counters.core.exchanges,
-            repaired: counters.core.repairs,
-            refused: counters.core.strangers + counters.core.malformed,
-            withdrawn: counters.core.lost_claims,
-            ..GossipStatus::default()
-        },
+        gossip: doors::gossip(access, claims),
     })
 }
 
-async fn all_containers(
+fn all_containers(
     access: &Access,
-    shared: &Shared,
     network: &ClusterNetwork,
+    claims: &[(NodeId, Claim)],
 ) -> Vec<NetworkContainer> {
     let mut found: BTreeMap<(NodeId, String), NetworkContainer> = BTreeMap::new();
-    let vni = network.network.vni;
-    for (node, claim) in claims_in(access, shared, vni).await {
+    for (node, claim) in claims {
         let mac = claim
             .mac
             .unwrap_or_else(|| MacAddress::derived(claim.address));
         let container = found
-            .entry((node, claim.endpoint.clone()))
+            .entry((*node, claim.endpoint.clone()))
             .or_insert_with(|| NetworkContainer {
                 id: claim.endpoint.clone(),
                 name: claim.name.clone(),
                 ipv4: None,
                 ipv6: None,
                 mac,
-                node: Some(hostname(access, node)),
+                node: Some(hostname(access, *node)),
             });
         let length = network
             .network
@@ -268,6 +297,44 @@ async fn all_containers(
     containers
 }
 
+/// The services of a network, with what is claimed for their tasks there.
+fn services_on(
+    access: &Access,
+    vni: Vni,
+    claims: &[(NodeId, Claim)],
+) -> BTreeMap<String, NetworkService> {
+    let view = access.view.borrow().clone();
+    let on = view.services.values();
+    let on = on.filter_map(|service| Some((service, service.networks.get(&vni)?)));
+    let told = on.map(|(service, vips)| {
+        let ports = service.ports.iter();
+        let ports =
+            ports.map(|port| format!("Target: {}, Publish: {}", port.target, port.published));
+        let mut tasks: BTreeMap<(String, NodeId), NetworkTask> = BTreeMap::new();
+        for (node, claim) in claims {
+            let Some(part) = claim.task.filter(|part| part.service == service.id) else {
+                continue;
+            };
+            let key = (claim.name.clone(), *node);
+            let task = tasks.entry(key).or_insert_with(|| NetworkTask {
+                name: claim.name.clone(),
+                endpoint_id: claim.endpoint.clone(),
+                endpoint_ip: Vec::new(),
+                node: hostname(access, *node),
+                state: part.state,
+            });
+            task.endpoint_ip.push(claim.address);
+        }
+        let network_service = NetworkService {
+            vip: vips.clone(),
+            ports: ports.collect(),
+            tasks: tasks.into_values().collect(),
+        };
+        (service.name.clone(), network_service)
+    });
+    told.collect()
+}
+
 /// What all nodes claim, this one included.
 async fn claims(access: &Access, shared: &Shared) -> Vec<(NodeId, Claim)> {
     let observed = access.gossip.observed().await.unwrap_or_default();
@@ -277,8 +344,11 @@ async fn claims(access: &Access, shared: &Shared) -> Vec<(NodeId, Claim)> {
     for endpoint in all.values() {
         claims.extend(endpoint.addresses().map(|address| {
             let claim = Claim {
-                aliases: Vec::new(),
-                task: None,
+                aliases: endpoint.aliases.clone(),
+                task: endpoint.service.map(|service| TaskClaim {
+                    service,
+                    state: TaskState::Running,
+                }),
                 vni: endpoint.vni,
                 address,
                 name: endpoint.name.clone(),
@@ -292,9 +362,11 @@ async fn claims(access: &Access, shared: &Shared) -> Vec<(NodeId, Claim)> {
     claims
 }
 
-fn outline(shared: &Shared, network: &ClusterNetwork) -> NetworkInfo {
-    let mtu = shared.summary().mtus.get(&network.network.vni).copied();
-    NetworkInfo::of_cluster(network, mtu.or(network.network.mtu).unwrap_or_default())
+pub(super) fn outline(shared: &Shared, network: &ClusterNetwork) -> NetworkInfo {
+    let summary = shared.summary();
+    let mtu = summary.mtus.get(&network.network.vni).copied();
+    let mtu = mtu.or(network.network.mtu).unwrap_or(summary.inner_mtu);
+    NetworkInfo::of_cluster(network, mtu)
 }
 
 /// Nodes with leases in a network that does not exist here.

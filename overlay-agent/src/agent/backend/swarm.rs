@@ -17,8 +17,8 @@ use crate::{
         types::{
             AttachRequest, EndpointInfo, GossipKeys, JoinToken, JoinWay, NetworkConnect,
             NetworkCreate, NetworkCreated, NetworkInfo, NodeEndpoint, NodeInfo, NodeRemove,
-            NodeUpdate, NodeUpdated, RootCa, SwarmInit, SwarmInitialized, SwarmJoin, SwarmJoined,
-            SwarmLeave, SwarmUpdate,
+            NodeState, NodeUpdate, NodeUpdated, RootCa, SwarmInit, SwarmInitialized, SwarmJoin,
+            SwarmJoined, SwarmLeave, SwarmUpdate,
         },
     },
     cluster::{
@@ -83,8 +83,7 @@ impl AgentBackend {
             endpoints,
         };
         access.managers.change(change).await?;
-        let mtu = network.network.mtu.unwrap_or_default();
-        Ok(NetworkInfo::of_cluster(network, mtu))
+        Ok(roster::outline(&plane.shared, network))
     }
 }
 
@@ -133,11 +132,18 @@ impl ClusterBackend for AgentBackend {
     async fn root_ca(&self) -> Result<RootCa, ApiError> {
         let access = self.manager()?;
         let root = access.manager.as_ref().and_then(Manager::root);
-        let (pem, expires, outdated_nodes) = root.ok_or_else(refusals::no_leader)?;
+        let (pem, expires, outdated) = root.ok_or_else(refusals::no_leader)?;
+        let nodes = roster::nodes(&access);
+        let is_absent =
+            |node: &&NodeInfo| outdated.contains(&node.id) && node.status.state != NodeState::Ready;
+        let absent = nodes.iter().filter(is_absent);
         Ok(RootCa {
             pem,
             expires,
-            outdated_nodes,
+            outdated_nodes: outdated.len() as u64,
+            absent: absent
+                .map(|node| node.description.hostname.clone())
+                .collect(),
         })
     }
 
@@ -270,6 +276,7 @@ impl ClusterBackend for AgentBackend {
             families,
             internal: request.internal,
             attachable: request.attachable,
+            ingress: request.ingress,
             labels: request.labels,
             options: request.options,
             host_routes: host_routes()?,
@@ -283,9 +290,9 @@ impl ClusterBackend for AgentBackend {
                 id,
                 warnings: Vec::new(),
             }),
-            Reply::Done | Reply::Leases(_) | Reply::Reaped(_) => Err(ApiError::unavailable(
-                "the managers answered without a network",
-            )),
+            Reply::Done | Reply::Leases(_) | Reply::Reaped(_) | Reply::Service { .. } => Err(
+                ApiError::unavailable("the managers answered without a network"),
+            ),
         }
     }
 
@@ -299,7 +306,8 @@ impl ClusterBackend for AgentBackend {
         let access = self.manager()?;
         let all: Vec<ClusterNetwork> = access.view.borrow().networks.values().cloned().collect();
         let mut gone = Vec::new();
-        for network in all {
+        // As in Docker, the ingress network is never in the way.
+        for network in all.into_iter().filter(|network| !network.ingress) {
             // One that is used stays.
             if let Ok(info) = self.remove_network(&access, &network).await {
                 gone.push(info);
@@ -321,6 +329,8 @@ impl ClusterBackend for AgentBackend {
                 name: known.name.clone(),
                 addresses: request.addresses,
                 mac: request.mac,
+                aliases: known.aliases.clone(),
+                ..AttachRequest::default()
             })
             .await?;
         if made.namespace == known.namespace {

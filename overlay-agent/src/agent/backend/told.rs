@@ -9,8 +9,8 @@ use crate::{
         ApiError,
         types::{
             AttachKind, AuditSummary, DropCount, EndpointInfo, EndpointState, MapUse,
-            MissingFeature, Mode, NameServer, NamesCount, NamesStatus, NetworkContainer, NetworkInfo, NetworkPeer, Stats, Status,
-            WalkCount,
+            MissingFeature, Mode, NameServer, NamesCount, NamesStatus, NetworkContainer,
+            NetworkInfo, NetworkPeer, Stats, Status, WalkCount,
         },
     },
     control::Table,
@@ -201,6 +201,7 @@ pub(super) fn stats(shared: &Shared, counters: &Counters) -> Stats {
         drops: drops.collect(),
         events_lost: counters.events_lost,
         names: names_count(shared),
+        control: Vec::new(),
     }
 }
 

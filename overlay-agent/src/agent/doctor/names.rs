@@ -72,8 +72,10 @@ pub(super) fn resolvers(shared: &Shared) -> Check {
 /// Those who do not answer. All are asked at once.
 fn silent(servers: &[SocketAddr]) -> Vec<SocketAddr> {
     let deadline = Instant::now() + PATIENCE;
-    let asked: Vec<(SocketAddr, io::Result<UdpSocket>)> =
-        servers.iter().map(|server| (*server, ask(*server))).collect();
+    let asked: Vec<(SocketAddr, io::Result<UdpSocket>)> = servers
+        .iter()
+        .map(|server| (*server, ask(*server)))
+        .collect();
     let silent = asked.into_iter().filter(|(_, socket)| match socket {
         Ok(socket) => !answers(socket, deadline),
         Err(_) => true,

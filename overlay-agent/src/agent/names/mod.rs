@@ -24,9 +24,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{shared::Shared, swarm::News};
 use crate::{
-    dns::{
-        Counters, Desk, Doors, Endpoint, Figures, NetworkFacts, Servers, Side, Zone, serve,
-    },
+    dns::{Counters, Desk, Doors, Endpoint, Figures, NetworkFacts, Servers, Side, Zone, serve},
     model::{Attachment, Claim, ClusterView, Desired, NodeId, Place, Vni},
     settings::DnsSettings,
 };
@@ -178,14 +176,8 @@ pub(super) async fn follow(
 fn tell(names: &Names, attachment: &Attachment, is_here: bool) {
     for address in attachment.addresses() {
         let vni = attachment.vni;
-        let endpoint = is_here.then(|| {
-            Endpoint::new(
-                &attachment.name,
-                &attachment.id,
-                &attachment.aliases,
-                None,
-            )
-        });
+        let endpoint = is_here
+            .then(|| Endpoint::new(&attachment.name, &attachment.id, &attachment.aliases, None));
         names.own(Place { vni, address }, endpoint);
     }
 }

@@ -1,7 +1,10 @@
 //! Devices that the agent makes: interface pairs and the vxlan device.
 
+mod gateway;
 mod pair;
 mod port;
+mod reserve;
+mod rules;
 mod sysctl;
 #[cfg(test)]
 mod tests;
@@ -9,13 +12,23 @@ mod tunnel;
 
 use std::path::Path;
 
+pub use gateway::GatewayError;
+use gateway::WayOut;
+pub(super) use gateway::{DNS_V4, DNS_V6, NEAR as GATEWAY_NAME, overlap};
 pub use port::PortHolder;
+pub use reserve::ReserveError;
+use reserve::Reserved;
+pub use rules::RulesError;
 use tunnel::Tunnel;
 pub use tunnel::TunnelError;
 pub(super) use tunnel::{NAME as TUNNEL_NAME, holder_of};
 
 use crate::{
-    control::{Action, HostEnd, InterfaceWish, MadeInterface, Plumbing, PortError, PortErrorKind},
+    control::{
+        Action, Gateway, HostEnd, InterfaceWish, MadeInterface, Plumbing, PortError, PortErrorKind,
+        Repair,
+    },
+    model::{PortKey, TransitPools},
     netlink::{self, Link, Socket},
 };
 
@@ -28,6 +41,8 @@ const HOST_DIGITS: usize = 12;
 pub(super) struct KernelPlumbing {
     socket: Socket,
     tunnel: Tunnel,
+    reserved: Reserved,
+    way_out: WayOut,
 }
 
 impl KernelPlumbing {
@@ -38,10 +53,28 @@ impl KernelPlumbing {
             run_dir: run_dir.to_owned(),
             ifindex: None,
         };
+        let way_out = WayOut {
+            pools: None,
+            port,
+            run_dir: run_dir.to_owned(),
+            rules: rules::Rules::default(),
+        };
         Ok(Self {
             socket: Socket::open()?,
             tunnel,
+            reserved: Reserved::default(),
+            way_out,
         })
+    }
+
+    /// Lets containers out, with addresses of these pools.
+    pub(super) fn let_out(&mut self, pools: TransitPools) {
+        self.way_out.pools = Some(pools);
+    }
+
+    /// Removes the way out; returns the names of what there was.
+    pub(super) fn remove_gateway(&mut self) -> Result<Vec<String>, GatewayError> {
+        self.way_out.remove(&mut self.socket)
     }
 
     /// Makes sure that the vxlan device is there and up; returns its index and what had to be done.
@@ -92,9 +125,27 @@ impl Plumbing for KernelPlumbing {
             .map_err(|error| failed("switch on", &end.name, error))
     }
 
+    fn hold_port(&mut self, key: &PortKey) -> Result<(), PortError> {
+        self.reserved.hold(key).map_err(|error| {
+            let kind = match &error {
+                ReserveError::Taken { .. } | ReserveError::NoAddress { .. } => PortErrorKind::Taken,
+                ReserveError::Refused { .. } => PortErrorKind::Other,
+            };
+            PortError::new("publish", key, kind, error)
+        })
+    }
+
+    fn release_port(&mut self, key: &PortKey) {
+        self.reserved.release(key);
+    }
+
     fn ensure_tunnel(&mut self) -> Result<(u32, Option<Action>), PortError> {
         let outcome = self.tunnel();
         outcome.map_err(|error| PortError::new("restore", TUNNEL_NAME, PortErrorKind::Other, error))
+    }
+
+    fn ensure_gateway(&mut self, mtu: u32) -> Result<(Option<Gateway>, Vec<Repair>), PortError> {
+        Ok(self.way_out.ensure(&mut self.socket, mtu)?)
     }
 }
 

@@ -1,10 +1,16 @@
-//! Who has a UDP port.
+//! Who has a port.
 
 use std::{fmt, fs, path::PathBuf};
 
-use crate::netlink::{Error, Socket};
+use crate::{
+    model::Protocol,
+    netlink::{Error, Socket},
+};
 
-/// Somebody with a UDP port of this namespace.
+/// The state of what is left of an ended TCP connection, which is no socket any more.
+const TIME_WAIT: &str = "06";
+
+/// Somebody with a port of this namespace.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum PortHolder {
     /// A vxlan device.
@@ -62,6 +68,24 @@ pub(super) fn holder(
     }))
 }
 
+/// Finds who has a port of a protocol at any address; nobody where only ended connections are left.
+pub(super) fn socket_holder(protocol: Protocol, port: u16) -> Option<PortHolder> {
+    let files: &[&str] = match protocol {
+        Protocol::Tcp => &["tcp", "tcp6"],
+        Protocol::Udp => &["udp", "udp6"],
+        // Its table is of another form.
+        Protocol::Sctp => return Some(PortHolder::Process { process: None }),
+    };
+    let mut users: Vec<u64> = files.iter().flat_map(|file| sockets(file, port)).collect();
+    if users.is_empty() {
+        return None;
+    }
+    users.retain(|inode| *inode != 0);
+    Some(PortHolder::Process {
+        process: process_with(&users),
+    })
+}
+
 /// Inodes of the sockets bound to a port in the calling thread's namespace.
 fn sockets(file: &str, port: u16) -> Vec<u64> {
     let table = fs::read_to_string(format!("/proc/thread-self/net/{file}")).unwrap_or_default();
@@ -77,6 +101,9 @@ fn socket_on(line: &str, port: u16) -> Option<u64> {
     let fields: Vec<&str> = line.split_whitespace().collect();
     let (_, local_port) = fields.get(1)?.rsplit_once(':')?;
     if u16::from_str_radix(local_port, 16).ok()? != port {
+        return None;
+    }
+    if *fields.get(3)? == TIME_WAIT {
         return None;
     }
     fields.get(9)?.parse().ok()

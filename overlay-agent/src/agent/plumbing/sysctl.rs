@@ -19,3 +19,8 @@ pub(super) fn set_ipv6(interface: &str, key: &str, value: &str) -> Result<(), Er
         source,
     })
 }
+
+/// Whether this kernel has IPv6.
+pub(super) fn has_ipv6() -> bool {
+    Path::new(SYSCTLS).exists()
+}

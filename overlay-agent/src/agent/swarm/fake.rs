@@ -1,6 +1,7 @@
 //! Managers and gossip in memory.
 
 use std::{
+    collections::BTreeSet,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -111,9 +112,19 @@ impl Announce for FakeAnnounce {
             address,
             name,
             index,
+            task,
             ..
         } = claim;
-        self.tell(format!("claim {vni} {address} for {name} by {index}"));
+        let state = task
+            .map(|task| format!(", {:?}", task.state))
+            .unwrap_or_default();
+        self.tell(format!(
+            "claim {vni} {address} for {name} by {index}{state}"
+        ));
+    }
+
+    fn watch(&self, nodes: BTreeSet<NodeId>) {
+        self.tell(format!("watch {}", nodes.len()));
     }
 
     fn withdraw(&self, vni: Vni, address: IpAddr) {

@@ -14,31 +14,38 @@ use std::{
 };
 
 use tokio::{
-    sync::{broadcast, mpsc, oneshot},
+    sync::{broadcast, mpsc, oneshot, watch},
     task::JoinSet,
-    time::MissedTickBehavior,
+    time::{MissedTickBehavior, sleep},
 };
 use tracing::{debug, error, info, trace, warn};
 
 use super::{
     Announce, Leases,
     idle::{Idle, Use},
+    tasks::Tasks,
 };
 use crate::{
     agent::{
         addresses::Need,
         audit::{AuditError, ask},
+        health::Checks,
         owner::Command,
     },
     api::{ApiError, refusals, types::Event},
     control::planner::Cluster,
     model::{
-        Attachment, Availability, Claim, ClusterView, Exact, Lease, MacAddress, NodeId, Place, Vni,
+        Attachment, Availability, Claim, ClusterView, Exact, Lease, MacAddress, NodeId, Place,
+        ServiceChange, ServiceId, TaskState, Vni,
     },
 };
 
 /// Time between two looks for leases of no use.
 const TIDY: Duration = Duration::from_secs(15);
+
+/// How long after its start a node goes on with what an earlier agent knew of the others' tasks: by then
+/// they have told what they have.
+const BELIEF: Duration = Duration::from_secs(10);
 
 /// What the follower hears.
 #[derive(Debug)]
@@ -51,12 +58,22 @@ pub(in crate::agent) enum News {
     Claims(Vec<(Place, Option<(NodeId, Claim)>)>),
     /// A node has won an address that an endpoint here has.
     Lost(Place, NodeId),
+    /// Nodes that may be failing.
+    Suspects(BTreeSet<NodeId>),
+    /// What the check of an endpoint says now.
+    Checked(String, TaskState),
+    /// These endpoints are about to go; answered once the others are told.
+    Drain(Vec<String>, oneshot::Sender<Result<(), ApiError>>),
     /// An endpoint is connected.
     Attached(Arc<Attachment>),
     /// An endpoint is gone.
     Detached(Arc<Attachment>),
-    /// An endpoint wants to come to the network of this name.
-    Admit(String, oneshot::Sender<Result<Vni, ApiError>>),
+    /// An endpoint wants to come to the network of this name, by itself or as a task of a service.
+    Admit(
+        String,
+        Option<ServiceId>,
+        oneshot::Sender<Result<Vni, ApiError>>,
+    ),
     /// That attempt is over, whether it succeeded or not.
     Done(Vni),
     /// An endpoint needs an address that no lease has.
@@ -84,8 +101,14 @@ pub(in crate::agent) struct Follower<L> {
     endpoints: BTreeMap<String, Arc<Attachment>>,
     /// How many endpoints are on their way to each network.
     arriving: BTreeMap<Vni, usize>,
-    /// Networks that the others know to be here.
+    /// Networks that exist here.
+    here: BTreeSet<Vni>,
+    /// Networks whose claims the others tell: those here, and those of published ports.
     attended: BTreeSet<Vni>,
+    /// Nodes that are looked after closely.
+    watched: BTreeSet<NodeId>,
+    tasks: Tasks,
+    checks: watch::Sender<Checks>,
     /// What the others know of the endpoints here.
     claimed: BTreeMap<Place, Claim>,
     asking: JoinSet<Outcome>,
@@ -100,6 +123,8 @@ pub(in crate::agent) struct Follower<L> {
 struct Step {
     /// Whether more changed than single claims.
     is_new_plan: bool,
+    /// Whether nodes may be new.
+    is_new_view: bool,
     moved: Vec<(Place, Option<Exact>)>,
     /// Endpoints that have to be cut off, and why.
     lost: Vec<(Place, String)>,
@@ -119,6 +144,8 @@ pub(in crate::agent) struct Surroundings<L> {
     pub(in crate::agent) events: broadcast::Sender<Event>,
     pub(in crate::agent) leases: Arc<L>,
     pub(in crate::agent) announce: Box<dyn Announce>,
+    /// Who checks tasks.
+    pub(in crate::agent) checks: watch::Sender<Checks>,
 }
 
 impl<L: Leases> Follower<L> {
@@ -131,7 +158,9 @@ impl<L: Leases> Follower<L> {
             events,
             leases,
             announce,
+            checks,
         } = surroundings;
+        let tasks = Tasks::resumed(endpoints.keys());
         Self {
             cluster,
             commands,
@@ -140,7 +169,11 @@ impl<L: Leases> Follower<L> {
             announce,
             endpoints,
             arriving: BTreeMap::new(),
+            here: BTreeSet::new(),
             attended: BTreeSet::new(),
+            watched: BTreeSet::new(),
+            tasks,
+            checks,
             claimed: BTreeMap::new(),
             asking: JoinSet::new(),
             waiting: Vec::new(),
@@ -157,6 +190,8 @@ impl<L: Leases> Follower<L> {
     pub(in crate::agent) async fn run(mut self, mut news: mpsc::UnboundedReceiver<News>) {
         let mut tidying = tokio::time::interval(TIDY);
         tidying.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut believing = std::pin::pin!(sleep(BELIEF));
+        let mut is_believing = true;
         let mut settled = self.settle().await;
         while settled.is_ok() {
             tokio::select! {
@@ -169,6 +204,12 @@ impl<L: Leases> Follower<L> {
                     Err(error) => error!(%error, "BUG: asking the managers ended early"),
                 },
                 now = tidying.tick() => self.tidy(now.into_std()),
+                () = &mut believing, if is_believing => {
+                    is_believing = false;
+                    if self.commands.send(Command::Disbelieve).await.is_err() {
+                        return;
+                    }
+                }
             }
             while let Ok(more) = news.try_recv() {
                 self.take(more);
@@ -181,12 +222,24 @@ impl<L: Leases> Follower<L> {
         match news {
             News::View(view) => {
                 self.cluster.set_view(view);
+                self.tasks.heed(self.cluster.this(), self.cluster.view());
                 self.step.is_new_plan = true;
+                self.step.is_new_view = true;
                 self.find_removed_networks();
             }
             News::Failed(failed) => {
                 self.cluster.set_failed(failed);
                 self.step.is_new_plan = true;
+            }
+            News::Suspects(suspects) => self.cluster.set_suspects(suspects),
+            News::Checked(endpoint, state) => {
+                if self.endpoints.contains_key(&endpoint) {
+                    self.tasks.checked(endpoint, state);
+                }
+            }
+            News::Drain(endpoints, answer) => {
+                self.tasks.drain(endpoints);
+                self.answer(answer, Ok(()));
             }
             News::Claims(claims) => {
                 let moved = claims
@@ -204,9 +257,10 @@ impl<L: Leases> Follower<L> {
             }
             News::Detached(attachment) => {
                 self.endpoints.remove(&attachment.id);
+                self.tasks.forget(&attachment.id);
                 self.tidy(Instant::now());
             }
-            News::Admit(network, answer) => self.admit(&network, answer),
+            News::Admit(network, service, answer) => self.admit(&network, service, answer),
             News::Done(vni) => {
                 if let Some(arriving) = self.arriving.get_mut(&vni) {
                     *arriving = arriving.saturating_sub(1);
@@ -231,15 +285,20 @@ impl<L: Leases> Follower<L> {
         }
     }
 
-    fn admit(&mut self, name: &str, answer: oneshot::Sender<Result<Vni, ApiError>>) {
-        let admitted = self.check(name);
+    fn admit(
+        &mut self,
+        name: &str,
+        service: Option<ServiceId>,
+        answer: oneshot::Sender<Result<Vni, ApiError>>,
+    ) {
+        let admitted = self.check(name, service);
         if let Ok(vni) = admitted {
             *self.arriving.entry(vni).or_default() += 1;
         }
         self.answer(answer, admitted);
     }
 
-    fn check(&self, name: &str) -> Result<Vni, ApiError> {
+    fn check(&self, name: &str, service: Option<ServiceId>) -> Result<Vni, ApiError> {
         let Some(member) = self.cluster.member() else {
             return Err(
                 ApiError::conflict("this node was removed from the swarm by a manager")
@@ -255,10 +314,19 @@ impl<L: Leases> Follower<L> {
         let Some(network) = self.cluster.network(name) else {
             return Err(refusals::no_network(name));
         };
-        if !network.attachable {
-            return Err(refusals::not_attachable(name));
+        let vni = network.network.vni;
+        let Some(service) = service else {
+            return if network.attachable {
+                Ok(vni)
+            } else {
+                Err(refusals::not_attachable(name))
+            };
+        };
+        match self.cluster.view().services.get(&service) {
+            Some(service) if service.networks.contains_key(&vni) => Ok(vni),
+            Some(service) => Err(refusals::not_on_network(&service.name, name)),
+            None => Err(refusals::no_service(&service.to_string())),
         }
-        Ok(network.network.vni)
     }
 
     fn lease(&mut self, vni: Vni, need: Need, answer: Answer) {
@@ -381,22 +449,37 @@ impl<L: Leases> Follower<L> {
     /// Makes the owner, the gossip and those who wait agree with what is known. Fails when the owner
     /// has ended.
     async fn settle(&mut self) -> Result<(), AuditError> {
+        // What is gone is told before anything else: flows to it lead nowhere.
+        self.withdraw();
         let present = self.present();
-        if present != self.attended {
+        if present != self.here {
             self.cluster.set_present(present.clone());
+            self.here.clone_from(&present);
             self.step.is_new_plan = true;
         }
+        let own = self.tasks.all(self.endpoints.values(), self.cluster.view());
+        self.cluster.set_own_tasks(own);
         let step = mem::take(&mut self.step);
+        let services = self.cluster.take_services();
+        // A task on a node that is new comes after its node, but nothing else waits for a whole plan.
+        let (soon, later) = if step.is_new_view {
+            (Vec::new(), services)
+        } else {
+            (services, Vec::new())
+        };
+        self.balance(soon).await?;
         if step.is_new_plan {
             self.follow().await?;
         } else if !step.moved.is_empty() {
             let sent = self.commands.send(Command::Reroute(step.moved)).await;
             sent.map_err(|_closed| AuditError::Stopping)?;
         }
+        self.balance(later).await?;
         for (place, reason) in step.lost {
             self.cut_off(place, reason).await?;
         }
-        self.announce(present);
+        let published = self.cluster.published();
+        self.announce(present.union(&published).copied().collect());
         step.answers.into_iter().for_each(|answer| answer());
         Ok(())
     }
@@ -417,6 +500,33 @@ impl<L: Leases> Follower<L> {
             return Ok(());
         };
         ask(&self.commands, |answer| Command::Follow(plan, answer)).await
+    }
+
+    /// Has services balanced otherwise, and looks after the nodes that have their tasks.
+    async fn balance(&mut self, changes: Vec<ServiceChange>) -> Result<(), AuditError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let sent = self.commands.send(Command::Balance(changes)).await;
+        sent.map_err(|_closed| AuditError::Stopping)?;
+        let servers = self.cluster.servers();
+        if servers != self.watched {
+            self.announce.watch(servers.clone());
+            self.watched = servers;
+        }
+        Ok(())
+    }
+
+    /// Tells the others what is gone.
+    fn withdraw(&mut self) {
+        let claims = self.claims();
+        self.claimed.retain(|place, _| {
+            let stays = claims.contains_key(place);
+            if !stays {
+                self.announce.withdraw(place.vni, place.address);
+            }
+            stays
+        });
     }
 
     async fn cut_off(&mut self, place: Place, reason: String) -> Result<(), AuditError> {
@@ -441,12 +551,8 @@ impl<L: Leases> Follower<L> {
 
     /// Tells the others what changed here: what is gone before what is new.
     fn announce(&mut self, present: BTreeSet<Vni>) {
+        self.withdraw();
         let claims = self.claims();
-        for place in self.claimed.keys() {
-            if !claims.contains_key(place) {
-                self.announce.withdraw(place.vni, place.address);
-            }
-        }
         for vni in self.attended.difference(&present) {
             info!(network = %vni, "its last endpoint here is gone");
             self.announce.leave(*vni);
@@ -462,6 +568,12 @@ impl<L: Leases> Follower<L> {
         }
         self.attended = present;
         self.claimed = claims;
+        let checks = self
+            .tasks
+            .checks(self.endpoints.values(), self.cluster.view());
+        if !checks.is_empty() || !self.checks.borrow().is_empty() {
+            self.checks.send_replace(checks);
+        }
     }
 
     fn claims(&self) -> BTreeMap<Place, Claim> {
@@ -493,8 +605,8 @@ impl<L: Leases> Follower<L> {
         };
         let derived = MacAddress::derived(place.address);
         Claim {
-            aliases: Vec::new(),
-            task: None,
+            aliases: endpoint.aliases.clone(),
+            task: self.tasks.claim(endpoint, self.cluster.view()),
             vni: place.vni,
             address: place.address,
             name: endpoint.name.clone(),

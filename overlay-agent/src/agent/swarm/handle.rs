@@ -6,7 +6,7 @@ use super::News;
 use crate::{
     agent::addresses::Need,
     api::{ApiError, refusals::not_in_swarm},
-    model::Vni,
+    model::{ServiceId, Vni},
 };
 
 /// Asks the follower.
@@ -28,15 +28,26 @@ impl Handle {
         Self { news }
     }
 
-    /// Whether an endpoint may come to a network now. Where it may, the network exists here when this
-    /// returns.
-    pub(in crate::agent) async fn admit(&self, network: &str) -> Result<Stay, ApiError> {
+    /// Whether an endpoint may come to a network now, by itself or as a task of a service. Where it may,
+    /// the network exists here when this returns.
+    pub(in crate::agent) async fn admit(
+        &self,
+        network: &str,
+        service: Option<ServiceId>,
+    ) -> Result<Stay, ApiError> {
         let network = network.to_owned();
-        let vni = self.ask(|answer| News::Admit(network, answer)).await?;
+        let admitted = self.ask(|answer| News::Admit(network, service, answer));
+        let vni = admitted.await?;
         Ok(Stay {
             vni,
             news: self.news.clone(),
         })
+    }
+
+    /// Tells the others that these endpoints are about to go: no new flows come to them. Returns once
+    /// that is said.
+    pub(in crate::agent) async fn drain(&self, endpoints: Vec<String>) -> Result<(), ApiError> {
+        self.ask(|answer| News::Drain(endpoints, answer)).await
     }
 
     /// Gets a lease from the managers. When this returns, the owner has it.

@@ -299,7 +299,7 @@ impl Life {
         let place = addresses::place(
             &request.addresses,
             &self.swarm,
-            None,
+            request.gossip_port,
             remotes.first().copied(),
         )?;
         let key = SecretKey::generate().map_err(|error| ApiError::internal(&error))?;

@@ -63,7 +63,7 @@ impl ManagersClient {
     async fn leased(&self, ask: Ask) -> Result<Lease, ApiError> {
         match self.ask(ask).await?.reply {
             Reply::Leases(leases) => leases.first().copied(),
-            Reply::Done | Reply::Network { .. } | Reply::Reaped(_) => None,
+            Reply::Done | Reply::Network { .. } | Reply::Reaped(_) | Reply::Service { .. } => None,
         }
         .ok_or_else(|| ApiError::unavailable("the managers answered without a lease"))
     }

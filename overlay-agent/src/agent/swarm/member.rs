@@ -30,7 +30,7 @@ use crate::{
             Clock, Credentials, FileError,
             tls::{Tls, TlsError},
         },
-        service::ServiceError,
+        service::{Counters, ServiceError},
     },
     gossip::{self, GossipHandle},
     model::{ClusterView, Role},
@@ -122,6 +122,8 @@ pub(in crate::agent) struct Access {
     pub(in crate::agent) gossip: GossipHandle,
     /// Its part among the managers; none on a worker.
     pub(in crate::agent) manager: Option<Manager>,
+    /// What came to its port as a manager; none on a worker.
+    pub(in crate::agent) door: Option<Arc<Counters>>,
 }
 
 /// A running node.

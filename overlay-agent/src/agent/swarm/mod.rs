@@ -15,6 +15,8 @@ mod parts;
 mod ports;
 mod relay;
 mod renewal;
+mod tasks;
+mod tenancy;
 #[cfg(test)]
 mod tests;
 mod watcher;

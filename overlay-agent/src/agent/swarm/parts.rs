@@ -6,6 +6,8 @@
 //! | `watcher` | the managers' stream | the view: on disk, to the gossip, to the follower |
 //! | `gossip` | 7946 | updates |
 //! | `relay` (two) | updates; the follower's words | news; claims |
+//! | `health` | the checks that are wanted, time | news |
+//! | `tenancy` | the view, the endpoints, time | endpoints that follow their services |
 //! | `renewal` | time, the view | new certificates |
 //! | `follower` and the data plane | see `agent` | |
 
@@ -27,11 +29,13 @@ use super::{
     member::{Access, Entry, FIRST_WORD, Ground, MemberError},
     relay::{self, Teller},
     renewal::Renewal,
+    tasks,
+    tenancy::Tenancy,
     watcher,
 };
 use crate::{
     agent::{
-        Error,
+        Error, health,
         owner::Command,
         plane::{self, Plane, Tasks, spawn_until},
         shared::Shared,
@@ -42,7 +46,7 @@ use crate::{
         consensus::{Compaction, Consensus, Options, Start, Timing},
         manager::{self, Link, Manager},
         pki::{Credentials, tls::Tls},
-        service::{Limits, Service},
+        service::{Counters, Limits, Service},
     },
     control::planner::Cluster,
     gossip::{self, GossipHandle, GossipService, GossipSettings, Known, Pace, Update, next_epoch},
@@ -69,15 +73,16 @@ pub(super) async fn start(
         manager::jitter(),
     );
     let (down, down_now) = watch::channel(BTreeSet::new());
-    let manager = if kept.is_manager {
+    let (manager, door) = if kept.is_manager {
         let part = Part {
             client: &client,
             tls: tls_now.clone(),
             down: down_now,
         };
-        Some(start_manager(ground, kept, part, entry, tasks, cancel).await?)
+        let (manager, door) = start_manager(ground, kept, part, entry, tasks, cancel).await?;
+        (Some(manager), Some(door))
     } else {
-        None
+        (None, None)
     };
 
     let view = last_word(&client, ground).await?;
@@ -87,9 +92,9 @@ pub(super) async fn start(
     client.set_managers(kept.managers.clone());
 
     let (service, gossip, updates) = bind_gossip(kept, cluster_id, &view).await?;
-    let cluster = seen_from_here(ground, kept, view)?;
+    let mut cluster = seen_from_here(ground, kept, view)?;
     let (news, hear) = mpsc::unbounded_channel();
-    let plane = start_plane(ground, &cluster, &news, cancel).await?;
+    let plane = start_plane(ground, &mut cluster, &news, cancel).await?;
     let (shared, commands, plane_tasks) = plane;
     tasks.spawn(watch_plane(plane_tasks, cancel.clone()));
 
@@ -100,6 +105,7 @@ pub(super) async fn start(
     let names = Arc::clone(&shared.names);
     names.view(cluster.view());
     let directory = Arc::clone(&shared);
+    let (checks, wanted) = watch::channel(health::Checks::new());
     let follower = Follower::new(
         cluster,
         Surroundings {
@@ -109,13 +115,15 @@ pub(super) async fn start(
             events: ground.events.clone(),
             leases: Arc::new(managers.clone()),
             announce: Box::new(teller),
+            checks,
         },
     );
-    ground.planes.send_replace(Some(Arc::new(Plane {
+    let plane = Arc::new(Plane {
         shared,
         commands,
         swarm: Some(Handle::new(news.clone())),
-    })));
+    });
+    ground.planes.send_replace(Some(Arc::clone(&plane)));
 
     let gossiping = cancel.clone();
     tasks.spawn(async move {
@@ -125,6 +133,11 @@ pub(super) async fn start(
     spawn_until(tasks, cancel.clone(), async move {
         follower.run(hear).await;
         Ok("follower")
+    });
+    let checked = news.clone();
+    spawn_until(tasks, cancel.clone(), async move {
+        health::check(wanted, checked).await;
+        Ok("checks")
     });
     let (telling, hearing) = (gossip.clone(), news.clone());
     let (heard, following) = (news.clone(), gossip.clone());
@@ -141,6 +154,14 @@ pub(super) async fn start(
     spawn_until(tasks, cancel.clone(), async move {
         watcher::follow(watching, disk, view, following, news, names).await;
         Ok("watcher")
+    });
+    let tenancy = Tenancy {
+        plane,
+        view: view_now.clone(),
+    };
+    spawn_until(tasks, cancel.clone(), async move {
+        tenancy.run().await;
+        Ok("tenancy")
     });
     let renewal = Renewal {
         client: client.clone(),
@@ -162,6 +183,7 @@ pub(super) async fn start(
         view: view_now,
         gossip,
         manager,
+        door,
     })
 }
 
@@ -193,16 +215,21 @@ fn seen_from_here(ground: &Ground, kept: &Kept, view: ClusterView) -> Result<Clu
     let mut cluster = Cluster::new(kept.node, Arc::new(view));
     let here = Store::open(&ground.settings.data_dir)?.load()?;
     cluster.set_present(here.iter().map(|endpoint| endpoint.vni).collect());
+    let here: Vec<_> = here.into_iter().map(Arc::new).collect();
+    let resumed = tasks::Tasks::resumed(here.iter().map(|endpoint| &endpoint.id));
+    let own = resumed.all(here.iter(), cluster.view());
+    cluster.set_own_tasks(own);
     Ok(cluster)
 }
 
 async fn start_plane(
     ground: &Ground,
-    cluster: &Cluster,
+    cluster: &mut Cluster,
     news: &mpsc::UnboundedSender<News>,
     cancel: &CancellationToken,
 ) -> Result<(Arc<Shared>, mpsc::Sender<Command>, Tasks), Error> {
-    let plan = cluster.plan().ok_or(MemberError::Unknown)?;
+    let mut plan = cluster.plan().ok_or(MemberError::Unknown)?;
+    plan.services = cluster.take_services();
     let settings = Settings {
         port: cluster.view().data_path_port,
         ..ground.settings.clone()
@@ -237,7 +264,7 @@ async fn start_manager(
     entry: Entry,
     tasks: &mut Tasks,
     cancel: &CancellationToken,
-) -> Result<Manager, Error> {
+) -> Result<(Manager, Arc<Counters>), Error> {
     let options = Options {
         data_dir: ground.disk.directory().to_owned(),
         id: kept.node,
@@ -274,6 +301,7 @@ async fn start_manager(
         ground.clock.clone(),
         Limits::default(),
     );
+    let door = service.counters();
     let serving = cancel.clone();
     tasks.spawn(async move {
         service.serve(listener, serving).await;
@@ -295,7 +323,7 @@ async fn start_manager(
     if let Some(beginning) = beginning {
         manager.found(&beginning).await.map_err(MemberError::from)?;
     }
-    Ok(manager)
+    Ok((manager, door))
 }
 
 /// What the managers said last: what is kept, or their first word.

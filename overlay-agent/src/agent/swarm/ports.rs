@@ -1,10 +1,10 @@
 //! What following a swarm needs of managers and gossip.
 
-use std::{fmt, net::IpAddr};
+use std::{collections::BTreeSet, fmt, net::IpAddr};
 
 use crate::{
     api::ApiError,
-    model::{Claim, Lease, Vni},
+    model::{Claim, Lease, NodeId, Vni},
 };
 
 /// Addresses that managers give. Every failure is told to the user who asked.
@@ -37,6 +37,9 @@ pub(in crate::agent) trait Announce: fmt::Debug + Send + 'static {
 
     /// An endpoint here has an address. Replaces what was claimed for it before.
     fn claim(&self, claim: Claim);
+
+    /// These nodes serve this one: they are looked after closely, and no others.
+    fn watch(&self, nodes: BTreeSet<NodeId>);
 
     /// An address is free.
     fn withdraw(&self, vni: Vni, address: IpAddr);

@@ -27,6 +27,7 @@ pub(super) enum Word {
     Leave(Vni),
     Claim(Claim),
     Withdraw(Vni, IpAddr),
+    Watch(BTreeSet<NodeId>),
 }
 
 impl Teller {
@@ -57,6 +58,10 @@ impl Announce for Teller {
         self.say(Word::Claim(claim));
     }
 
+    fn watch(&self, nodes: BTreeSet<NodeId>) {
+        self.say(Word::Watch(nodes));
+    }
+
     fn withdraw(&self, vni: Vni, address: IpAddr) {
         self.names.withdraw(vni, address);
         self.say(Word::Withdraw(vni, address));
@@ -72,6 +77,7 @@ pub(super) async fn tell(
     while let Some(word) = words.recv().await {
         let told = match word {
             Word::Attend(vni) => gossip.attend(vni).await,
+            Word::Watch(nodes) => gossip.watch(nodes).await,
             Word::Leave(vni) => gossip.leave_network(vni).await,
             Word::Withdraw(vni, address) => gossip.withdraw(vni, address).await.map(|_| ()),
             Word::Claim(claim) => {
@@ -109,9 +115,15 @@ pub(super) async fn hear(
     down: watch::Sender<BTreeSet<NodeId>>,
     names: Arc<Names>,
 ) {
+    let mut suspected = BTreeSet::new();
     while let Some(update) = updates.recv().await {
         let sent = match update {
-            Update::Changed(Changes { failed, claims }) => {
+            Update::Changed(Changes {
+                failed,
+                suspects,
+                claims,
+            }) => {
+                let is_suspicion = change(&mut suspected, suspects);
                 let is_changed = down.send_if_modified(|down| change(down, failed));
                 let claims: Vec<_> = claims
                     .into_iter()
@@ -123,6 +135,11 @@ pub(super) async fn hear(
                     news.send(News::Failed(present))
                 } else {
                     Ok(())
+                };
+                let told = if is_suspicion {
+                    told.and_then(|()| news.send(News::Suspects(suspected.clone())))
+                } else {
+                    told
                 };
                 told.and_then(|()| news.send(News::Claims(claims)))
             }

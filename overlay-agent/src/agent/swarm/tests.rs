@@ -6,7 +6,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{broadcast, mpsc},
+    sync::{broadcast, mpsc, watch},
     task::JoinSet,
     time,
 };
@@ -25,10 +25,11 @@ use crate::{
         testing::{attachment, blue},
     },
     api::{ErrorKind, types::Event},
-    control::planner::{Cluster, Plan},
+    control::planner::{Cluster, Plan, testing as services},
     model::{
-        Attachment, Availability, Claim, ClusterNetwork, ClusterView, Exact, Lease, Member,
-        Network, NetworkId, NodeId, Place, Role, Vni,
+        Attachment, Availability, Claim, ClusterNetwork, ClusterService, ClusterView, Exact, Lease,
+        Member, Network, NetworkId, NodeId, Place, PublishMode, Role, ServiceChange, TaskState,
+        Vni,
     },
 };
 
@@ -113,6 +114,8 @@ struct Told {
     plans: Vec<Plan>,
     moved: Vec<(Place, Option<Exact>)>,
     isolated: Vec<String>,
+    balanced: Vec<ServiceChange>,
+    believes_no_more: bool,
     directory: Directory,
 }
 
@@ -124,6 +127,8 @@ impl Told {
                 answer.send(()).unwrap();
             }
             Command::Reroute(moved) => self.moved.extend(moved),
+            Command::Balance(changes) => self.balanced.extend(changes),
+            Command::Disbelieve => self.believes_no_more = true,
             Command::Isolate(place, reason, answer) => {
                 let found = self.directory.at(place).cloned();
                 let cut_off = found.map(|found| {
@@ -185,6 +190,7 @@ impl World {
             events: sender,
             leases: Arc::clone(&leases),
             announce: Box::new(announce.clone()),
+            checks: watch::channel(BTreeMap::new()).0,
         };
         let follower = Follower::new(Cluster::new(id(1), Arc::new(view)), surroundings);
         let mut tasks = JoinSet::new();
@@ -244,7 +250,7 @@ async fn a_network_exists_from_its_first_endpoint_to_its_last() {
     assert!(world.plan().desired.networks.is_empty());
 
     world.leases.state().free = vec!["10.1.0.0/26".parse().unwrap()];
-    let stay = world.handle.admit("blue").await.unwrap();
+    let stay = world.handle.admit("blue", None).await.unwrap();
     assert_eq!(world.plan().desired.networks.len(), 1, "before it attaches");
     let need = Need::Any { is_ipv4: true };
     world.handle.lease(stay.vni(), need).await.unwrap();
@@ -283,7 +289,7 @@ async fn a_network_exists_from_its_first_endpoint_to_its_last() {
 async fn a_failed_attempt_leaves_no_network_behind() {
     let world = World::new(view(5), &[]);
 
-    drop(world.handle.admit("blue").await.unwrap());
+    drop(world.handle.admit("blue", None).await.unwrap());
     world.settle().await;
 
     assert!(world.plan().desired.networks.is_empty());
@@ -294,9 +300,9 @@ async fn a_failed_attempt_leaves_no_network_behind() {
 async fn who_may_not_come_is_told_why() {
     let world = World::new(view(5), &[]);
 
-    let unknown = world.handle.admit("red").await.unwrap_err();
+    let unknown = world.handle.admit("red", None).await.unwrap_err();
     assert_eq!(unknown.kind, ErrorKind::NotFound);
-    let tasks = world.handle.admit("tasks").await.unwrap_err();
+    let tasks = world.handle.admit("tasks", None).await.unwrap_err();
     assert!(
         tasks
             .error
@@ -308,7 +314,7 @@ async fn who_may_not_come_is_told_why() {
         let mut view = view(6);
         view.members.get_mut(&id(1)).unwrap().availability = availability;
         let world = World::new(view, &[]);
-        let refused = world.handle.admit("blue").await.unwrap_err();
+        let refused = world.handle.admit("blue", None).await.unwrap_err();
         assert!(
             refused.error.contains(&availability.to_string()),
             "{refused}"
@@ -319,7 +325,7 @@ async fn who_may_not_come_is_told_why() {
         members: BTreeMap::new(),
         ..view(9)
     })));
-    let removed = world.handle.admit("blue").await.unwrap_err();
+    let removed = world.handle.admit("blue", None).await.unwrap_err();
     assert!(removed.error.contains("was removed"), "{removed}");
 }
 
@@ -327,7 +333,7 @@ async fn who_may_not_come_is_told_why() {
 async fn endpoints_that_come_together_share_a_lease() {
     let world = World::new(view(5), &[]);
     world.leases.state().free = vec!["10.1.0.0/26".parse().unwrap()];
-    let _stay = world.handle.admit("blue").await.unwrap();
+    let _stay = world.handle.admit("blue", None).await.unwrap();
     let need = Need::Any { is_ipv4: true };
 
     let (first, second) = tokio::join!(
@@ -342,7 +348,7 @@ async fn endpoints_that_come_together_share_a_lease() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_of_the_managers_reaches_the_user() {
     let world = World::new(view(5), &[]);
-    let _stay = world.handle.admit("blue").await.unwrap();
+    let _stay = world.handle.admit("blue", None).await.unwrap();
     let any = Need::Any { is_ipv4: true };
 
     let full = world.handle.lease(blue(), any).await.unwrap_err();
@@ -357,7 +363,7 @@ async fn a_refusal_of_the_managers_reaches_the_user() {
 #[tokio::test(start_paused = true)]
 async fn a_taken_address_is_refused_with_its_holder() {
     let world = World::new(view(5), &[]);
-    let _stay = world.handle.admit("blue").await.unwrap();
+    let _stay = world.handle.admit("blue", None).await.unwrap();
     let web = Claim {
         aliases: Vec::new(),
         task: None,
@@ -504,4 +510,130 @@ async fn leases_of_no_use_are_given_back_after_a_while_and_not_at_once() {
     world.leases.state().is_away = false;
     time::sleep(idle::KEEP + Duration::from_mins(1)).await;
     assert_eq!(world.leases.state().returned, [block]);
+}
+
+/// The endpoint of this number as a task.
+fn own_task(number: u8) -> Attachment {
+    Attachment {
+        service: Some(services::id(1)),
+        ..attachment(number)
+    }
+}
+
+fn with_service(mut view: ClusterView, service: ClusterService) -> ClusterView {
+    view.services.insert(service.id, service);
+    view
+}
+
+fn remote(address: &str, node: u8, state: TaskState) -> (Place, Option<(NodeId, Claim)>) {
+    let claim = services::claim(blue(), ip(address), Some((services::id(1), state)));
+    (place(address), Some((id(node), claim)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_are_told_and_balanced_and_their_nodes_looked_after() {
+    let view = with_service(view(5), services::service(1, blue(), "10.1.0.250"));
+    let world = World::new(view, &[own_task(1)]);
+    world.settle().await;
+    assert_eq!(
+        world.announce.take(),
+        ["attend 4096", "claim 4096 10.1.0.2 for c1 by 0, Running"]
+    );
+
+    world.hear(News::Claims(vec![remote(
+        "10.1.0.9",
+        2,
+        TaskState::Running,
+    )]));
+    world.settle().await;
+
+    let (_, balanced) = lock(&world.told).balanced.pop().unwrap();
+    let balanced = balanced.unwrap();
+    assert_eq!(balanced.vips, BTreeSet::from([place("10.1.0.250")]));
+    let nodes: Vec<_> = balanced.tasks.values().map(|task| task.node).collect();
+    assert_eq!(nodes, [None, Some(ip("192.0.2.2"))]);
+    assert_eq!(world.announce.take(), ["watch 1"]);
+
+    world.hear(News::Suspects(BTreeSet::from([id(2)])));
+    world.settle().await;
+    let (_, balanced) = lock(&world.told).balanced.pop().unwrap();
+    assert!(!balanced.unwrap().tasks[&place("10.1.0.9")].is_open);
+
+    world.hear(News::Failed(BTreeSet::from([id(2)])));
+    world.settle().await;
+    let (_, balanced) = lock(&world.told).balanced.pop().unwrap();
+    assert_eq!(balanced.unwrap().tasks.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_is_told_as_its_check_says_and_as_draining_before_it_goes() {
+    let mut service = services::service(1, blue(), "10.1.0.250");
+    service.health = Some(services::tcp_check());
+    let world = World::new(with_service(view(5), service), &[]);
+    world.settle().await;
+    let endpoint = Arc::new(own_task(1));
+    world.hear(News::Attached(Arc::clone(&endpoint)));
+    world.settle().await;
+    let said = world.announce.take();
+    assert_eq!(said[1], "claim 4096 10.1.0.2 for c1 by 0, Starting");
+
+    world.hear(News::Checked(endpoint.id.clone(), TaskState::Running));
+    world.settle().await;
+    world.hear(News::Checked(endpoint.id.clone(), TaskState::Unhealthy));
+    world.settle().await;
+    world.handle.drain(vec![endpoint.id.clone()]).await.unwrap();
+
+    assert_eq!(
+        world.announce.take(),
+        [
+            "claim 4096 10.1.0.2 for c1 by 0, Running",
+            "claim 4096 10.1.0.2 for c1 by 0, Unhealthy",
+            "claim 4096 10.1.0.2 for c1 by 0, Draining",
+        ]
+    );
+    world.hear(News::Detached(endpoint));
+    world.settle().await;
+    assert_eq!(
+        world.announce.take(),
+        ["withdraw 4096 10.1.0.2", "leave 4096"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn claims_behind_published_ports_are_wanted_where_the_network_is_not() {
+    let mut service = services::service(1, blue(), "10.1.0.250");
+    service.ports = BTreeSet::from([services::port(PublishMode::Ingress)]);
+    let world = World::new(with_service(view(5), service), &[]);
+    world.settle().await;
+
+    assert_eq!(world.announce.take(), ["attend 4096"]);
+    assert!(
+        world.plan().desired.networks.is_empty(),
+        "its packets are not for this node"
+    );
+
+    world.hear(News::View(Arc::new(view(6))));
+    world.settle().await;
+    assert_eq!(world.announce.take(), ["leave 4096"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drained_node_has_no_tasks_for_new_flows() {
+    let view = with_service(view(5), services::service(1, blue(), "10.1.0.250"));
+    let world = World::new(view.clone(), &[own_task(1)]);
+    world.settle().await;
+    world.announce.take();
+
+    let mut drained = ClusterView { index: 6, ..view };
+    drained.members.get_mut(&id(1)).unwrap().availability = Availability::Drain;
+    world.hear(News::View(Arc::new(drained)));
+    world.settle().await;
+
+    assert_eq!(
+        world.announce.take(),
+        ["claim 4096 10.1.0.2 for c1 by 0, Draining"]
+    );
+    time::sleep(Duration::from_secs(11)).await;
+    world.settle().await;
+    assert!(lock(&world.told).believes_no_more);
 }

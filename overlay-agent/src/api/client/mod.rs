@@ -1,6 +1,7 @@
 //! Asks the agent.
 
 mod cluster;
+mod service;
 
 use std::{
     path::{Path, PathBuf},
@@ -78,6 +79,20 @@ impl Client {
         self.ask(
             Method::DELETE,
             format!("/endpoints/{}{query}", escape(name)),
+        )
+        .await
+    }
+
+    /// Waits until tasks have no flows, or their time is over, and returns them.
+    pub async fn drain(
+        &self,
+        name: &str,
+        network: Option<&str>,
+    ) -> Result<Vec<EndpointInfo>, ClientError> {
+        let query = query([("network", network)]);
+        self.ask(
+            Method::POST,
+            format!("/endpoints/{}/drain{query}", escape(name)),
         )
         .await
     }

@@ -14,10 +14,12 @@ use crate::{
             ManagerStatus, NetworkCreate, NetworkInfo, NodeInfo, NodeState, Reachability, RootCa,
         },
     },
-    model::{Availability, ClusterNetwork, Member, Network, NetworkId, NodeId, Role, Vni},
+    model::{
+        Availability, ClusterNetwork, ClusterService, Member, Network, NetworkId, NodeId, Role, Vni,
+    },
 };
 
-const CREATED: u64 = 1_763_823_600;
+pub(super) const CREATED: u64 = 1_763_823_600;
 
 /// Where the fake agent has its networks and peers from.
 #[derive(Debug, Default)]
@@ -34,6 +36,7 @@ pub(super) enum Membership {
 pub(super) struct Cluster {
     pub(super) nodes: Vec<NodeInfo>,
     pub(super) networks: Vec<NetworkInfo>,
+    pub(super) services: Vec<ClusterService>,
     tokens: BTreeMap<Role, u32>,
     pub(super) keys: GossipKeys,
     pub(super) roots: u64,
@@ -82,6 +85,7 @@ impl Cluster {
         Self {
             nodes: vec![node('a', Role::Manager, NodeState::Ready)],
             networks: Vec::new(),
+            services: Vec::new(),
             tokens: BTreeMap::new(),
             keys: GossipKeys {
                 primary: 1,
@@ -141,6 +145,11 @@ impl Cluster {
             ),
             expires: CREATED + 630_720_000,
             outdated_nodes: if self.roots > 1 { 2 } else { 0 },
+            absent: if self.roots > 1 {
+                vec!["c".to_owned()]
+            } else {
+                Vec::new()
+            },
         }
     }
 
@@ -167,7 +176,7 @@ impl Cluster {
         let mtu = wish.options.get("com.docker.network.driver.mtu");
         let mtu = mtu.map(|text| text.parse().unwrap());
         let network = ClusterNetwork {
-            ingress: false,
+            ingress: wish.ingress,
             id,
             network: Network {
                 name: wish.name,

@@ -2,7 +2,9 @@
 
 mod agent;
 mod cluster;
+mod fixed;
 pub(crate) mod refusals;
+mod services;
 mod swarm;
 
 use std::{
@@ -21,10 +23,9 @@ use super::{
     ApiError, Backend,
     refusals::{no_network, not_attachable},
     types::{
-        AttachKind, AttachRequest, AuditReport, AuditSummary, Breadth, Check, CheckVerdict,
-        ClusterStatus, DropCount, EndpointInfo, EndpointState, Event, Explanation, MapUse,
-        MissingFeature, Mode, NetworkInfo, NetworkPeer, NodeInfo, Repair, Stats, Status, Step,
-        StepVerdict, WalkCount,
+        AttachKind, AttachRequest, AuditReport, AuditSummary, Breadth, Check, ClusterStatus,
+        EndpointInfo, EndpointState, Event, Explanation, MapUse, MissingFeature, Mode, NetworkInfo,
+        NetworkPeer, NodeInfo, Stats, Status,
     },
 };
 use crate::model::{Encap, MacAddress, NamespaceId, Network, Role, Vni};
@@ -66,6 +67,9 @@ pub(crate) fn endpoint(n: u8, name: &str, netns: PathBuf) -> EndpointInfo {
         created: 1_763_823_600,
         state: EndpointState::Up,
         conflict: None,
+        aliases: Vec::new(),
+        service: None,
+        ports: Vec::new(),
         warnings: Vec::new(),
     }
 }
@@ -234,7 +238,8 @@ impl Backend for FakeBackend {
 
     async fn attach(&self, request: AttachRequest) -> Result<EndpointInfo, ApiError> {
         let network = self.outline(&request.network)?;
-        if !network.attachable {
+        let service = self.service_of(&request)?;
+        if service.is_none() && !network.attachable {
             return Err(not_attachable(&network.name));
         }
         let mut endpoints = self.lock();
@@ -250,6 +255,8 @@ impl Backend for FakeBackend {
         let mut made = endpoint(n, &request.name, request.netns);
         made.network.clone_from(&network.name);
         made.vni = network.vni;
+        made.service = service;
+        made.aliases.clone_from(&request.aliases);
         if made.name == "twin" {
             made.warnings.push("node b has a `twin`, too".to_owned());
         }
@@ -263,6 +270,8 @@ impl Backend for FakeBackend {
             }
         }
         made.mac = request.mac.unwrap_or(made.mac);
+        let ports = request.ports.iter();
+        made.ports = ports.map(|wish| wish.at(32_768)).collect();
         endpoints.push(made.clone());
         Ok(made)
     }
@@ -285,6 +294,25 @@ impl Backend for FakeBackend {
             return Err(refusals::no_endpoint(&name));
         }
         Ok(gone)
+    }
+
+    async fn drain(
+        &self,
+        name: String,
+        network: Option<String>,
+    ) -> Result<Vec<EndpointInfo>, ApiError> {
+        let is_meant = |endpoint: &&EndpointInfo| {
+            let is_named = endpoint.name == name || endpoint.id.starts_with(&name);
+            is_named
+                && network
+                    .as_ref()
+                    .is_none_or(|network| *network == endpoint.network)
+        };
+        let found: Vec<_> = self.lock().iter().filter(is_meant).cloned().collect();
+        if found.is_empty() {
+            return Err(refusals::no_endpoint(&name));
+        }
+        Ok(found)
     }
 
     async fn networks(&self) -> Result<Vec<NetworkInfo>, ApiError> {
@@ -313,23 +341,7 @@ impl Backend for FakeBackend {
     }
 
     async fn stats(&self) -> Result<Stats, ApiError> {
-        let drop = |reason: &str, number, packets| DropCount {
-            reason: reason.to_owned(),
-            number,
-            packets,
-            bytes: packets * 98,
-            hint: format!("what to do about {reason}"),
-        };
-        Ok(Stats {
-            walks: vec![WalkCount {
-                walk: "local".to_owned(),
-                packets: 1000,
-                bytes: 98_000,
-            }],
-            drops: vec![drop("malformed", 1, 0), drop("no-route", 5, 7)],
-            events_lost: 2,
-            names: None,
-        })
+        Ok(fixed::stats(self.mode().0))
     }
 
     fn events(&self) -> impl Stream<Item = Event> + Send + use<> {
@@ -348,69 +360,14 @@ impl Backend for FakeBackend {
         network: Option<String>,
     ) -> Result<Explanation, ApiError> {
         let arrives = !self.is_ill;
-        let step = |step: &str, verdict, detail: &str| Step {
-            step: step.to_owned(),
-            verdict,
-            detail: detail.to_owned(),
-        };
-        let last = if arrives {
-            step("route", StepVerdict::Ok, "block 10.1.0.64/26 of node b")
-        } else {
-            step(
-                "route",
-                StepVerdict::Stop,
-                "nobody has it; see `overlay network inspect blue`",
-            )
-        };
-        Ok(Explanation {
-            source,
-            destination,
-            network: network.unwrap_or_else(|| "blue".to_owned()),
-            arrives,
-            steps: vec![
-                step("source", StepVerdict::Ok, "web sends as 10.1.0.2"),
-                step(
-                    "MTU",
-                    StepVerdict::Note,
-                    "packets over 1450 bytes are refused",
-                ),
-                last,
-            ],
-        })
+        Ok(fixed::explanation(source, destination, network, arrives))
     }
 
     async fn doctor(&self) -> Result<Vec<Check>, ApiError> {
-        let check = |name: &str, verdict, detail: &str, remedy: Option<&str>| Check {
-            name: name.to_owned(),
-            verdict,
-            detail: detail.to_owned(),
-            remedy: remedy.map(str::to_owned),
-        };
-        let mut checks = vec![
-            check("kernel", CheckVerdict::Ok, "6.18.44", None),
-            check(
-                "netkit",
-                CheckVerdict::Warn,
-                "not in this kernel",
-                Some("use Linux 6.7 or newer"),
-            ),
-        ];
-        if self.is_ill {
-            let remedy = Some("stop what uses it, or set datapath.port");
-            checks.push(check("port", CheckVerdict::Fail, "4789 is taken", remedy));
-        }
-        Ok(checks)
+        Ok(fixed::checks(self.is_ill))
     }
 
     async fn audit(&self) -> Result<AuditReport, ApiError> {
-        Ok(AuditReport {
-            checked: 42,
-            repaired: vec![Repair {
-                kind: "ROUTE".to_owned(),
-                object: "10.1.0.200 of blue".to_owned(),
-                action: "added".to_owned(),
-            }],
-            duration_ms: 3,
-        })
+        Ok(fixed::audit())
     }
 }

@@ -28,7 +28,7 @@ impl FakeBackend {
     }
 
     /// Does something as a manager.
-    fn managing<T>(
+    pub(super) fn managing<T>(
         &self,
         act: impl FnOnce(&mut Cluster) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
@@ -268,6 +268,7 @@ impl ClusterBackend for FakeBackend {
             name: known.name,
             addresses: request.addresses,
             mac: request.mac,
+            ..AttachRequest::default()
         })
         .await
     }

@@ -1,6 +1,7 @@
 //! From HTTP to the backend and back.
 
 mod cluster;
+mod service;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -84,6 +85,7 @@ fn router<B: Backend>(server: Server<B>) -> Router {
         .route("/status", get(status::<B>))
         .route("/endpoints", get(endpoints::<B>).post(attach::<B>))
         .route("/endpoints/{name}", delete(detach::<B>))
+        .route("/endpoints/{name}/drain", post(drain::<B>))
         .route(
             "/networks",
             get(networks::<B>).post(cluster::network_create::<B>),
@@ -98,6 +100,7 @@ fn router<B: Backend>(server: Server<B>) -> Router {
         .route("/doctor", get(doctor::<B>))
         .route("/audit", post(audit::<B>))
         .merge(cluster::routes())
+        .merge(service::routes())
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .with_state(server)
@@ -139,6 +142,15 @@ async fn detach<B: Backend>(
 ) -> Answer<impl Serialize> {
     let Query(DetachQuery { network }) = query?;
     server.backend.detach(name, network).await.map(Json)
+}
+
+async fn drain<B: Backend>(
+    State(server): State<Server<B>>,
+    Path(name): Path<String>,
+    query: Result<Query<DetachQuery>, QueryRejection>,
+) -> Answer<impl Serialize> {
+    let Query(DetachQuery { network }) = query?;
+    server.backend.drain(name, network).await.map(Json)
 }
 
 async fn networks<B: Backend>(State(server): State<Server<B>>) -> Answer<impl Serialize> {

@@ -21,6 +21,7 @@ fn join(token: &str) -> SwarmJoin {
         token: JoinToken::new(token.to_owned()),
         remote: "192.0.2.1:2377".to_owned(),
         addresses: Addresses::default(),
+        gossip_port: None,
         availability: Availability::Active,
     }
 }

@@ -18,8 +18,7 @@ fn wish(name: &str) -> AttachRequest {
         netns: PathBuf::from("/proc/1/ns/net"),
         network: "blue".to_owned(),
         name: name.to_owned(),
-        addresses: Vec::new(),
-        mac: None,
+        ..AttachRequest::default()
     }
 }
 

@@ -5,10 +5,10 @@ use std::{net::IpAddr, path::PathBuf};
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Attachment, MacAddress, NamespaceId, Vni};
+use crate::model::{Attachment, MacAddress, NamespaceId, PortWish, PublishedPort, ServiceId, Vni};
 
 /// The wish for an endpoint.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttachRequest {
     /// Path of the network namespace, absolute, as the agent sees it. Its loopback device is brought
@@ -25,6 +25,15 @@ pub struct AttachRequest {
     /// Ethernet address, unless it follows from the IP address.
     #[serde(default)]
     pub mac: Option<MacAddress>,
+    /// Name or identifier of the service of which it is a task; the service is on the network.
+    #[serde(default)]
+    pub service: Option<String>,
+    /// Other names under which it is found in this network.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// Ports of this node at which it answers itself.
+    #[serde(default)]
+    pub ports: Vec<PortWish>,
 }
 
 /// Whether an endpoint can be reached.
@@ -77,6 +86,15 @@ pub struct EndpointInfo {
     /// Why it is cut off, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conflict: Option<String>,
+    /// Other names under which it is found in this network.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+    /// The service of which it is a task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceId>,
+    /// Ports of this node at which it answers itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<PublishedPort>,
     /// What is odd about it, though it was attached; told once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -108,6 +126,9 @@ impl EndpointInfo {
                 None => state,
             },
             conflict: attachment.conflict.clone(),
+            aliases: attachment.aliases.clone(),
+            service: attachment.service,
+            ports: attachment.ports.clone(),
             warnings: Vec::new(),
         }
     }

@@ -7,10 +7,11 @@ mod cluster;
 mod endpoint;
 mod event;
 mod explanation;
-mod network;
 mod names;
+mod network;
 mod network_create;
 mod node;
+mod service;
 mod stats;
 mod status;
 mod swarm;
@@ -24,14 +25,22 @@ pub use cluster::{ClusterStatus, GossipStatus, ManagerInfo};
 pub use endpoint::{AttachRequest, EndpointInfo, EndpointState};
 pub use event::Event;
 pub use explanation::{Explanation, Step, StepVerdict};
-pub use network::{Breadth, DRIVER, NetworkContainer, NetworkInfo, NetworkPeer, NetworkScope};
 pub use names::{NameServer, NamesCount, NamesStatus};
+pub use network::{
+    Breadth, DRIVER, NetworkContainer, NetworkInfo, NetworkPeer, NetworkScope, NetworkService,
+    NetworkTask,
+};
 pub use network_create::{NetworkConnect, NetworkCreate, NetworkCreated};
 pub use node::{
     ManagerStatus, NodeDescription, NodeEndpoint, NodeInfo, NodeRemove, NodeSpec, NodeState,
     NodeStatus, NodeUpdate, NodeUpdated, Reachability,
 };
-pub use stats::{DropCount, Stats, WalkCount};
+pub use service::{
+    EndpointSpec, ServiceCreate, ServiceCreated, ServiceEndpoint, ServiceInfo, ServiceNetwork,
+    ServicePort, ServiceSpec, ServiceStatus, ServiceTask, ServiceUpdate, ServiceVersion,
+    TaskAttach, VirtualIp,
+};
+pub use stats::{ControlCount, DropCount, Stats, WalkCount};
 pub use status::{AttachKind, AuditSummary, MapUse, MissingFeature, Mode, Status};
 pub use swarm::{
     Addresses, GossipKeys, JoinWay, RootCa, SwarmInit, SwarmInitialized, SwarmJoin, SwarmJoined,

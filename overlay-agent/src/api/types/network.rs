@@ -6,7 +6,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
 use super::EndpointInfo;
-use crate::model::{ClusterNetwork, MacAddress, Network, NetworkId, Vni};
+use crate::model::{ClusterNetwork, MacAddress, Network, NetworkId, TaskState, Vni};
 
 /// The only driver, as Docker calls it.
 pub const DRIVER: &str = "overlay";
@@ -43,6 +43,9 @@ pub struct NetworkInfo {
     pub internal: bool,
     /// Whether containers that are no tasks may join it.
     pub attachable: bool,
+    /// Whether nodes send each other by it what came to published ports.
+    #[serde(default)]
+    pub ingress: bool,
     /// Whether the underlay carries it encrypted.
     pub encrypted: bool,
     /// Driver options by name, as typed.
@@ -56,6 +59,9 @@ pub struct NetworkInfo {
     /// Nodes that have addresses in it, sorted by name; only when one network is asked for.
     #[serde(default)]
     pub peers: Vec<NetworkPeer>,
+    /// Services that are on it, by name; only when those of every node are asked for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub services: BTreeMap<String, NetworkService>,
 }
 
 /// Who knows a network.
@@ -99,11 +105,13 @@ impl NetworkInfo {
             enable_ipv6: has_family(false),
             internal: false,
             attachable: true,
+            ingress: false,
             encrypted: false,
             options: BTreeMap::new(),
             labels: BTreeMap::new(),
             containers: Vec::new(),
             peers: Vec::new(),
+            services: BTreeMap::new(),
         }
     }
 
@@ -116,6 +124,7 @@ impl NetworkInfo {
             ranges: network.ranges.clone(),
             internal: network.internal,
             attachable: network.attachable,
+            ingress: network.ingress,
             encrypted: network.encrypted,
             options: network.options.clone(),
             labels: network.labels.clone(),
@@ -153,6 +162,32 @@ impl From<&EndpointInfo> for NetworkContainer {
             node: None,
         }
     }
+}
+
+/// A service as one of its networks lists it, with Docker's keys.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct NetworkService {
+    /// Its virtual addresses here, IPv4 first.
+    pub vip: Vec<IpAddr>,
+    /// Its published ports, as Docker tells them: `Target: 80, Publish: 8080`.
+    pub ports: Vec<String>,
+    /// Its tasks here, sorted by name.
+    pub tasks: Vec<NetworkTask>,
+}
+
+/// A task as one of its networks lists it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct NetworkTask {
+    /// The container's name.
+    pub name: String,
+    /// The endpoint's identifier.
+    pub endpoint_id: String,
+    /// Its addresses, IPv4 first.
+    pub endpoint_ip: Vec<IpAddr>,
+    /// Host name of its node.
+    pub node: String,
+    /// Whether it takes flows.
+    pub state: TaskState,
 }
 
 /// Another node of a network.

@@ -38,6 +38,9 @@ pub struct NetworkCreate {
     /// Whether containers that are no tasks may join it.
     #[serde(default)]
     pub attachable: bool,
+    /// Whether nodes send each other by it what came to published ports.
+    #[serde(default)]
+    pub ingress: bool,
     /// Whether it has no way out.
     #[serde(default)]
     pub internal: bool,
@@ -65,6 +68,7 @@ impl NetworkCreate {
             ipv4: true,
             ipv6: false,
             attachable: false,
+            ingress: false,
             internal: false,
             labels: BTreeMap::new(),
             options: BTreeMap::new(),

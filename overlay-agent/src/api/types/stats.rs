@@ -1,4 +1,4 @@
-//! Counters of the data plane.
+//! Counters of the data plane, and of the ports of the control plane.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,10 @@ pub struct Stats {
     /// What became of questions for names; `None` where they are switched off.
     #[serde(default)]
     pub names: Option<NamesCount>,
+    /// What came to the ports of the control plane since the agent took part in its swarm; events that
+    /// never happened too. Empty outside a swarm.
+    #[serde(default)]
+    pub control: Vec<ControlCount>,
 }
 
 /// Packets that took one way.
@@ -42,4 +46,15 @@ pub struct DropCount {
     pub bytes: u64,
     /// What it means and what to look at.
     pub hint: String,
+}
+
+/// Something that happened on a port of the control plane.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct ControlCount {
+    /// The port by what it is for: `gossip/udp`, `gossip/tcp`, `managers/tcp`.
+    pub port: String,
+    /// What happened.
+    pub event: String,
+    /// How often.
+    pub count: u64,
 }

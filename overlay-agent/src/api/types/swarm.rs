@@ -64,6 +64,9 @@ pub struct SwarmJoin {
     pub remote: String,
     /// Where this node is.
     pub addresses: Addresses,
+    /// UDP and TCP port of its gossip; it need not be that of the other nodes. `None`: 7946.
+    #[serde(default)]
+    pub gossip_port: Option<u16>,
     /// What it is wanted for.
     pub availability: Availability,
 }
@@ -106,6 +109,10 @@ pub struct RootCa {
     pub expires: u64,
     /// Nodes that still have certificates of an older root; 0 unless a rotation is under way.
     pub outdated_nodes: u64,
+    /// Those of them that do not answer, by host name. The old root is trusted until they return, or are
+    /// removed.
+    #[serde(default)]
+    pub absent: Vec<String>,
 }
 
 /// The generations of the secret that protects the gossip, without the secrets.

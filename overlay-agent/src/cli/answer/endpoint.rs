@@ -1,6 +1,8 @@
 //! Endpoints of this node.
 
-use std::slice;
+use std::{slice, time::Duration};
+
+use futures_util::future::join_all;
 
 use super::{
     Answer,
@@ -9,10 +11,13 @@ use super::{
 use crate::{
     api::{
         Client,
-        types::{AttachRequest, EndpointInfo},
+        types::{AttachRequest, EndpointInfo, TaskAttach},
     },
     cli::{format::Format, output, resolver},
 };
+
+/// No drain time is longer in practice.
+const LONGEST_DRAIN: Duration = Duration::from_hours(24);
 
 pub(super) async fn attach(
     client: &Client,
@@ -33,6 +38,39 @@ pub(super) async fn attach(
         warnings: made.warnings,
         ..Answer::default()
     })
+}
+
+/// One row or identifier for each network of the service.
+pub(super) async fn attach_task(
+    client: &Client,
+    service: &str,
+    request: &TaskAttach,
+    is_quiet: bool,
+    format: &Format,
+) -> anyhow::Result<Answer> {
+    let made = client.task_attach(service, request).await?;
+    let text = if is_quiet {
+        output::handles(&made, true)
+    } else {
+        output::list(&made, format, |made| output::aligned(made, false))?
+    };
+    Ok(Answer {
+        text,
+        warnings: made.into_iter().flat_map(|made| made.warnings).collect(),
+        ..Answer::default()
+    })
+}
+
+/// Has all of them end their connections at once. Who cannot be asked is dealt with by what comes next.
+pub(super) async fn drain(client: &Client, names: &[String], network: Option<&str>) {
+    let patient = client.clone().with_patience(LONGEST_DRAIN);
+    let drained = names.iter().map(|name| patient.drain(name, network));
+    for outcome in join_all(drained).await {
+        if let Err(error) = outcome {
+            let error: &dyn std::error::Error = &error;
+            tracing::debug!(error, "could not drain");
+        }
+    }
 }
 
 /// Takes away what it can; like `docker rm`, it prints the names of what is gone.

@@ -4,6 +4,7 @@ mod each;
 mod endpoint;
 mod network;
 mod node;
+mod service;
 mod swarm;
 
 use super::{
@@ -52,13 +53,28 @@ pub(super) async fn answer(
         Question::Attach { request, is_quiet } => {
             endpoint::attach(client, &request, is_quiet, &format).await?
         }
-        Question::Detach { endpoints, network } => {
+        Question::Detach {
+            endpoints,
+            network,
+            is_planned,
+        } => {
+            if is_planned {
+                endpoint::drain(client, &endpoints, network.as_deref()).await;
+            }
             endpoint::detach(client, &endpoints, network.as_deref(), &format).await?
         }
         Question::ListEndpoints(list) => listed(&client.endpoints().await?, list, &format)?.into(),
         Question::InspectEndpoints(names) => endpoint::inspect(client, &names, &inspecting).await?,
         Question::Network(question) => {
             network::network(client, question, &format, &inspecting).await?
+        }
+        Question::AttachTask {
+            service,
+            request,
+            is_quiet,
+        } => endpoint::attach_task(client, &service, &request, is_quiet, &format).await?,
+        Question::Service(question) => {
+            service::service(client, question, &format, &inspecting).await?
         }
         Question::Node(question) => node::node(client, question, &format, &inspecting).await?,
         Question::Swarm(question) => swarm::swarm(client, question, &format).await?,

@@ -44,7 +44,9 @@ pub(super) async fn network(
             network,
             endpoint: name,
         } => {
-            let mut answer = endpoint::detach(client, &[name], Some(&network), format).await?;
+            let names = [name];
+            endpoint::drain(client, &names, Some(&network)).await;
+            let mut answer = endpoint::detach(client, &names, Some(&network), format).await?;
             if *format == Format::Table {
                 answer.text.clear();
             }

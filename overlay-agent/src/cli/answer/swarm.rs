@@ -80,6 +80,12 @@ async fn ca(client: &Client, rotate: bool, format: &Format) -> anyhow::Result<An
             "the root certificate is being replaced; nodes still to get a new one: {}",
             root.outdated_nodes
         ));
+        warnings.extend(root.absent.iter().map(|absent| {
+            format!(
+                "node {absent} does not answer and holds this up until it returns; if it never will, \
+                 `overlay node rm {absent}` ends the wait"
+            )
+        }));
     }
     Ok(Answer {
         text: output::document(&root, format, |root: &RootCa| root.pem.clone())?,

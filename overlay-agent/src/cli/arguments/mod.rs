@@ -2,6 +2,7 @@
 
 pub(super) mod network;
 pub(super) mod node;
+pub(super) mod service;
 pub(super) mod swarm;
 
 use std::{ffi::OsString, net::IpAddr, path::PathBuf};
@@ -9,6 +10,7 @@ use std::{ffi::OsString, net::IpAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use network::NetworkVerb;
 use node::NodeVerb;
+use service::ServiceVerb;
 use swarm::SwarmVerb;
 
 use crate::model::MacAddress;
@@ -50,6 +52,9 @@ pub(super) enum Verb {
         /// Only from this network
         #[arg(long, value_name = "NETWORK")]
         network: Option<String>,
+        /// Cut the connections of tasks instead of waiting for them to end
+        #[arg(long)]
+        now: bool,
     },
     /// See the endpoints of this node
     #[command(subcommand)]
@@ -57,6 +62,9 @@ pub(super) enum Verb {
     /// See, make and take away networks
     #[command(subcommand)]
     Network(NetworkVerb),
+    /// See, make, change and take away services
+    #[command(subcommand)]
+    Service(ServiceVerb),
     /// See and change the nodes of the swarm
     #[command(subcommand)]
     Node(NodeVerb),
@@ -106,13 +114,18 @@ pub(super) enum Shell {
 #[derive(Debug, Args)]
 pub(super) struct RunArguments {
     /// The network; again for more, and `name=N,ip=A,mac-address=M` to choose addresses there
-    #[arg(long, required = true, value_name = "NETWORK")]
+    #[arg(long, required_unless_present = "service", value_name = "NETWORK")]
     pub(super) network: Vec<String>,
+    #[command(flatten)]
+    pub(super) task: TaskArguments,
     /// Name of the endpoint; default: run- and six hexadecimal digits
     #[arg(long, value_name = "NAME")]
     pub(super) name: Option<String>,
     #[command(flatten)]
     pub(super) addresses: AddressArguments,
+    /// Port of this node that leads to one of the endpoint's, as 8080:80, 192.0.2.1:53:53/udp or 80
+    #[arg(short, long, value_name = "PORT")]
+    pub(super) publish: Vec<String>,
     /// The command and its arguments, best after `--`
     #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
     pub(super) command: Vec<OsString>,
@@ -124,16 +137,31 @@ pub(super) struct AttachArguments {
     #[arg(long, value_name = "PATH")]
     pub(super) netns: PathBuf,
     /// The network
-    #[arg(long, value_name = "NETWORK")]
-    pub(super) network: String,
+    #[arg(long, required_unless_present = "service", value_name = "NETWORK")]
+    pub(super) network: Option<String>,
+    #[command(flatten)]
+    pub(super) task: TaskArguments,
     /// Name of the endpoint
     #[arg(long, value_name = "NAME")]
     pub(super) name: String,
     #[command(flatten)]
     pub(super) addresses: AddressArguments,
+    /// Port of this node that leads to one of the endpoint's, as 8080:80, 192.0.2.1:53:53/udp or 80
+    #[arg(short, long, value_name = "PORT")]
+    pub(super) publish: Vec<String>,
     /// Print the identifier alone
     #[arg(short, long)]
     pub(super) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TaskArguments {
+    /// Make it a task of this service; without --network in every network that the service is on
+    #[arg(long, value_name = "SERVICE")]
+    pub(super) service: Option<String>,
+    /// Another name under which it is found in its networks; again for more
+    #[arg(long, visible_alias = "network-alias", value_name = "NAME")]
+    pub(super) alias: Vec<String>,
 }
 
 #[derive(Debug, Args)]

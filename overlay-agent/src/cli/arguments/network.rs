@@ -40,7 +40,7 @@ pub(in crate::cli) enum NetworkVerb {
     /// Take networks away
     #[command(visible_alias = "remove")]
     Rm {
-        /// Do not mind networks that are not there
+        /// Do not mind networks that are not there, and do not ask about the ingress network
         #[arg(short, long)]
         force: bool,
         /// Names, identifiers or their beginnings
@@ -87,6 +87,9 @@ pub(in crate::cli) struct CreateArguments {
     /// Let containers join that are no tasks of a service
     #[arg(long)]
     pub(in crate::cli) attachable: bool,
+    /// Let nodes send each other by it what came to published ports; there is one such network
+    #[arg(long)]
+    pub(in crate::cli) ingress: bool,
     /// No way out of the network
     #[arg(long)]
     pub(in crate::cli) internal: bool,

@@ -109,6 +109,9 @@ pub(in crate::cli) struct JoinArguments {
     pub(in crate::cli) token: JoinToken,
     #[command(flatten)]
     pub(in crate::cli) addresses: AddressesArguments,
+    /// UDP and TCP port of this node's gossip [default: 7946]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(in crate::cli) gossip_port: Option<u16>,
     /// A manager of the swarm; without a port 2377 is meant
     #[arg(value_name = "HOST:PORT", value_parser = remote)]
     pub(in crate::cli) remote: String,
@@ -146,7 +149,7 @@ impl From<AvailabilityArgument> for Availability {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let read = parse_duration(text);
     read.ok_or_else(|| "this is no duration; write one like 90m, 12h or 1h30m".to_owned())
 }

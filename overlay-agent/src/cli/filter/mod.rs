@@ -2,11 +2,13 @@
 
 mod network;
 mod node;
+mod service;
 
 use std::{collections::BTreeMap, mem};
 
 pub(super) use network::NetworkTerm;
 pub(super) use node::NodeTerm;
+pub(super) use service::ServiceTerm;
 
 /// One `key=value` of a noun.
 pub(super) trait Term {

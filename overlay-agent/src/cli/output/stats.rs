@@ -1,9 +1,9 @@
 //! Counters.
 
 use super::table;
-use crate::api::types::{DropCount, NamesCount, Stats};
+use crate::api::types::{ControlCount, DropCount, NamesCount, Stats};
 
-/// Walks, then drops; reasons that never struck only `with_zeroes`.
+/// Walks, then drops, then the control plane; what never happened there only `with_zeroes`.
 pub(in crate::cli) fn stats(stats: &Stats, with_zeroes: bool) -> String {
     let walks = stats.walks.iter().map(|count| {
         vec![
@@ -25,12 +25,24 @@ pub(in crate::cli) fn stats(stats: &Stats, with_zeroes: bool) -> String {
         0 => String::new(),
         lost => format!("\n{lost} events lost: nobody read them in time\n"),
     };
+    let happened = |event: &&ControlCount| with_zeroes || event.count > 0;
+    let control = stats.control.iter().filter(happened).map(|event| {
+        vec![
+            event.port.clone(),
+            event.event.clone(),
+            event.count.to_string(),
+        ]
+    });
+    let control = match stats.control.is_empty() {
+        true => String::new(),
+        false => format!("\n{}", table(["PORT", "EVENT", "COUNT"], control)),
+    };
     let walks = table(["WALK", "PACKETS", "BYTES"], walks);
     let drops = table(["DROP REASON", "PACKETS", "BYTES", "HINT"], drops);
     let names = stats.names.map_or_else(String::new, |count| {
         format!("\n{}", names(count, with_zeroes))
     });
-    format!("{walks}\n{drops}{lost}{names}")
+    format!("{walks}\n{drops}{control}{lost}{names}")
 }
 
 /// What became of questions for names.
@@ -39,14 +51,28 @@ fn names(count: NamesCount, with_zeroes: bool) -> String {
         ("queries", count.queries, "messages of containers"),
         ("answered", count.answered, "from what is known here"),
         ("forwarded", count.forwarded, "to other resolvers"),
-        ("unanswered", count.unanswered, "by other resolvers, in time"),
+        (
+            "unanswered",
+            count.unanswered,
+            "by other resolvers, in time",
+        ),
         ("overrun", count.overrun, "not forwarded: too many were"),
-        ("refused", count.refused, "of nobody's container, or without a way out"),
+        (
+            "refused",
+            count.refused,
+            "of nobody's container, or without a way out",
+        ),
         ("malformed", count.malformed, "no DNS"),
         ("truncated", count.truncated, "cut to fit a datagram"),
-        ("dropped", count.dropped, "not sent, or no room for the connection"),
+        (
+            "dropped",
+            count.dropped,
+            "not sent, or no room for the connection",
+        ),
     ];
-    let shown = rows.into_iter().filter(|(_, number, _)| with_zeroes || *number > 0);
+    let shown = rows
+        .into_iter()
+        .filter(|(_, number, _)| with_zeroes || *number > 0);
     let rows: Vec<_> = shown
         .map(|(name, number, hint)| vec![name.to_owned(), number.to_string(), hint.to_owned()])
         .collect();

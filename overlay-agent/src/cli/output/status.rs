@@ -63,7 +63,10 @@ fn names(status: &NamesStatus) -> String {
         String::new()
     } else {
         let place = answering.join(", ");
-        fact("Names", &format!("{} addresses, told at {place}", status.addresses))
+        fact(
+            "Names",
+            &format!("{} addresses, told at {place}", status.addresses),
+        )
     };
     let problems = status.servers.iter().filter_map(|it| it.problem.as_ref());
     for problem in problems {

@@ -2,6 +2,7 @@
 
 mod network;
 mod node;
+mod service;
 mod swarm;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
 use clap::{CommandFactory, error::ErrorKind};
 pub(super) use network::NetworkQuestion;
 pub(super) use node::NodeQuestion;
+pub(super) use service::ServiceQuestion;
 pub(super) use swarm::SwarmQuestion;
 
 use super::{
@@ -20,7 +22,11 @@ use super::{
     attach_options::Wish,
     format::Format,
 };
-use crate::{api::types::AttachRequest, settings::check_name};
+use crate::{
+    api::types::{AttachRequest, TaskAttach},
+    model::PortWish,
+    settings::check_name,
+};
 
 /// One thing to do.
 #[derive(Debug)]
@@ -48,14 +54,22 @@ pub(super) enum Question {
         request: AttachRequest,
         is_quiet: bool,
     },
+    AttachTask {
+        service: String,
+        request: TaskAttach,
+        is_quiet: bool,
+    },
     Detach {
         endpoints: Vec<String>,
         network: Option<String>,
+        /// Whether tasks end their connections first.
+        is_planned: bool,
     },
     ListEndpoints(List),
     InspectEndpoints(Vec<String>),
     Network(NetworkQuestion),
     Node(NodeQuestion),
+    Service(ServiceQuestion),
     Swarm(SwarmQuestion),
     Status,
     Doctor,
@@ -80,8 +94,14 @@ pub(super) struct List {
 /// A command with interfaces of its own.
 #[derive(Debug)]
 pub(super) struct Run {
-    /// One for each interface, at least one.
+    /// One for each interface; none: those of the service.
     pub(super) wishes: Vec<Wish>,
+    /// The service of which it is a task.
+    pub(super) service: Option<String>,
+    /// Other names under which it is found.
+    pub(super) aliases: Vec<String>,
+    /// Ports of this node that lead to it, where its networks are the service's.
+    pub(super) ports: Vec<PortWish>,
     /// `None`: to be made up.
     pub(super) name: Option<String>,
     pub(super) program: OsString,
@@ -114,12 +134,21 @@ fn action(verb: Verb) -> Result<Action, clap::Error> {
             }));
         }
         Verb::Attach(typed) => attach(typed)?,
-        Verb::Detach { endpoints, network } => Question::Detach { endpoints, network },
+        Verb::Detach {
+            endpoints,
+            network,
+            now,
+        } => Question::Detach {
+            endpoints,
+            network,
+            is_planned: !now,
+        },
         Verb::Endpoint(ListOrInspect::Ls { quiet, no_trunc }) => {
             Question::ListEndpoints(List::new(quiet, no_trunc))
         }
         Verb::Endpoint(ListOrInspect::Inspect { names }) => Question::InspectEndpoints(names),
         Verb::Network(verb) => Question::Network(network::network(verb)?),
+        Verb::Service(verb) => Question::Service(service::service(verb)?),
         Verb::Node(verb) => Question::Node(node::node(verb)?),
         Verb::Swarm(verb) => Question::Swarm(swarm::swarm(verb)?),
         Verb::Status => Question::Status,
@@ -146,12 +175,22 @@ impl Question {
             Self::Network(NetworkQuestion::Prune { is_forced: false }) => {
                 Some("This will remove all custom networks not used by at least one container.")
             }
+            Self::Network(NetworkQuestion::Remove {
+                networks,
+                may_miss: false,
+            }) if networks.iter().any(|name| name == "ingress") => Some(
+                "Before removing the routing-mesh network, make sure that no node runs an older agent. \
+                 Published ports of all nodes answer no more until there is another ingress network \
+                 (`overlay network create --ingress`).",
+            ),
             Self::Attach { .. }
+            | Self::AttachTask { .. }
             | Self::Detach { .. }
             | Self::ListEndpoints(_)
             | Self::InspectEndpoints(_)
             | Self::Network(_)
             | Self::Node(_)
+            | Self::Service(_)
             | Self::Swarm(_)
             | Self::Status
             | Self::Doctor
@@ -170,7 +209,13 @@ impl List {
 
 fn run(typed: RunArguments) -> Result<Run, clap::Error> {
     let wishes = Wish::several(&typed.network, typed.addresses);
-    let wishes = wishes.map_err(|error| invalid(&["run"], error))?;
+    let mut wishes = wishes.map_err(|error| invalid(&["run"], error))?;
+    let mut of_service = Wish::of_service();
+    // The first network is the one by which the container reaches the outside.
+    let first = wishes.first_mut().unwrap_or(&mut of_service);
+    let published = first.publish(&typed.publish);
+    published.map_err(|error| invalid(&["run"], format!("--publish: {error}")))?;
+    check_aliases(&typed.task.alias, &["run"])?;
     if let Some(name) = &typed.name {
         check_name(name).map_err(|error| invalid(&["run"], format!("--name: {error}")))?;
     }
@@ -183,6 +228,9 @@ fn run(typed: RunArguments) -> Result<Run, clap::Error> {
     };
     Ok(Run {
         wishes,
+        service: typed.task.service,
+        aliases: typed.task.alias,
+        ports: of_service.ports,
         name: typed.name,
         program: words.next().ok_or_else(missing)?,
         arguments: words.collect(),
@@ -190,18 +238,47 @@ fn run(typed: RunArguments) -> Result<Run, clap::Error> {
 }
 
 fn attach(typed: AttachArguments) -> Result<Question, clap::Error> {
-    let wish = Wish::new(typed.network, typed.addresses);
-    let wish = wish.map_err(|error| invalid(&["attach"], error))?;
+    let wish = match typed.network {
+        Some(network) => Wish::new(network, typed.addresses),
+        None => Wish::several(&[], typed.addresses).map(|_none| Wish::of_service()),
+    };
+    let mut wish = wish.map_err(|error| invalid(&["attach"], error))?;
+    let published = wish.publish(&typed.publish);
+    published.map_err(|error| invalid(&["attach"], format!("--publish: {error}")))?;
     check_name(&typed.name).map_err(|error| invalid(&["attach"], format!("--name: {error}")))?;
+    check_aliases(&typed.task.alias, &["attach"])?;
+    let netns = absolute(&typed.netns, "--netns")?;
+    let is_quiet = typed.quiet;
+    if let (Some(service), true) = (&typed.task.service, wish.network.is_empty()) {
+        return Ok(Question::AttachTask {
+            service: service.clone(),
+            request: TaskAttach {
+                netns,
+                name: typed.name,
+                aliases: typed.task.alias,
+                ports: wish.ports,
+            },
+            is_quiet,
+        });
+    }
     Ok(Question::Attach {
         request: AttachRequest {
-            netns: absolute(&typed.netns, "--netns")?,
+            netns,
             network: wish.network,
             name: typed.name,
             addresses: wish.addresses,
             mac: wish.mac,
+            service: typed.task.service,
+            aliases: typed.task.alias,
+            ports: wish.ports,
         },
-        is_quiet: typed.quiet,
+        is_quiet,
+    })
+}
+
+fn check_aliases(aliases: &[String], verb: &[&str]) -> Result<(), clap::Error> {
+    aliases.iter().try_for_each(|alias| {
+        check_name(alias).map_err(|error| invalid(verb, format!("--alias: {error}")))
     })
 }
 

@@ -84,6 +84,7 @@ fn create(typed: CreateArguments) -> NetworkQuestion {
         ipv4: typed.ipv4,
         ipv6: typed.ipv6,
         attachable: typed.attachable,
+        ingress: typed.ingress,
         internal: typed.internal,
         labels: pair::by_name(typed.label),
         options: pair::by_name(typed.opt),

@@ -81,6 +81,7 @@ fn join(typed: JoinArguments) -> SwarmQuestion {
         token: typed.token,
         remote: typed.remote,
         addresses,
+        gossip_port: typed.gossip_port,
         availability,
     })
 }

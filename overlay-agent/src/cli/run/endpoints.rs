@@ -8,11 +8,11 @@ use nix::unistd;
 use crate::{
     api::{
         Client, ClientError, ErrorKind,
-        types::{AttachRequest, EndpointInfo},
+        types::{AttachRequest, EndpointInfo, TaskAttach},
     },
     cli::{
-        attach_options::Wish,
         failure::{message, warn},
+        plan::Run,
     },
 };
 
@@ -34,15 +34,21 @@ impl<'a> Endpoints<'a> {
 
     /// Attaches the namespace of this thread to one network after the other, which become eth0, eth1
     /// and so on. After an error some may be attached; `detach` takes them away.
-    pub(super) async fn attach(&mut self, wishes: &[Wish]) -> anyhow::Result<()> {
+    pub(super) async fn attach(&mut self, run: &Run) -> anyhow::Result<()> {
         let netns = PathBuf::from(format!("/proc/{}/ns/net", unistd::gettid()));
-        for wish in wishes {
+        if let (Some(service), []) = (&run.service, run.wishes.as_slice()) {
+            return self.attach_task(service, run, netns).await;
+        }
+        for wish in &run.wishes {
             let request = AttachRequest {
                 netns: netns.clone(),
                 network: wish.network.clone(),
                 name: self.name.clone(),
                 addresses: wish.addresses.clone(),
                 mac: wish.mac,
+                service: run.service.clone(),
+                aliases: run.aliases.clone(),
+                ports: wish.ports.clone(),
             };
             let made = self.client.attach(&request).await;
             let made = made.with_context(|| format!("attach to network `{}`", wish.network))?;
@@ -54,6 +60,27 @@ impl<'a> Endpoints<'a> {
         Ok(())
     }
 
+    /// Attaches it to every network of its service.
+    async fn attach_task(
+        &mut self,
+        service: &str,
+        run: &Run,
+        netns: PathBuf,
+    ) -> anyhow::Result<()> {
+        let request = TaskAttach {
+            netns,
+            name: self.name.clone(),
+            aliases: run.aliases.clone(),
+            ports: run.ports.clone(),
+        };
+        let made = self.client.task_attach(service, &request).await;
+        self.attached = made.with_context(|| format!("attach to service `{service}`"))?;
+        for warning in self.attached.iter().flat_map(|made| &made.warnings) {
+            warn(&format!("warning: {warning}"));
+        }
+        Ok(())
+    }
+
     /// The agent that has them.
     pub(super) fn client(&self) -> &'a Client {
         self.client
@@ -61,7 +88,10 @@ impl<'a> Endpoints<'a> {
 
     /// All addresses.
     pub(super) fn addresses(&self) -> Vec<IpAddr> {
-        self.attached.iter().flat_map(EndpointInfo::addresses).collect()
+        self.attached
+            .iter()
+            .flat_map(EndpointInfo::addresses)
+            .collect()
     }
 
     /// Lines of /etc/hosts: each address with the name.

@@ -36,7 +36,7 @@ pub(super) async fn run(client: &Client, run_dir: &Path, run: Run) -> anyhow::Re
     let mut signals = Signals::listen().context("listen for signals")?;
     sched::unshare(CloneFlags::CLONE_NEWNET).context("make a network namespace")?;
     let mut endpoints = Endpoints::new(client, name);
-    let outcome = match endpoints.attach(&run.wishes).await {
+    let outcome = match endpoints.attach(&run).await {
         Ok(()) => start(run_dir, &run, &endpoints, &mut signals).await,
         Err(error) => Err(error),
     };

@@ -33,12 +33,16 @@ fn wish(network: &str) -> Wish {
         network: network.to_owned(),
         addresses: Vec::new(),
         mac: None,
+        ports: Vec::new(),
     }
 }
 
 fn shell(networks: &[&str], script: &str) -> Run {
     Run {
         wishes: networks.iter().map(|network| wish(network)).collect(),
+        service: None,
+        aliases: Vec::new(),
+        ports: Vec::new(),
         name: Some("web".to_owned()),
         program: "sh".into(),
         arguments: vec!["-c".into(), script.into()],

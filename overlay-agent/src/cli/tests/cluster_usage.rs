@@ -43,7 +43,9 @@ fn init_passes_its_options_on() {
 
 #[test]
 fn join_names_a_manager_with_its_port() {
-    let plan = plan("overlay swarm join --token x --availability pause manager.example").unwrap();
+    let line =
+        "overlay swarm join --token x --availability pause --gossip-port 7947 manager.example";
+    let plan = plan(line).unwrap();
 
     let Action::Ask(Question::Swarm(SwarmQuestion::Join(request))) = plan.action else {
         panic!("no join: {:?}", plan.action);
@@ -51,6 +53,7 @@ fn join_names_a_manager_with_its_port() {
     assert_eq!(request.token.reveal(), "x");
     assert_eq!(request.remote, "manager.example:2377");
     assert_eq!(request.availability.to_string(), "pause");
+    assert_eq!(request.gossip_port, Some(7947));
 }
 
 #[test]
@@ -99,6 +102,10 @@ fn wrong_usage_of_swarm() {
             "80 is not in 1024..=49151",
         ),
         ("overlay swarm init --gossip-port 0", "0 is not in 1.."),
+        (
+            "overlay swarm join --token x --gossip-port 0 a",
+            "0 is not in 1..",
+        ),
         (
             "overlay swarm init --default-addr-pool ten",
             "invalid value 'ten'",

@@ -6,6 +6,7 @@ mod endpoints;
 mod networks;
 mod nodes;
 mod overview;
+mod services;
 mod swarm;
 mod usage;
 

@@ -97,6 +97,22 @@ async fn stats_leave_out_what_never_struck() {
 }
 
 #[tokio::test]
+async fn stats_tell_who_was_turned_away() {
+    let agent = FakeAgent::start(FakeBackend::manager());
+    let client = agent.client();
+    let head = "\nPORT        EVENT    COUNT\ngossip/udp  garbage  3\n";
+
+    let told = text(&client, "stats").await;
+    assert!(told.contains(&format!("{head}\n2 events lost")), "{told}");
+    let told = text(&client, "stats --all").await;
+    assert!(
+        told.contains(&format!("{head}gossip/udp  replay   0\n")),
+        "{told}"
+    );
+    assert_eq!(json(&client, "stats").await["control"][0]["count"], 3);
+}
+
+#[tokio::test]
 async fn audit_lists_repairs() {
     let (_agent, client) = agent(FakeBackend::default()).await;
 

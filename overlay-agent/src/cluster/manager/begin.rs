@@ -7,7 +7,7 @@ use crate::{
         service::{Host, ServiceError},
         state::{Change, Init, Join, Pool, Secret, Trust},
     },
-    model::{ClusterId, NodeId, Role},
+    model::{ClusterId, NetworkId, NodeId, Role},
 };
 
 /// What a cluster is to be.
@@ -68,6 +68,7 @@ pub fn begin(wish: NewCluster, now: u64) -> Result<Beginning, BeginError> {
         worker_token: token(),
         manager_token: token(),
         gossip_secret: Secret::new(rand::random()),
+        ingress: Some(NetworkId::from_random(random_bits())),
     };
     let host = wish.host;
     let join = Join {

@@ -61,13 +61,13 @@ impl Manager {
         self.consensus.with_state(look)
     }
 
-    /// The certificate that nodes trust (PEM), when it ends (seconds since 1970), and how many nodes have
+    /// The certificate that nodes trust (PEM), when it ends (seconds since 1970), and which nodes have
     /// none of its authority.
-    pub fn root(&self) -> Option<(String, u64, u64)> {
+    pub fn root(&self) -> Option<(String, u64, Vec<NodeId>)> {
         self.consensus.with_state(|state| {
             let pem = state.trust()?.signer().certificate.clone();
             let expires = trust::expires(&pem)?;
-            Some((pem, expires, state.uncertified().count() as u64))
+            Some((pem, expires, state.uncertified().collect()))
         })
     }
 

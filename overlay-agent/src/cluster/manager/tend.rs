@@ -10,9 +10,9 @@ use super::{Manager, random_bits};
 use crate::{
     cluster::{
         consensus::ReplicatedLog as _,
-        state::{Change, Chore, Schedule, Secret, State},
+        state::{Change, Chore, CreateNetwork, Schedule, Secret, State},
     },
-    model::{NodeId, Role},
+    model::{NetworkId, NodeId, Role},
 };
 
 /// Time between two looks when nothing happens.
@@ -81,6 +81,10 @@ impl Manager {
                 },
                 Chore::RetireKeys { oldest } => Change::RetireKeys { oldest },
                 Chore::FinishAuthorityRotation => Change::FinishAuthorityRotation { force: false },
+                Chore::CreateIngress => {
+                    let id = NetworkId::from_random(random_bits());
+                    Change::CreateNetwork(Box::new(CreateNetwork::ingress(id)))
+                }
                 Chore::Reap { after } => Change::Reap { after },
             };
             match self.propose(random_bits(), change).await {

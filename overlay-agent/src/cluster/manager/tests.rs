@@ -216,6 +216,7 @@ async fn a_node_leases_for_itself_and_a_removed_one_is_turned_away() {
         families: BTreeSet::from([Family::Ipv4]),
         internal: false,
         attachable: true,
+        ingress: false,
         labels: std::collections::BTreeMap::new(),
         options: std::collections::BTreeMap::new(),
         host_routes: Vec::new(),

@@ -7,7 +7,7 @@ use rustls::pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::base36;
+use crate::model::base36;
 
 /// Digits of a digest: enough for 256 bits in base 36.
 pub(super) const DIGITS: usize = 50;

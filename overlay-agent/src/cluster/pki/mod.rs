@@ -7,7 +7,6 @@
 //! of. Nothing here connects to anyone.
 
 mod authority;
-mod base36;
 mod bundle;
 mod clock;
 mod credentials;

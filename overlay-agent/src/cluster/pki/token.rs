@@ -8,12 +8,11 @@ use std::{fmt, str::FromStr};
 use subtle::{Choice, ConstantTimeEq as _};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{
-    RootDigest,
+use super::{RootDigest, digest::DIGITS as DIGEST_DIGITS};
+use crate::model::{
+    Role,
     base36::{self, Wrong},
-    digest::DIGITS as DIGEST_DIGITS,
 };
-use crate::model::Role;
 
 const MAGIC: &str = "SWMTKN";
 const VERSION: &str = "1";

@@ -1,6 +1,6 @@
 //! What is due by the clock. The leader looks from time to time and proposes it.
 
-use super::State;
+use super::{State, networks::INGRESS};
 
 /// After how many seconds what is due.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,6 +27,8 @@ pub enum Chore {
     },
     /// [`Change::FinishAuthorityRotation`](super::Change::FinishAuthorityRotation).
     FinishAuthorityRotation,
+    /// The ingress network, for a cluster that is older than it.
+    CreateIngress,
     /// [`Change::Reap`](super::Change::Reap).
     Reap {
         /// How long ago, seconds.
@@ -56,6 +58,10 @@ impl State {
         }
         if cluster.trust.next().is_some() && cluster.uncertified().next().is_none() {
             chores.push(Chore::FinishAuthorityRotation);
+        }
+        let is_named = |name| cluster.networks.by_name(name).is_some();
+        if !cluster.had_ingress && !is_named(INGRESS) {
+            chores.push(Chore::CreateIngress);
         }
         let mut gone = cluster.gone.values();
         if gone.any(|since| is_due(*since, schedule.reap)) {

@@ -8,8 +8,8 @@ use std::{
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{Family, Pool, Secret, Times};
-use crate::model::{Availability, ClusterId, NetworkId, NodeId, Role};
+use super::{CreateService, Family, Pool, Secret, ServiceEdit, Times};
+use crate::model::{Availability, ClusterId, NetworkId, NodeId, Role, ServiceId};
 
 /// An entry of the log. A new form gets a new variant; old ones stay, for they are on disks.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -173,6 +173,20 @@ pub enum Change {
     },
     /// Times are chosen; what is left open stays.
     SetTimes(Times),
+    /// A service comes into being.
+    CreateService(Box<CreateService>),
+    /// A service becomes another.
+    UpdateService {
+        /// Which one.
+        service: ServiceId,
+        /// What changes.
+        edit: Box<ServiceEdit>,
+    },
+    /// A service goes.
+    RemoveService {
+        /// Which one.
+        service: ServiceId,
+    },
 }
 
 /// What a cluster begins with.
@@ -192,6 +206,10 @@ pub struct Init {
     pub manager_token: Secret<String>,
     /// 256 random bits, the first key of the gossip.
     pub gossip_secret: Secret<[u8; 32]>,
+    /// 128 random bits as the identifier of the ingress network. In logs that are older than that network
+    /// there is none: who leads such a cluster makes it later.
+    #[serde(default)]
+    pub ingress: Option<NetworkId>,
 }
 
 /// A certificate authority, opaque to the state.
@@ -248,6 +266,9 @@ pub struct CreateNetwork {
     pub internal: bool,
     /// `--attachable`.
     pub attachable: bool,
+    /// `--ingress`: nodes send each other by it what came to published ports.
+    #[serde(default)]
+    pub ingress: bool,
     /// `--label`.
     pub labels: BTreeMap<String, String>,
     /// `--opt`; unknown ones are kept.

@@ -95,6 +95,23 @@ impl Refusal {
             Self::NetworkInUse { .. } => {
                 "disconnect them first; `overlay network inspect --verbose` lists them"
             }
+            Self::NetworkOfService { network, service } => {
+                return format!(
+                    "take it off first with `overlay service update --network-rm {network} {service}`, \
+                     or `overlay service rm {service}`"
+                )
+                .into();
+            }
+            Self::IngressInUse { service } => {
+                return format!(
+                    "first `overlay service rm {service}`, or give it a network of its own and publish \
+                     none of its ports in mode=ingress"
+                )
+                .into();
+            }
+            Self::IngressPresent { .. } => "remove that one first; there can be one",
+            Self::IngressAttachable => "leave --attachable out",
+            Self::Service(refusal) => refusal.help(),
             Self::NothingAsked { what } => return format!("name at least one {what}").into(),
             Self::NoSubnetOfFamily { .. } => {
                 "make the network with a subnet of that family (--subnet, --ipv6)"

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, VecDeque};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{NodeId, Vni};
+use crate::model::{NodeId, ServiceId, Vni};
 
 /// How many changes are kept: a watcher that missed more gets the whole view.
 const KEPT: usize = 1 << 14;
@@ -20,6 +20,7 @@ pub(super) enum Touch {
     Member(NodeId),
     Network(Vni),
     Lease(Vni, IpNet),
+    Service(ServiceId),
 }
 
 /// The latest changes.

@@ -20,6 +20,7 @@ impl Refusal {
     pub fn kind(&self) -> RefusalKind {
         use RefusalKind::{BadRequest, Conflict, Forbidden, NotFound};
         match self {
+            Self::Service(refusal) => refusal.kind(),
             Self::DataPathPort { .. }
             | Self::MaskLength { .. }
             | Self::PoolsOverlap { .. }
@@ -46,6 +47,7 @@ impl Refusal {
             | Self::NothingAsked { .. }
             | Self::NoSubnetOfFamily { .. }
             | Self::OutsideSubnets { .. }
+            | Self::IngressAttachable
             | Self::GivenBackTwice { .. } => BadRequest,
             Self::NodeRemoved { .. } | Self::PredefinedName { .. } => Forbidden,
             Self::NoNode { .. }
@@ -71,6 +73,9 @@ impl Refusal {
             | Self::HostRoute { .. }
             | Self::PoolsExhausted { .. }
             | Self::NetworkInUse { .. }
+            | Self::NetworkOfService { .. }
+            | Self::IngressInUse { .. }
+            | Self::IngressPresent { .. }
             | Self::AddressesExhausted { .. }
             | Self::Reserved { .. }
             | Self::AddressInUse { .. } => Conflict,

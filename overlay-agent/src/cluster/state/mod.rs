@@ -22,6 +22,7 @@ mod refusal;
 mod reply;
 mod ring;
 mod secret;
+mod services;
 #[cfg(test)]
 mod tests;
 mod times;
@@ -38,6 +39,7 @@ use self::{
     history::{History, Touch},
     networks::Networks,
     ring::Ring,
+    services::Services,
 };
 pub use self::{
     chores::{Chore, Schedule},
@@ -50,11 +52,12 @@ pub use self::{
     refusal::Refusal,
     reply::Reply,
     secret::Secret,
+    services::{CreateService, HealthEdit, PortPattern, ServiceEdit, ServiceRefusal},
     times::Times,
     trust::Trust,
     view::{ViewChange, ViewDelta, ViewGap, ViewUpdate},
 };
-use crate::model::{ClusterId, ClusterNetwork, NodeId};
+use crate::model::{ClusterId, ClusterNetwork, ClusterService, NodeId};
 
 /// Ports that data paths may use, as in Docker.
 const DATA_PATH_PORTS: std::ops::RangeInclusive<u16> = 1024..=49151;
@@ -84,6 +87,11 @@ struct Cluster {
     trust: Trust,
     #[serde(default)]
     times: Times,
+    #[serde(default)]
+    services: Services,
+    /// Whether there is an ingress network, or was one that somebody took away.
+    #[serde(default)]
+    had_ingress: bool,
 }
 
 impl State {
@@ -202,6 +210,21 @@ impl State {
         cluster.networks.find(text)
     }
 
+    /// Every service, by identifier.
+    pub fn services(&self) -> impl Iterator<Item = &ClusterService> {
+        let clusters = self.cluster.iter();
+        clusters.flat_map(|cluster| cluster.services.iter())
+    }
+
+    /// The service of this identifier, else of this name, else the only one whose identifier begins so.
+    ///
+    /// # Errors
+    /// No service has it, or several.
+    pub fn find_service(&self, text: &str) -> Result<&ClusterService, Refusal> {
+        let cluster = self.cluster.as_ref().ok_or(Refusal::NoCluster)?;
+        Ok(cluster.services.find(text)?)
+    }
+
     /// Nodes that have no certificate of the authority that signs now, as far as was reported: while
     /// there are any, finishing a rotation would cut them off.
     pub fn uncertified(&self) -> impl Iterator<Item = NodeId> {
@@ -228,7 +251,7 @@ impl Cluster {
             return Err(Refusal::DataPathPort { port });
         }
         entry.touch([Touch::DataPathPort, Touch::Keys, Touch::Roots]);
-        Ok(Self {
+        let mut cluster = Self {
             id: init.cluster,
             data_path_port: port,
             members: BTreeMap::new(),
@@ -238,7 +261,13 @@ impl Cluster {
             trust: Trust::new(&init)?,
             times: Times::default(),
             pools: pool::complete(init.pools, init.cluster)?,
-        })
+            services: Services::default(),
+            had_ingress: false,
+        };
+        if let Some(id) = init.ingress {
+            cluster.create_network(entry, CreateNetwork::ingress(id))?;
+        }
+        Ok(cluster)
     }
 
     fn change(&mut self, entry: &mut Entry, change: Change) -> Result<Reply, Refusal> {
@@ -283,6 +312,9 @@ impl Cluster {
             Change::RemoveNetwork { network, endpoints } => {
                 self.remove_network(entry, network, endpoints)
             }
+            Change::UpdateService { service, edit } => self.update_service(entry, service, *edit),
+            Change::RemoveService { service } => self.remove_service(entry, service),
+            Change::CreateService(wish) => return self.create_service(entry, *wish),
             Change::CreateNetwork(wish) => return self.create_network(entry, *wish),
             Change::LeaseBlocks {
                 node,

@@ -6,10 +6,13 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Cluster, CreateNetwork, Refusal, Reply, definition, entry::Entry, history::Touch,
+    Cluster, CreateNetwork, Family, Refusal, Reply, definition, entry::Entry, history::Touch,
     leases::LeaseBook,
 };
 use crate::model::{ClusterNetwork, NetworkId, Vni, is_name};
+
+/// The name of the network that carries what comes to published ports.
+pub(super) const INGRESS: &str = "ingress";
 
 /// Names with a meaning of their own in Docker.
 const PREDEFINED: [&str; 4] = ["bridge", "default", "host", "none"];
@@ -43,6 +46,17 @@ impl Networks {
 
     pub(super) fn get(&self, vni: Vni) -> Option<&NetworkRecord> {
         self.records.get(&vni)
+    }
+
+    pub(super) fn get_mut(&mut self, vni: Vni) -> Option<&mut NetworkRecord> {
+        self.records.get_mut(&vni)
+    }
+
+    /// The one that carries what comes to published ports.
+    pub(super) fn ingress(&self) -> Option<Vni> {
+        let mut all = self.iter();
+        let (vni, _) = all.find(|(_, record)| record.network.ingress)?;
+        Some(vni)
     }
 
     pub(super) fn by_id(&self, id: NetworkId) -> Option<&NetworkRecord> {
@@ -143,7 +157,7 @@ impl Cluster {
         let vni = self.networks.choose_vni(definition.vni)?;
         let network = definition.network(wish.name, vni);
         let network = ClusterNetwork {
-            ingress: false,
+            ingress: wish.ingress,
             id: wish.id,
             network,
             ranges: wish.ranges,
@@ -156,6 +170,7 @@ impl Cluster {
         };
         let leases = LeaseBook::new(&network, &wish.kept);
         let id = network.id;
+        self.had_ingress |= network.ingress;
         self.networks.insert(NetworkRecord { network, leases });
         entry.touch([Touch::Network(vni)]);
         Ok(Reply::Network { id, vni })
@@ -168,9 +183,22 @@ impl Cluster {
         endpoints: u64,
     ) -> Result<(), Refusal> {
         let (vni, record) = self.networks.by_id_mut(id)?;
+        let network = || record.network.network.name.clone();
+        if record.network.ingress {
+            if let Some(service) = self.services.depending_on_ingress(vni) {
+                return Err(Refusal::IngressInUse {
+                    service: service.name.clone(),
+                });
+            }
+        } else if let Some(service) = self.services.on(vni) {
+            return Err(Refusal::NetworkOfService {
+                network: network(),
+                service: service.name.clone(),
+            });
+        }
         if endpoints > 0 {
             return Err(Refusal::NetworkInUse {
-                network: record.network.network.name.clone(),
+                network: network(),
                 endpoints,
             });
         }
@@ -195,6 +223,19 @@ impl Cluster {
             let name = name.clone();
             return Err(Refusal::NetworkExists { name });
         }
+        if wish.ingress {
+            if let Some(present) = self
+                .networks
+                .ingress()
+                .and_then(|vni| self.networks.get(vni))
+            {
+                let network = present.network.network.name.clone();
+                return Err(Refusal::IngressPresent { network });
+            }
+            if wish.attachable {
+                return Err(Refusal::IngressAttachable);
+            }
+        }
         if let Some(other) = self.networks.by_id(wish.id) {
             return Err(Refusal::NetworkIdTaken {
                 id: wish.id.to_string(),
@@ -208,6 +249,27 @@ impl Cluster {
             }
         }
         Ok(())
+    }
+}
+
+impl CreateNetwork {
+    /// The ingress network, as it is if nobody chooses: as in Docker the first subnet of the first pool.
+    pub fn ingress(id: NetworkId) -> Self {
+        Self {
+            id,
+            name: INGRESS.to_owned(),
+            subnets: Vec::new(),
+            ranges: Vec::new(),
+            gateways: Vec::new(),
+            kept: Vec::new(),
+            families: [Family::Ipv4].into(),
+            internal: false,
+            attachable: false,
+            ingress: true,
+            labels: BTreeMap::new(),
+            options: BTreeMap::new(),
+            host_routes: Vec::new(),
+        }
     }
 }
 

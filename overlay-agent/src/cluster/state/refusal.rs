@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::services::ServiceRefusal;
 use crate::model::{NodeId, Vni};
 
 /// A change that was refused: what is wrong with which object. [`Refusal::help`] has the way out.
@@ -346,6 +347,34 @@ pub enum Refusal {
         /// How many.
         endpoints: u64,
     },
+
+    /// A network that a service is on.
+    #[error("network {network} is in use by service {service}")]
+    NetworkOfService {
+        /// Its name.
+        network: String,
+        /// The service's name.
+        service: String,
+    },
+    /// The ingress network, while services need it.
+    #[error("ingress network cannot be removed because service {service} depends on it")]
+    IngressInUse {
+        /// One of them.
+        service: String,
+    },
+    /// A second ingress network.
+    #[error("ingress-network ({network}) is already present")]
+    IngressPresent {
+        /// The first one's name.
+        network: String,
+    },
+    /// An ingress network for containers.
+    #[error("ingress network cannot be attachable")]
+    IngressAttachable,
+
+    /// A service that cannot be as it is asked for.
+    #[error(transparent)]
+    Service(#[from] ServiceRefusal),
 
     /// Nothing was asked for.
     #[error("the request names no {what}")]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Lease, NetworkId, Vni};
+use crate::model::{Lease, NetworkId, ServiceId, Vni};
 
 /// The answer to a change that was made.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -20,4 +20,9 @@ pub enum Reply {
     Leases(Vec<Lease>),
     /// How many leases came back.
     Reaped(u64),
+    /// The service that was made.
+    Service {
+        /// Its identifier.
+        id: ServiceId,
+    },
 }

@@ -4,7 +4,10 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{Cluster, State, history::Touch};
-use crate::model::{ClusterNetwork, ClusterView, KeyRing, Lease, Member, NodeId, Roots, Vni};
+use crate::model::{
+    ClusterNetwork, ClusterService, ClusterView, KeyRing, Lease, Member, NodeId, Roots, ServiceId,
+    Vni,
+};
 
 /// A part of the view that came, went or became another.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -27,6 +30,10 @@ pub enum ViewChange {
     DataPathPort(u16),
     /// Who vouches for nodes.
     Roots(Box<Roots>),
+    /// A service is there, or is another than before.
+    Service(Box<ClusterService>),
+    /// A service is gone.
+    ServiceGone(ServiceId),
 }
 
 /// What leads from the view at one position of the log to that at a later one.
@@ -114,6 +121,12 @@ impl ViewChange {
             Self::Keys(keys) => view.keys = keys,
             Self::DataPathPort(port) => view.data_path_port = port,
             Self::Roots(roots) => view.roots = *roots,
+            Self::Service(service) => {
+                view.services.insert(service.id, *service);
+            }
+            Self::ServiceGone(service) => {
+                view.services.remove(&service);
+            }
         }
     }
 }
@@ -159,6 +172,10 @@ impl State {
             let leases = leases.filter(|lease| cluster.is_present(lease.node));
             view.leases.extend(leases);
         }
+        let services = cluster.services.iter();
+        view.services = services
+            .map(|service| (service.id, service.clone()))
+            .collect();
         view.data_path_port = cluster.data_path_port;
         view.keys = cluster.ring.keys().clone();
         view.roots = cluster.trust.roots();
@@ -206,6 +223,10 @@ impl Cluster {
             Touch::Network(vni) => match self.networks.get(vni) {
                 Some(record) => ViewChange::Network(Box::new(record.network.clone())),
                 None => ViewChange::NetworkGone(vni),
+            },
+            Touch::Service(id) => match self.services.get(id) {
+                Some(service) => ViewChange::Service(Box::new(service.clone())),
+                None => ViewChange::ServiceGone(id),
             },
             Touch::Lease(vni, block) => {
                 let record = self.networks.get(vni);

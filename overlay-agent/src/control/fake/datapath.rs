@@ -6,7 +6,10 @@ use std::{
     rc::Rc,
 };
 
-use crate::control::{Datapath, Hook, Inspect, Key, PortError, PortErrorKind, Program, Row, Table};
+use crate::{
+    control::{Datapath, Hook, Inspect, Key, PortError, PortErrorKind, Program, Row, Table},
+    model::{BackendId, PeerId},
+};
 
 #[derive(Debug, Default)]
 pub(in crate::control) struct State {
@@ -42,9 +45,28 @@ impl State {
                 Row::Route(_, entry) | Row::Block(_, _, entry) => Key::Peer(entry.peer),
                 Row::PeerAddress(_, peer) => Key::Peer(*peer),
                 Row::Endpoint(_, entry) => Key::Interface(entry.ifindex),
-                Row::Peer(..) | Row::Network(..) | Row::Interface(..) => return false,
+                Row::Transit(_, place) => Key::Endpoint(*place),
+                Row::Peer(..)
+                | Row::Network(..)
+                | Row::Interface(..)
+                | Row::OwnAddress(..)
+                | Row::Port(..)
+                | Row::Vip(..)
+                | Row::Backend(..)
+                | Row::Node(_) => return false,
+                Row::Slots(_, slots) => {
+                    let is_there = |number: &u32| {
+                        let backend = Key::Backend(BackendId(*number));
+                        *number == 0
+                            || self.rows.contains_key(&backend)
+                            || self.stolen.contains(&backend)
+                    };
+                    return !slots.iter().all(is_there);
+                }
             };
-            !self.rows.contains_key(&named) && !self.stolen.contains(&named)
+            named != Key::Peer(PeerId::NOBODY)
+                && !self.rows.contains_key(&named)
+                && !self.stolen.contains(&named)
         };
         let dangling = self.rows.values().filter(|row| names_nobody(row));
         dangling.map(Row::key).collect()

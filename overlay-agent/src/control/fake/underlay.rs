@@ -12,6 +12,7 @@ use crate::{
 pub(in crate::control) struct FakeUnderlay {
     pub(in crate::control) ways: Rc<RefCell<BTreeMap<IpAddr, Way>>>,
     pub(in crate::control) own_device: Option<UnderlayDevice>,
+    pub(in crate::control) own_addresses: Rc<RefCell<BTreeMap<IpAddr, u32>>>,
 }
 
 impl Underlay for FakeUnderlay {
@@ -23,6 +24,10 @@ impl Underlay for FakeUnderlay {
         let ways = self.ways.borrow();
         let way = |address| Some((address, *ways.get(&address)?));
         Ok(destinations.filter_map(way).collect())
+    }
+
+    fn own_addresses(&mut self) -> Result<BTreeMap<IpAddr, u32>, PortError> {
+        Ok(self.own_addresses.borrow().clone())
     }
 
     fn device_of(&mut self, _address: IpAddr) -> Result<Option<UnderlayDevice>, PortError> {

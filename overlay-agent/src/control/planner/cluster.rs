@@ -9,19 +9,20 @@ use std::{
 
 use ipnet::IpNet;
 
+use super::services::Services;
 use crate::model::{
     Claim, ClusterNetwork, ClusterView, Desired, Exact, Lease, MacAddress, Member, Node, NodeId,
-    Observed, Place, Vni,
+    Observed, Place, ServiceChange, Vni,
 };
 
 /// All that is known of the cluster, as one node sees it.
 #[derive(Clone, Debug)]
 pub struct Cluster {
-    this: NodeId,
-    view: Arc<ClusterView>,
-    observed: Observed,
+    pub(super) this: NodeId,
+    pub(super) view: Arc<ClusterView>,
+    pub(super) observed: Observed,
     /// Networks that exist on this node.
-    present: BTreeSet<Vni>,
+    pub(super) present: BTreeSet<Vni>,
     /// Leases that were given to this node and that the view does not have yet.
     early: BTreeSet<Lease>,
     /// Leases of this node that it is about to give back.
@@ -29,7 +30,8 @@ pub struct Cluster {
     /// Follows from all of the above but the claims: who has which block of the networks here.
     owners: BTreeMap<(Vni, IpNet), Lease>,
     /// Underlay addresses of all nodes that can be told apart by them.
-    addresses: BTreeMap<NodeId, IpAddr>,
+    pub(super) addresses: BTreeMap<NodeId, IpAddr>,
+    pub(super) services: Services,
 }
 
 /// What this node wants.
@@ -39,6 +41,8 @@ pub struct Plan {
     pub desired: Desired,
     /// Single addresses that the blocks do not tell, or not all of.
     pub exact: BTreeMap<Place, Exact>,
+    /// Services, where more is to be followed than their changes one by one.
+    pub services: Vec<ServiceChange>,
 }
 
 impl Cluster {
@@ -53,8 +57,10 @@ impl Cluster {
             retired: BTreeSet::new(),
             owners: BTreeMap::new(),
             addresses: BTreeMap::new(),
+            services: Services::default(),
         };
         cluster.index();
+        cluster.touch_all();
         cluster
     }
 
@@ -89,7 +95,8 @@ impl Cluster {
             return;
         }
         self.early.retain(|lease| lease.index > view.index);
-        self.view = view;
+        let before = std::mem::replace(&mut self.view, view);
+        self.touch_changed(&before);
         let all = &self.view.leases;
         self.retired.retain(|lease| all.contains(lease));
         self.index();
@@ -98,6 +105,7 @@ impl Cluster {
     /// Takes over which networks exist here.
     pub fn set_present(&mut self, present: BTreeSet<Vni>) {
         if self.present != present {
+            self.touch_networks(&self.present ^ &present);
             self.present = present;
             self.index();
         }
@@ -106,6 +114,7 @@ impl Cluster {
     /// Takes over which nodes do not answer.
     pub fn set_failed(&mut self, failed: BTreeSet<NodeId>) {
         if self.observed.failed != failed {
+            self.touch_tasks_of(&self.observed.failed ^ &failed);
             self.observed.failed = failed;
             self.index();
         }
@@ -114,6 +123,7 @@ impl Cluster {
     /// Takes over every claim; what else is known of the nodes stays.
     pub fn set_claims(&mut self, claims: BTreeMap<(Vni, IpAddr), (NodeId, Claim)>) {
         self.observed.claims = claims;
+        self.index_tasks();
     }
 
     /// Takes over the winning claim on one address; returns what follows for its route, if anything.
@@ -124,6 +134,7 @@ impl Cluster {
     ) -> Option<(Place, Option<Exact>)> {
         let key = (place.vni, place.address);
         let before = self.exact(place);
+        self.touch_claimed(place, winner.as_ref());
         match winner {
             Some(winner) => self.observed.claims.insert(key, winner),
             None => self.observed.claims.remove(&key),
@@ -195,6 +206,8 @@ impl Cluster {
         nodes.sort_by(|a, b| (&a.name, a.address).cmp(&(&b.name, b.address)));
         let networks = self.present.iter();
         let networks = networks.filter_map(|vni| self.view.networks.get(vni));
+        let internal = networks.clone().filter(|network| network.internal);
+        let internal = internal.map(|network| network.network.vni).collect();
         let mut networks: Vec<_> = networks.map(|network| network.network.clone()).collect();
         networks.sort_by(|a, b| a.name.cmp(&b.name));
         Some(Plan {
@@ -202,14 +215,20 @@ impl Cluster {
                 this,
                 nodes,
                 networks,
+                internal,
             },
             exact: self.all_exact(),
+            services: Vec::new(),
         })
     }
 
     /// What has to be found again after anything but a claim changed.
     fn index(&mut self) {
-        self.addresses = addresses(self.this, &self.view, &self.observed.failed);
+        let addresses = addresses(self.this, &self.view, &self.observed.failed);
+        if addresses != self.addresses {
+            self.addresses = addresses;
+            self.touch_all();
+        }
         let leases = self.view.leases.iter().chain(&self.early);
         let here = leases.filter(|lease| {
             self.present.contains(&lease.vni)

@@ -6,12 +6,18 @@ mod cluster;
 mod cluster_tests;
 mod local;
 mod remote;
+mod services;
+#[cfg(test)]
+mod services_tests;
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
 pub use cluster::{Cluster, Plan};
-pub use local::{endpoint_rows, interface_row, local_tables};
+pub use local::{endpoint_rows, interface_row, local_tables, transit_rows};
 pub use remote::{
-    Facts, OVERHEAD_V4, OVERHEAD_V6, blocks, networks, overhead, peers, remote_tables, route_entry,
-    routes, underlay_hooks,
+    Facts, OVERHEAD_V4, OVERHEAD_V6, blocks, gateway_mtu, networks, overhead, peers, remote_tables,
+    route_entry, routes, underlay_hooks,
 };
+pub use services::OwnTask;

@@ -40,6 +40,8 @@ pub struct Facts<'a> {
     pub ways: &'a BTreeMap<IpAddr, Way>,
     /// The device that has this node's underlay address.
     pub own_device: Option<UnderlayDevice>,
+    /// This node's own addresses, each with the device from which its answers leave, or 0.
+    pub own_addresses: &'a BTreeMap<IpAddr, u32>,
 }
 
 impl<'a> Facts<'a> {
@@ -50,7 +52,7 @@ impl<'a> Facts<'a> {
     }
 
     /// What the underlay leaves for a packet inside the networks, bytes.
-    fn inner_mtu(self) -> u32 {
+    pub fn inner_mtu(self) -> u32 {
         let ways = self.peers().filter_map(|(_, node)| {
             let way = self.ways.get(&node.address)?;
             Some(way.mtu.saturating_sub(overhead(node.address)))
@@ -69,6 +71,8 @@ pub fn remote_tables(facts: Facts<'_>) -> RemoteTables {
         routes: routes(facts),
         blocks: blocks(facts),
         networks: networks(facts),
+        own_addresses: facts.own_addresses.clone(),
+        ports: BTreeMap::new(),
     }
 }
 
@@ -100,6 +104,7 @@ pub fn networks(facts: Facts<'_>) -> BTreeMap<Vni, NetworkEntry> {
             gateway_ipv4: gateways.iter().copied().find(IpAddr::is_ipv4),
             gateway_ipv6: gateways.iter().copied().find(IpAddr::is_ipv6),
             mtu: network.mtu.unwrap_or(narrowest),
+            is_internal: facts.desired.internal.contains(&network.vni),
         };
         (network.vni, entry)
     };
@@ -141,7 +146,7 @@ pub fn route_entry(numbers: &BTreeMap<IpAddr, PeerId>, exact: &Exact) -> Option<
 }
 
 /// Address blocks of the other nodes. This node's own are not routed: an address in them that no
-/// endpoint has is nobody's.
+/// endpoint has is nobody's, as is what no block of a network's subnets has.
 pub fn blocks(facts: Facts<'_>) -> BTreeMap<(Vni, IpNet), RouteEntry> {
     let of_node = |(peer, node): (PeerId, &Node)| {
         let blocks = node.blocks.iter();
@@ -149,7 +154,24 @@ pub fn blocks(facts: Facts<'_>) -> BTreeMap<(Vni, IpNet), RouteEntry> {
         keys.map(|key| (key, RouteEntry { peer, mac: None }))
             .collect::<Vec<_>>()
     };
-    facts.peers().flat_map(of_node).collect()
+    let nobodys = facts.desired.networks.iter().flat_map(|network| {
+        let subnets = network.subnets.iter();
+        subnets.map(|subnet| ((network.vni, subnet.trunc()), NOBODY))
+    });
+    // A node that has a whole subnet for its block comes later, and wins.
+    nobodys.chain(facts.peers().flat_map(of_node)).collect()
+}
+
+/// What keeps an address that nobody has from leaving for the outside.
+const NOBODY: RouteEntry = RouteEntry {
+    peer: PeerId::NOBODY,
+    mac: None,
+};
+
+/// Largest layer-3 packet that every network takes from outside, bytes.
+pub fn gateway_mtu(networks: &BTreeMap<Vni, NetworkEntry>) -> u32 {
+    let least = networks.values().map(|network| network.mtu).min();
+    least.unwrap_or(USUAL_MTU - OVERHEAD_V6)
 }
 
 /// Where tunnelled packets come in: every Ethernet device on the way to a peer, and the one with this

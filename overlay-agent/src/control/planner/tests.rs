@@ -49,6 +49,7 @@ fn three_nodes() -> Desired {
             gateways: vec![ip("10.1.0.1"), ip("fd00::1")],
             mtu: None,
         }],
+        internal: std::collections::BTreeSet::new(),
     }
 }
 
@@ -67,6 +68,7 @@ struct Scene {
     numbers: BTreeMap<IpAddr, PeerId>,
     ways: BTreeMap<IpAddr, Way>,
     own_device: Option<UnderlayDevice>,
+    own_addresses: BTreeMap<IpAddr, u32>,
 }
 
 impl Scene {
@@ -87,6 +89,7 @@ impl Scene {
                 mtu: 1500,
                 is_ethernet: true,
             }),
+            own_addresses: BTreeMap::from([(ip("192.0.2.1"), 2)]),
         }
     }
 
@@ -98,6 +101,7 @@ impl Scene {
             numbers: &self.numbers,
             ways: &self.ways,
             own_device: self.own_device,
+            own_addresses: &self.own_addresses,
         }
     }
 }

@@ -32,11 +32,14 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
     }
 
     fn connect(&mut self, attachment: &Attachment) -> Result<(), PortError> {
-        self.put(planner::interface_row(attachment))?;
+        self.put(planner::interface_row(attachment, self.pools))?;
         let hook = hook(attachment);
         self.datapath.attach(hook)?;
         self.hooks.insert(hook);
         for row in planner::endpoint_rows(attachment) {
+            self.put(row)?;
+        }
+        for row in planner::transit_rows(attachment, self.pools) {
             self.put(row)?;
         }
         Ok(())
@@ -55,7 +58,9 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
     /// which its hook stays. What cannot be written now is written by the next audit.
     pub fn isolate(&mut self, attachment: &Attachment) -> Result<(), PortError> {
         let mut outcome = Ok(());
-        let keys = planner::endpoint_rows(attachment).map(|row| row.key());
+        let transit = planner::transit_rows(attachment, self.pools);
+        let rows = transit.chain(planner::endpoint_rows(attachment));
+        let keys = rows.map(|row| row.key());
         for key in keys.chain([Key::Interface(attachment.host_ifindex)]) {
             let change = Change::Remove(key);
             outcome = outcome.and(self.write(&change));

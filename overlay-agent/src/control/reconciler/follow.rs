@@ -34,6 +34,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             self.look_around()?;
         }
         let desired = actual.with_remote(planner::remote_tables(self.facts()));
+        let desired = desired.with_published(self.balancer.ports());
         let written = self.apply(&actual, desired)?;
         Ok(written + self.hang_on_underlay()?)
     }

@@ -5,7 +5,10 @@
 
 mod endpoint;
 mod follow;
+mod gateway;
+mod publish;
 mod repair;
+mod services;
 #[cfg(test)]
 mod tests;
 
@@ -15,12 +18,14 @@ use std::{
     sync::Arc,
 };
 
+pub use services::{BackendEnd, Ended};
+
 use super::{
-    Change, Datapath, Expected, Hook, Plumbing, PortError, PortErrorKind, Program, Tables,
-    Underlay, UnderlayDevice, changes, numbers,
+    Balancer, Change, Datapath, Expected, Gateway, Hook, Plumbing, PortError, PortErrorKind,
+    Program, Tables, Underlay, UnderlayDevice, changes, numbers,
     planner::{self, Facts},
 };
-use crate::model::{Attachment, Desired, Encap, Exact, PeerId, Place, Way};
+use crate::model::{Attachment, Desired, Encap, Exact, PeerId, Place, PortKey, TransitPools, Way};
 
 /// What the reconciler works with.
 #[derive(Debug)]
@@ -46,12 +51,29 @@ pub struct Reconciler<D, U, P> {
     numbers: BTreeMap<IpAddr, PeerId>,
     ways: BTreeMap<IpAddr, Way>,
     own_device: Option<UnderlayDevice>,
+    own_addresses: BTreeMap<IpAddr, u32>,
+    /// Ports that are kept from everybody else.
+    held_ports: BTreeSet<PortKey>,
+    /// Ports that somebody else has, with the reason.
+    refused_ports: BTreeMap<PortKey, String>,
     /// What the tables hold; nothing while that is not known, after a write failed.
     applied: Option<Tables>,
+    /// Services, and what of them is in the tables.
+    balancer: Balancer,
+    /// Backends that ended and that nobody was told of.
+    ended: Vec<Ended>,
     /// What is attached.
     hooks: BTreeSet<Hook>,
     /// The vxlan device.
     tunnel: u32,
+    /// From which addresses stand for containers outside; none without a way out.
+    pools: TransitPools,
+    /// The way out, while there is one.
+    gateway: Option<Gateway>,
+    /// For which largest packet it was made, or tried to be.
+    gateway_mtu: Option<u32>,
+    /// Why there is none although there should be.
+    gateway_trouble: Option<String>,
 }
 
 impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
@@ -73,10 +95,26 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             numbers: BTreeMap::new(),
             ways: BTreeMap::new(),
             own_device: None,
+            own_addresses: BTreeMap::new(),
+            held_ports: BTreeSet::new(),
+            refused_ports: BTreeMap::new(),
             applied: None,
+            balancer: Balancer::default(),
+            ended: Vec::new(),
             hooks: BTreeSet::new(),
             tunnel,
+            pools: TransitPools::default(),
+            gateway: None,
+            gateway_mtu: None,
+            gateway_trouble: None,
         }
+    }
+
+    /// Gives containers addresses of these pools for the way out.
+    #[must_use]
+    pub fn with_transit_pools(mut self, pools: TransitPools) -> Self {
+        self.pools = pools;
+        self
     }
 
     /// What the cluster wants.
@@ -123,15 +161,28 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         &mut self,
         attachments: impl IntoIterator<Item = &'a Attachment> + Clone,
     ) -> Result<usize, PortError> {
-        let actual = match self.applied.take() {
+        let known = self.applied.take();
+        let is_known = known.is_some();
+        let actual = match known {
             Some(tables) => tables,
             None => Tables::read(&self.datapath)?,
         };
         self.number(&actual);
         self.look_around()?;
         let remote = planner::remote_tables(self.facts());
-        let desired = Tables::new(remote, planner::local_tables(attachments.clone()));
+        let local = planner::local_tables(attachments.clone(), self.pools);
+        let desired = Tables::new(remote, local);
+        let desired = if is_known {
+            desired
+                .with_services_of(&actual)
+                .with_published(self.balancer.ports())
+        } else {
+            self.balancer.adopt(&actual);
+            let placing = self.balancer.place_all(&self.numbers);
+            desired.with_rows(placing.rows)
+        };
         let written = self.apply(&actual, desired)?;
+        self.balancer.settle();
         let attached = self.hang(&self.wanted_hooks(attachments), Stale::Listed)?;
         Ok(written + attached)
     }
@@ -143,7 +194,12 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             return Ok(0);
         };
         let facts = self.facts();
-        let desired = actual.with_ways(planner::peers(facts), planner::networks(facts));
+        let desired = actual.with_ways(
+            planner::peers(facts),
+            planner::networks(facts),
+            facts.own_addresses.clone(),
+        );
+        let desired = desired.with_published(self.balancer.ports());
         let written = self.apply(&actual, desired)?;
         Ok(written + self.hang_on_underlay()?)
     }
@@ -155,6 +211,11 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         self.hang(&hooks, Stale::Remembered)
     }
 
+    /// The largest packet inside a network for which no other size was chosen, bytes.
+    pub fn inner_mtu(&self) -> u32 {
+        self.facts().inner_mtu()
+    }
+
     fn facts(&self) -> Facts<'_> {
         Facts {
             desired: &self.desired,
@@ -163,6 +224,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             numbers: &self.numbers,
             ways: &self.ways,
             own_device: self.own_device,
+            own_addresses: &self.own_addresses,
         }
     }
 
@@ -180,17 +242,26 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
     fn look_around(&mut self) -> Result<(), PortError> {
         let own = self.desired.this;
         self.own_device = self.underlay.device_of(own)?;
+        self.own_addresses = self.underlay.own_addresses()?;
         self.ways = self.underlay.ways(own, &mut self.numbers.keys().copied())?;
         Ok(())
     }
 
     /// Writes all differences. `applied` stays unknown unless all of them are written.
-    fn apply(&mut self, actual: &Tables, desired: Tables) -> Result<usize, PortError> {
+    fn apply(&mut self, actual: &Tables, mut desired: Tables) -> Result<usize, PortError> {
         let mut count = 0;
+        self.hold_wanted(actual, &mut desired);
+        let mtu = planner::gateway_mtu(&desired.networks);
+        if self.gateway_mtu != Some(mtu) {
+            self.settle_gateway(mtu);
+        }
+        desired.node = self.node_entry();
         for change in changes(actual, &desired) {
             self.write(&change)?;
+            self.note_end(actual, &change);
             count += 1;
         }
+        self.release_unwanted(&desired);
         self.applied = Some(desired);
         Ok(count)
     }
@@ -212,6 +283,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             ifindex: self.tunnel,
         });
         hooks.extend(attachments.into_iter().map(endpoint::hook));
+        hooks.extend(self.gateway_hook());
         hooks
     }
 

@@ -37,6 +37,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         } else {
             self.sync(attachments)?;
         }
+        self.repair_gateway(&mut repairs)?;
         self.purge(survey, &mut repairs)?;
         self.repair_entries(survey, &mut repairs)?;
         self.repair_hooks(survey, &mut repairs)?;
@@ -131,7 +132,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
     }
 
     /// Attaches a hook; one whose device is gone is forgotten, and false.
-    fn attach_or_forget(&mut self, hook: Hook) -> Result<bool, PortError> {
+    pub(super) fn attach_or_forget(&mut self, hook: Hook) -> Result<bool, PortError> {
         match self.datapath.attach(hook) {
             Ok(()) => Ok(true),
             Err(error) if error.kind == PortErrorKind::Gone => {

@@ -4,14 +4,14 @@
 use std::{fs, io, mem, path::Path};
 
 use aya::programs::{
-    SchedClassifier, TcAttachType,
+    SchedClassifier,
     tc::{NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle},
 };
 use nix::libc;
 
-use super::{is_gone, name_of};
+use super::{attach_type, is_gone, name_of};
 use crate::{
-    control::{Filter, PortErrorKind, TrafficControl},
+    control::{Filter, Hook, PortErrorKind, TrafficControl},
     datapath::{Error, error::program_errno, pins::file},
 };
 
@@ -27,25 +27,24 @@ pub(in crate::datapath) fn attach(
     traffic: &mut dyn TrafficControl,
     program: &mut SchedClassifier,
     name: &'static str,
-    ifindex: u32,
+    hook: Hook,
     marks: Option<&Path>,
 ) -> Result<(), Error> {
+    let ifindex = hook.ifindex;
+    let kind = attach_type(hook.program.direction());
     let device = name_of(ifindex)?;
     ensure_discipline(traffic, ifindex, marks)?;
-    let link =
-        SchedClassifierLink::attached(&device, TcAttachType::Ingress, PRIORITY, HANDLE, None)
-            .map_err(|_gone| Error::NoDevice { ifindex })?;
+    let link = SchedClassifierLink::attached(&device, kind, PRIORITY, HANDLE, None)
+        .map_err(|_gone| Error::NoDevice { ifindex })?;
     let options = NlOptions {
         priority: PRIORITY,
         handle: HANDLE,
         classid: None,
     };
     let attached = match program.attach_to_link(link) {
-        Err(error) if program_errno(&error) == Some(libc::ENOENT) => program.attach_with_options(
-            &device,
-            TcAttachType::Ingress,
-            TcAttachOptions::Netlink(options),
-        ),
+        Err(error) if program_errno(&error) == Some(libc::ENOENT) => {
+            program.attach_with_options(&device, kind, TcAttachOptions::Netlink(options))
+        }
         replaced => replaced,
     };
     let link = attached.and_then(|id| program.take_link(id));
@@ -69,9 +68,9 @@ pub(in crate::datapath) fn attach(
 pub(in crate::datapath) fn detach(
     traffic: &mut dyn TrafficControl,
     name: &str,
-    ifindex: u32,
+    hook: Hook,
 ) -> Result<(), Error> {
-    for filter in ours(traffic, ifindex, name)? {
+    for filter in ours(traffic, hook, name)? {
         traffic.delete_filter(&filter)?;
     }
     Ok(())
@@ -80,7 +79,7 @@ pub(in crate::datapath) fn detach(
 /// Our filters with this name on a device; none if the device or its discipline is gone.
 pub(in crate::datapath) fn ours(
     traffic: &mut dyn TrafficControl,
-    ifindex: u32,
+    hook: Hook,
     name: &str,
 ) -> Result<Vec<Filter>, Error> {
     let is_ours = |filter: &Filter| {
@@ -88,7 +87,7 @@ pub(in crate::datapath) fn ours(
             && filter.handle == u32::from(HANDLE)
             && filter.name.as_deref() == Some(name)
     };
-    let filters = traffic.filters(ifindex)?;
+    let filters = traffic.filters(hook.ifindex, hook.program.direction())?;
     Ok(filters.into_iter().filter(is_ours).collect())
 }
 
@@ -96,10 +95,10 @@ pub(in crate::datapath) fn ours(
 pub(in crate::datapath) fn is_attached(
     traffic: &mut dyn TrafficControl,
     name: &str,
-    ifindex: u32,
+    hook: Hook,
     program_id: u32,
 ) -> Result<bool, Error> {
-    let filters = ours(traffic, ifindex, name)?;
+    let filters = ours(traffic, hook, name)?;
     Ok(filters
         .iter()
         .any(|filter| filter.program_id == Some(program_id)))

@@ -4,9 +4,18 @@
 pub(super) mod clsact;
 pub(super) mod tcx;
 
+use aya::programs::TcAttachType;
 use nix::{libc, net::if_::if_indextoname};
 
 use super::Error;
+use crate::control::Direction;
+
+fn attach_type(direction: Direction) -> TcAttachType {
+    match direction {
+        Direction::Ingress => TcAttachType::Ingress,
+        Direction::Egress => TcAttachType::Egress,
+    }
+}
 
 /// The name by which aya finds a device.
 fn name_of(ifindex: u32) -> Result<String, Error> {

@@ -4,30 +4,35 @@ use std::{fs, io, path::Path};
 
 use aya::{
     programs::{
-        LinkOrder, ProgramError, SchedClassifier, TcAttachType,
+        LinkOrder, ProgramError, SchedClassifier,
         links::{FdLink, LinkError, PinnedLink},
         tc::{SchedClassifierLink, SchedClassifierLinkId, TcAttachOptions},
     },
     sys::SyscallError,
 };
 
-use super::{is_gone, name_of};
-use crate::datapath::{Error, error::program_errno, pins::file};
+use super::{attach_type, is_gone, name_of};
+use crate::{
+    control::{Direction, Hook},
+    datapath::{Error, error::program_errno, pins::file},
+};
 
 /// Attaches before every other program. A link that is pinned already gets the new program in the
 /// place of the old one; one whose device is gone is replaced.
 pub(in crate::datapath) fn attach(
     program: &mut SchedClassifier,
     name: &'static str,
-    ifindex: u32,
+    hook: Hook,
     pin: &Path,
 ) -> Result<(), Error> {
+    let ifindex = hook.ifindex;
+    let kind = attach_type(hook.program.direction());
     let device = name_of(ifindex)?;
     if replace(program, pin)? {
         return Ok(());
     }
     let order = TcAttachOptions::TcxOrder(LinkOrder::first());
-    let attached = program.attach_with_options(&device, TcAttachType::Ingress, order);
+    let attached = program.attach_with_options(&device, kind, order);
     let link = attached.and_then(|id| take(program, id));
     let link = link.map_err(|source| attach_error(name, ifindex, source))?;
     link.pin(pin).map(drop).map_err(|source| Error::Pin {
@@ -45,11 +50,15 @@ pub(in crate::datapath) fn detach(pin: &Path) -> Result<(), Error> {
 }
 
 /// Whether the program with this number runs on the device.
-pub(in crate::datapath) fn is_attached(ifindex: u32, program_id: u32) -> Result<bool, Error> {
+pub(in crate::datapath) fn is_attached(
+    ifindex: u32,
+    direction: Direction,
+    program_id: u32,
+) -> Result<bool, Error> {
     let Ok(device) = name_of(ifindex) else {
         return Ok(false);
     };
-    match SchedClassifier::query_tcx(&device, TcAttachType::Ingress) {
+    match SchedClassifier::query_tcx(&device, attach_type(direction)) {
         Ok((_, programs)) => Ok(programs.iter().any(|info| info.id() == program_id)),
         Err(error) if is_gone(program_errno(&error)) => Ok(false),
         Err(source) => Err(Error::Program {

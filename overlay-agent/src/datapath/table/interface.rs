@@ -1,6 +1,6 @@
 //! `INTERFACE`: what a container of this node may send as.
 
-use overlay_common::{address::Address, interface::Interface};
+use overlay_common::interface::Interface;
 
 use super::{address_or_none, optional_address};
 use crate::model::{InterfaceEntry, MacAddress, Vni};
@@ -11,8 +11,8 @@ pub(in crate::datapath) fn encode(entry: &InterfaceEntry) -> Interface {
         vni: entry.vni.into(),
         ipv4: optional_address(entry.ipv4),
         ipv6: optional_address(entry.ipv6),
-        transit_ipv4: Address::UNSPECIFIED,
-        transit_ipv6: Address::UNSPECIFIED,
+        transit_ipv4: optional_address(entry.transit_ipv4),
+        transit_ipv6: optional_address(entry.transit_ipv6),
         mac: entry.mac.0,
         _reserved: [0; 6],
     }
@@ -25,5 +25,7 @@ pub(in crate::datapath) fn decode(value: &Interface) -> Option<InterfaceEntry> {
         ipv4: address_or_none(value.ipv4),
         ipv6: address_or_none(value.ipv6),
         mac: MacAddress(value.mac),
+        transit_ipv4: address_or_none(value.transit_ipv4),
+        transit_ipv6: address_or_none(value.transit_ipv6),
     })
 }

@@ -6,13 +6,15 @@ use overlay_common::{
     endpoint::{Endpoint, EndpointKey},
     interface::Interface,
     network::Network,
+    node::Node,
     peer::Peer,
     route::{BlockKey, Route},
+    service::{Backend, PortKey, PublishedPort, SLOTS, Slots, Vip},
 };
 
 use crate::{
     control::Row,
-    model::{PeerId, Vni},
+    model::{BackendId, NodeEntry, PeerId, Vni},
 };
 
 /// `PEER`.
@@ -54,4 +56,45 @@ pub(in crate::datapath) fn interface(ifindex: u32, value: Interface) -> Option<R
 pub(in crate::datapath) fn endpoint(key: EndpointKey, value: Endpoint) -> Option<Row> {
     let place = super::place(&key)?;
     Some(Row::Endpoint(place, super::endpoint::decode(&value)))
+}
+
+/// `OWN_ADDRESS`.
+pub(in crate::datapath) fn own_address(key: Address, ifindex: u32) -> Row {
+    Row::OwnAddress(key.into(), ifindex)
+}
+
+/// `PORT`.
+pub(in crate::datapath) fn port(key: PortKey, value: PublishedPort) -> Option<Row> {
+    let key = super::port::decode_key(&key)?;
+    Some(Row::Port(key, super::port::decode(&value)?))
+}
+
+/// `VIP`.
+pub(in crate::datapath) fn vip(key: EndpointKey, value: Vip) -> Option<Row> {
+    let place = super::place(&key)?;
+    Some(Row::Vip(place, super::vip::decode(&value)))
+}
+
+/// `BACKEND`.
+pub(in crate::datapath) fn backend(id: u32, value: Backend) -> Option<Row> {
+    let entry = super::backend::decode(&value)?;
+    (id != 0).then_some(Row::Backend(BackendId(id), entry))
+}
+
+/// `RING`; nothing where no slot holds a backend.
+pub(in crate::datapath) fn slots(entry: u32, value: &Slots) -> Option<Row> {
+    let is_empty = value.backends == [0; SLOTS];
+    (!is_empty).then_some(Row::Slots(entry, value.backends))
+}
+
+/// `TRANSIT`.
+pub(in crate::datapath) fn transit(key: Address, value: EndpointKey) -> Option<Row> {
+    let place = super::place(&value)?;
+    Some(Row::Transit(key.into(), place))
+}
+
+/// `NODE`; nothing where nothing was written.
+pub(in crate::datapath) fn node(value: &Node) -> Option<Row> {
+    let entry = super::node::decode(value);
+    (super::node::encode(&NodeEntry::default()) != *value).then_some(Row::Node(entry))
 }

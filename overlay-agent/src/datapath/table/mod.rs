@@ -3,16 +3,20 @@
 //! Every pair of functions is a round trip, which is what lets an audit compare what it reads with
 //! what was planned.
 
+pub(super) mod backend;
 pub(super) mod block;
 pub(super) mod endpoint;
 pub(super) mod interface;
 pub(super) mod meaning;
 pub(super) mod network;
+pub(super) mod node;
 pub(super) mod peer;
 pub(super) mod peer_address;
+pub(super) mod port;
 pub(super) mod route;
 #[cfg(test)]
 mod tests;
+pub(super) mod vip;
 
 use std::net::IpAddr;
 

@@ -1,6 +1,6 @@
 //! `NETWORK`: what a node knows of a network.
 
-use overlay_common::network::Network;
+use overlay_common::network::{NETWORK_INTERNAL, Network};
 
 use super::{address_or_none, optional_address};
 use crate::model::NetworkEntry;
@@ -11,7 +11,11 @@ pub(in crate::datapath) fn encode(entry: &NetworkEntry) -> Network {
         gateway_ipv4: optional_address(entry.gateway_ipv4),
         gateway_ipv6: optional_address(entry.gateway_ipv6),
         mtu: entry.mtu,
-        flags: 0,
+        flags: if entry.is_internal {
+            NETWORK_INTERNAL
+        } else {
+            0
+        },
     }
 }
 
@@ -21,5 +25,6 @@ pub(in crate::datapath) fn decode(value: &Network) -> NetworkEntry {
         gateway_ipv4: address_or_none(value.gateway_ipv4),
         gateway_ipv6: address_or_none(value.gateway_ipv6),
         mtu: value.mtu,
+        is_internal: value.flags & NETWORK_INTERNAL != 0,
     }
 }

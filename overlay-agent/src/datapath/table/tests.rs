@@ -6,7 +6,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     control::planner,
-    model::{Encap, EndpointEntry, InterfaceEntry, NetworkEntry, PeerEntry, PeerId, RouteEntry},
+    model::{
+        Encap, EndpointEntry, InterfaceEntry, NetworkEntry, PeerEntry, PeerId, PortEntry, PortKey,
+        Protocol, RingSpan, RouteEntry,
+    },
 };
 
 /// Any address but `::`, which stands for none, and the IPv4 addresses spelt as IPv6.
@@ -22,6 +25,14 @@ fn address() -> impl Strategy<Value = IpAddr> {
 
 fn vni() -> impl Strategy<Value = Vni> {
     (1_u32..1 << 24).prop_map(|number| Vni::try_from(number).unwrap())
+}
+
+fn protocol() -> impl Strategy<Value = Protocol> {
+    prop_oneof![
+        Just(Protocol::Tcp),
+        Just(Protocol::Udp),
+        Just(Protocol::Sctp)
+    ]
 }
 
 fn mac() -> impl Strategy<Value = MacAddress> {
@@ -99,6 +110,42 @@ proptest! {
     }
 
     #[test]
+    fn ports_survive(
+        (address, protocol) in (address(), protocol()),
+        (number, target) in (1_u16.., 1_u16..),
+        (everywhere, here) in any::<((u32, u32), (u32, u32))>(),
+        (service, vni) in (any::<u32>(), vni()),
+        (is_direct_return, is_host) in any::<(bool, bool)>(),
+    ) {
+        let key = PortKey { address, protocol, port: number };
+        let span = |(first, size)| RingSpan { first, size };
+        let entry = PortEntry {
+            everywhere: span(everywhere),
+            here: span(here),
+            service,
+            vni,
+            target,
+            is_direct_return,
+            is_host,
+        };
+        prop_assert_eq!(port::decode_key(&port::encode_key(&key)), Some(key));
+        prop_assert_eq!(port::decode(&port::encode(&entry)), Some(entry));
+    }
+
+    #[test]
+    fn no_port_key_is_misread(bytes: [u8; 24]) {
+        let key = overlay_common::service::PortKey {
+            address: overlay_common::address::Address::from_v6(bytes[..16].try_into().unwrap()),
+            port: [bytes[16], bytes[17]],
+            protocol: bytes[18],
+            _reserved: bytes[19..].try_into().unwrap(),
+        };
+        if let Some(decoded) = port::decode_key(&key) {
+            prop_assert_eq!(port::encode_key(&decoded), key);
+        }
+    }
+
+    #[test]
     fn no_block_key_is_misread(prefix in 0_u32..200, vni: [u8; 4], bytes: [u8; 16]) {
         let key = aya::maps::lpm_trie::Key::new(
             prefix,
@@ -116,6 +163,27 @@ proptest! {
 fn plans_and_programs_count_the_same_overhead() {
     assert_eq!(planner::OVERHEAD_V4, overlay_common::peer::OVERHEAD_V4);
     assert_eq!(planner::OVERHEAD_V6, overlay_common::peer::OVERHEAD_V6);
+}
+
+#[test]
+fn plans_and_programs_mean_the_same_by_a_ring_of_one() {
+    assert_eq!(RingSpan::SINGLE, overlay_common::service::RING_SINGLE);
+}
+
+#[test]
+fn every_address_of_a_family_is_a_key_of_its_own() {
+    let key = |address: &str| PortKey {
+        address: address.parse().unwrap(),
+        protocol: Protocol::Tcp,
+        port: 80,
+    };
+
+    let v4 = port::encode_key(&key("0.0.0.0"));
+    let v6 = port::encode_key(&key("::"));
+
+    assert_eq!(v4.address, overlay_common::service::EVERY_IPV4);
+    assert_eq!(v6.address, overlay_common::service::EVERY_IPV6);
+    assert_ne!(v4, v6);
 }
 
 #[test]

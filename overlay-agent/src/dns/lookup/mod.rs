@@ -135,18 +135,17 @@ impl<'a> Sight<'a> {
     }
 
     /// What the first network says that knows the name.
-    fn first<T>(
-        &self,
-        name: &str,
-        ask: impl Fn(&'a NetworkNames, &str) -> Option<T>,
-    ) -> Option<T> {
+    fn first<T>(&self, name: &str, ask: impl Fn(&'a NetworkNames, &str) -> Option<T>) -> Option<T> {
         let mut whole = self.networks.iter();
         if let Some(found) = whole.find_map(|names| ask(names, name)) {
             return Some(found);
         }
         name.rmatch_indices('.').find_map(|(at, _)| {
             let (first, network) = (&name[..at], &name[at + 1..]);
-            let mut named = self.networks.iter().filter(|names| names.is_called(network));
+            let mut named = self
+                .networks
+                .iter()
+                .filter(|names| names.is_called(network));
             named.find_map(|names| ask(names, first))
         })
     }
@@ -160,7 +159,8 @@ impl<'a> Sight<'a> {
             })
         });
         let mut pointers: Vec<String> = holders.collect();
-        let is_ours = !pointers.is_empty() || self.networks.iter().any(|names| names.covers(address));
+        let is_ours =
+            !pointers.is_empty() || self.networks.iter().any(|names| names.covers(address));
         let exists = !pointers.is_empty();
         if !matches!(kind, Kind::Ptr | Kind::Any) {
             pointers.clear();
@@ -233,9 +233,12 @@ fn hosts(names: &NetworkNames, target: Target<'_>) -> Vec<(String, Vec<IpAddr>)>
 /// The name under which an endpoint alone is found: its own, or its identifier where others have that name too.
 fn name_of(names: &NetworkNames, endpoint: &Endpoint) -> String {
     let is_unique = names.is_unique(&endpoint.name.to_ascii_lowercase());
-    let own = is_unique.then(|| qualified(&endpoint.name, names)).flatten();
+    let own = is_unique
+        .then(|| qualified(&endpoint.name, names))
+        .flatten();
     let by_id = || qualified(&endpoint.id, names);
-    own.or_else(by_id).unwrap_or_else(|| endpoint.id.to_string())
+    own.or_else(by_id)
+        .unwrap_or_else(|| endpoint.id.to_string())
 }
 
 /// `name.network`, if that can be asked for.

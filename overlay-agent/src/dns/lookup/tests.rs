@@ -60,7 +60,12 @@ fn every_kind_of_name_has_its_meaning() {
         // Ports.
         (&[BLUE], "_80._tcp.web", Kind::Srv, "Web.blue:80"),
         (&[BLUE], "_80._tcp.web.blue", Kind::Srv, "Web.blue:80"),
-        (&[BLUE], "_80._tcp.tasks.web", Kind::Srv, "web.1.blue:80 web.2.blue:80"),
+        (
+            &[BLUE],
+            "_80._tcp.tasks.web",
+            Kind::Srv,
+            "web.1.blue:80 web.2.blue:80",
+        ),
         (&[BLUE], "_80._tcp.db", Kind::Srv, "db.1.blue:80"),
         (&[BLUE], "web", Kind::Srv, "Web.blue:80"),
         (&[BLUE], "_80._udp.web", Kind::Srv, "no such name"),
@@ -80,7 +85,11 @@ fn every_kind_of_name_has_its_meaning() {
         (&[VAULT, BLUE], "example.com", Kind::A, "forward"),
         (&[], "box", Kind::A, "refused"),
     ] {
-        assert_eq!(told(networks, name, kind), expected, "{networks:?} {name} {kind:?}");
+        assert_eq!(
+            told(networks, name, kind),
+            expected,
+            "{networks:?} {name} {kind:?}"
+        );
     }
 }
 
@@ -102,7 +111,11 @@ fn addresses_have_names_on_the_networks_that_the_asker_is_on() {
         (&[VAULT], "192.0.2.1", "refused"),
     ] {
         let name = reverse::name(ip(address));
-        assert_eq!(told(networks, &name, Kind::Ptr), expected, "{networks:?} {address}");
+        assert_eq!(
+            told(networks, &name, Kind::Ptr),
+            expected,
+            "{networks:?} {address}"
+        );
     }
     let name = reverse::name(ip("10.1.0.2"));
     assert_eq!(told(&[BLUE], &name, Kind::A), "");
@@ -121,7 +134,11 @@ fn ports_come_with_the_addresses_of_their_hosts() {
         .collect();
     assert_eq!(
         additional,
-        ["web.1.blue 10.1.0.11", "web.2.blue 10.1.0.12", "web.2.blue fd00:1::12"]
+        [
+            "web.1.blue 10.1.0.11",
+            "web.2.blue 10.1.0.12",
+            "web.2.blue fd00:1::12"
+        ]
     );
 }
 
@@ -135,7 +152,10 @@ fn an_endpoint_whose_name_no_answer_can_hold_is_told_by_its_identifier() {
     let told = lookup(&zone, &asker, &reverse::name(ip("10.1.0.30")), Kind::Ptr);
 
     assert_eq!(line(&told), "787878787878.blue");
-    assert_eq!(line(&lookup(&zone, &asker, "787878787878", Kind::A)), "10.1.0.30");
+    assert_eq!(
+        line(&lookup(&zone, &asker, "787878787878", Kind::A)),
+        "10.1.0.30"
+    );
 }
 
 #[test]
@@ -153,11 +173,32 @@ fn services_whose_names_differ_in_case_answer_together() {
 
 fn some_name() -> impl Strategy<Value = String> {
     let label = prop::sample::select(vec![
-        "box", "cache", "twin", "web", "db", "idle", "tasks", "secret", "safe", "blue", "red", "vault",
-        "ingress", "1", "2", "_80", "_tcp", "426f78000000", "7365637265740", "com", "in-addr", "arpa",
+        "box",
+        "cache",
+        "twin",
+        "web",
+        "db",
+        "idle",
+        "tasks",
+        "secret",
+        "safe",
+        "blue",
+        "red",
+        "vault",
+        "ingress",
+        "1",
+        "2",
+        "_80",
+        "_tcp",
+        "426f78000000",
+        "7365637265740",
+        "com",
+        "in-addr",
+        "arpa",
     ]);
     let labels = prop::collection::vec(label, 0..6).prop_map(|labels| labels.join("."));
-    let address = (0_u8..4, 0_u8..220).prop_map(|(net, last)| format!("{last}.0.{net}.10.in-addr.arpa"));
+    let address =
+        (0_u8..4, 0_u8..220).prop_map(|(net, last)| format!("{last}.0.{net}.10.in-addr.arpa"));
     prop_oneof![labels, address, "[ -~]{0,20}"]
 }
 

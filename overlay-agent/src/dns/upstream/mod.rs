@@ -145,7 +145,11 @@ impl Pass<'_> {
 impl Upstream {
     fn first(&self, servers: &Arc<[SocketAddr]>) -> usize {
         let preferred = self.preferred.load(Ordering::Relaxed);
-        if preferred < servers.len() { preferred } else { 0 }
+        if preferred < servers.len() {
+            preferred
+        } else {
+            0
+        }
     }
 }
 
@@ -175,7 +179,10 @@ async fn race(
                     asked = turn + 1;
                     next_at = Instant::now() + STEP;
                     running.push(async move {
-                        (number, exchange::by_datagram(servers[number], question).await)
+                        (
+                            number,
+                            exchange::by_datagram(servers[number], question).await,
+                        )
                     });
                 }
                 None if running.is_empty() => return refusal,

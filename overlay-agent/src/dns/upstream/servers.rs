@@ -102,6 +102,9 @@ fn place(server: &Server) -> Option<SocketAddr> {
     let IpAddr::V6(address) = server.address else {
         return None;
     };
-    let scope = scope.parse().ok().or_else(|| if_nametoindex(scope.as_str()).ok())?;
+    let scope = scope
+        .parse()
+        .ok()
+        .or_else(|| if_nametoindex(scope.as_str()).ok())?;
     Some(SocketAddrV6::new(address, PORT, 0, scope).into())
 }

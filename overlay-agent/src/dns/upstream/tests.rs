@@ -53,7 +53,10 @@ async fn resolver(tasks: &mut JoinSet<()>, manner: Manner) -> SocketAddr {
             let mut query = vec![0; stream.read_u16().await.unwrap().into()];
             stream.read_exact(&mut query).await.unwrap();
             let reply = reply(&query, 0, word);
-            stream.write_u16(reply.len().try_into().unwrap()).await.unwrap();
+            stream
+                .write_u16(reply.len().try_into().unwrap())
+                .await
+                .unwrap();
             stream.write_all(&reply).await.unwrap();
         });
     }
@@ -70,7 +73,13 @@ async fn resolver(tasks: &mut JoinSet<()>, manner: Manner) -> SocketAddr {
                     let mut other_name = reply(query, 0, b"lie");
                     other_name[13] = b'b';
                     let no_answer = [query, b"lie"].concat();
-                    vec![other_id, other_name, no_answer, b"lie".to_vec(), reply(query, 0, word)]
+                    vec![
+                        other_id,
+                        other_name,
+                        no_answer,
+                        b"lie".to_vec(),
+                        reply(query, 0, word),
+                    ]
                 }
                 Manner::AnswerInStream(_) => {
                     let mut cut = reply(query, 0, b"");
@@ -107,14 +116,18 @@ fn word(reply: &[u8]) -> &[u8] {
 
 #[tokio::test]
 async fn an_answer_comes_back_under_the_askers_identifier() {
-    let reply = answer(&[Manner::Answer(b"yes")], &question()).await.unwrap();
+    let reply = answer(&[Manner::Answer(b"yes")], &question())
+        .await
+        .unwrap();
 
     assert_eq!(word(&reply), b"yes");
 }
 
 #[tokio::test]
 async fn only_an_answer_to_the_question_counts() {
-    let reply = answer(&[Manner::AnswerAfterLies(b"truth")], &question()).await.unwrap();
+    let reply = answer(&[Manner::AnswerAfterLies(b"truth")], &question())
+        .await
+        .unwrap();
 
     assert_eq!(word(&reply), b"truth");
 }
@@ -122,15 +135,25 @@ async fn only_an_answer_to_the_question_counts() {
 #[tokio::test]
 async fn the_next_resolver_is_asked_where_one_is_silent_refuses_or_is_gone() {
     for first in [Manner::Silence, Manner::Refuse] {
-        let reply = answer(&[first, Manner::Answer(b"yes")], &question()).await.unwrap();
+        let reply = answer(&[first, Manner::Answer(b"yes")], &question())
+            .await
+            .unwrap();
         assert_eq!(word(&reply), b"yes", "{first:?}");
     }
     let mut tasks = JoinSet::new();
     let gone = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let servers = [gone.local_addr().unwrap(), resolver(&mut tasks, Manner::Answer(b"yes")).await];
+    let servers = [
+        gone.local_addr().unwrap(),
+        resolver(&mut tasks, Manner::Answer(b"yes")).await,
+    ];
     drop(gone);
     let upstream = Upstream::new(Servers::fixed(&servers));
-    let reply = upstream.admit(Ipv4Addr::LOCALHOST.into()).unwrap().ask(&question()).await.unwrap();
+    let reply = upstream
+        .admit(Ipv4Addr::LOCALHOST.into())
+        .unwrap()
+        .ask(&question())
+        .await
+        .unwrap();
     assert_eq!(word(&reply), b"yes");
     // The one that answered is asked first from now on.
     assert_eq!(upstream.first(&upstream.servers.now()), 1);
@@ -138,7 +161,9 @@ async fn the_next_resolver_is_asked_where_one_is_silent_refuses_or_is_gone() {
 
 #[tokio::test]
 async fn a_refusal_is_passed_on_where_nobody_knows_better() {
-    let reply = answer(&[Manner::Refuse, Manner::Refuse], &question()).await.unwrap();
+    let reply = answer(&[Manner::Refuse, Manner::Refuse], &question())
+        .await
+        .unwrap();
 
     assert_eq!(header::code(&reply), Some(5));
 }
@@ -177,7 +202,11 @@ fn questions_on_their_way_are_bounded_for_all_and_for_each() {
 
     let mut passes: Vec<_> = (0..300).filter_map(|_| upstream.admit(asker(1))).collect();
     assert_eq!(passes.len(), IN_FLIGHT_OF_ONE);
-    passes.extend((2..9).flat_map(|number| vec![asker(number); 200]).filter_map(|it| upstream.admit(it)));
+    passes.extend(
+        (2..9)
+            .flat_map(|number| vec![asker(number); 200])
+            .filter_map(|it| upstream.admit(it)),
+    );
     assert_eq!(passes.len(), IN_FLIGHT);
 
     drop(passes);

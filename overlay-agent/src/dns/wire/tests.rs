@@ -64,7 +64,13 @@ fn a_name_with_strange_labels_is_none_of_ours() {
 
 #[test]
 fn the_size_that_a_client_takes_is_kept_within_reason() {
-    for (told, taken) in [(0, 512), (511, 512), (1232, 1232), (4096, 4096), (65_535, 4096)] {
+    for (told, taken) in [
+        (0, 512),
+        (511, 512),
+        (1232, 1232),
+        (4096, 4096),
+        (65_535, 4096),
+    ] {
         let message = with_edns(query("web.", RecordType::A), told);
 
         assert_eq!(asked(&message).datagram, taken, "{told}");
@@ -79,7 +85,10 @@ fn an_answer_repeats_the_question_as_it_was_written() {
     let reply = Message::from_vec(&reply).unwrap();
 
     let metadata = reply.metadata;
-    assert_eq!((metadata.id, metadata.response_code), (0x1234, ResponseCode::NoError));
+    assert_eq!(
+        (metadata.id, metadata.response_code),
+        (0x1234, ResponseCode::NoError)
+    );
     assert!(metadata.authoritative && metadata.recursion_desired && metadata.recursion_available);
     assert!(!metadata.truncation && reply.edns.is_some());
     assert_eq!(reply.queries[0].name().to_ascii(), "WeB.");
@@ -91,7 +100,10 @@ fn an_answer_repeats_the_question_as_it_was_written() {
 fn a_name_that_is_not_there_and_one_without_addresses_differ() {
     let asked = asked(&query("web.", RecordType::AAAA));
     let code = |exists| {
-        let answer = Answer { exists, ..Answer::default() };
+        let answer = Answer {
+            exists,
+            ..Answer::default()
+        };
         let reply = Message::from_vec(&asked.answer(&answer, 1, 512).unwrap()).unwrap();
         assert!(reply.edns.is_none() && reply.answers.is_empty());
         reply.metadata.response_code
@@ -109,7 +121,11 @@ fn an_answer_that_does_not_fit_is_cut_and_says_so() {
         let bytes = asked.answer(&addresses(500), 1, asked.datagram).unwrap();
         let reply = Message::from_vec(&bytes).unwrap();
 
-        assert!(bytes.len() <= payload.into(), "{} in {payload}", bytes.len());
+        assert!(
+            bytes.len() <= payload.into(),
+            "{} in {payload}",
+            bytes.len()
+        );
         assert!(header::is_truncated(&bytes) && !reply.answers.is_empty());
         assert!(reply.edns.is_some(), "{payload}");
     }
@@ -170,7 +186,9 @@ fn an_answer_gets_no_answer() {
 
 #[test]
 fn every_beginning_of_a_question_is_survived() {
-    let whole = with_edns(query("_80._tcp.web.blue.", RecordType::SRV), 1232).to_vec().unwrap();
+    let whole = with_edns(query("_80._tcp.web.blue.", RecordType::SRV), 1232)
+        .to_vec()
+        .unwrap();
 
     for length in 0..whole.len() {
         match parse(&whole[..length]) {
@@ -187,9 +205,21 @@ fn only_an_answer_to_the_same_question_is_one() {
     let end = header::question_end(&ask).unwrap();
     let answer = |name, kind| query(name, kind).to_vec().unwrap();
 
-    assert!(header::has_question(&answer("WEB.example.", RecordType::A), &ask, end));
-    assert!(!header::has_question(&answer("wed.example.", RecordType::A), &ask, end));
-    assert!(!header::has_question(&answer("web.example.com.", RecordType::A), &ask, end));
+    assert!(header::has_question(
+        &answer("WEB.example.", RecordType::A),
+        &ask,
+        end
+    ));
+    assert!(!header::has_question(
+        &answer("wed.example.", RecordType::A),
+        &ask,
+        end
+    ));
+    assert!(!header::has_question(
+        &answer("web.example.com.", RecordType::A),
+        &ask,
+        end
+    ));
     // 65 and 97: `A` and `a`.
     let https = query("web.example.", RecordType::HTTPS).to_vec().unwrap();
     let other = answer("web.example.", RecordType::from(97));

@@ -15,8 +15,8 @@ use std::{
     sync::Arc,
 };
 
-pub(crate) use network::{NetworkNames, Target};
 pub use network::{NetworkFacts, Side};
+pub(crate) use network::{NetworkNames, Target};
 use sharded::Sharded;
 
 use crate::model::{
@@ -189,7 +189,11 @@ impl Zone {
     }
 
     fn drop_if_empty(&mut self, vni: Vni) {
-        if self.networks.get(&vni).is_some_and(|names| names.is_empty()) {
+        if self
+            .networks
+            .get(&vni)
+            .is_some_and(|names| names.is_empty())
+        {
             self.networks.remove(&vni);
         }
     }

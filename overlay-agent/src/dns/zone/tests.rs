@@ -29,14 +29,20 @@ fn an_endpoint_is_found_by_name_alias_and_identifier() {
 
 #[test]
 fn endpoints_with_one_name_are_found_all() {
-    assert_eq!(addresses(&zone(), BLUE, "twin").unwrap(), ["10.1.0.3", "10.1.0.4"]);
+    assert_eq!(
+        addresses(&zone(), BLUE, "twin").unwrap(),
+        ["10.1.0.3", "10.1.0.4"]
+    );
 }
 
 #[test]
 fn a_service_is_its_virtual_addresses_and_its_tasks_are_those_that_take_flows() {
     let zone = zone();
 
-    assert_eq!(addresses(&zone, BLUE, "web").unwrap(), ["10.1.0.100", "fd00:1::100"]);
+    assert_eq!(
+        addresses(&zone, BLUE, "web").unwrap(),
+        ["10.1.0.100", "fd00:1::100"]
+    );
     assert_eq!(
         addresses(&zone, BLUE, "tasks.web").unwrap(),
         ["10.1.0.11", "10.1.0.12", "fd00:1::12"]
@@ -52,12 +58,18 @@ fn what_changes_is_forgotten_as_it_was() {
     let mut zone = zone();
 
     put(&mut zone, &claim(BLUE, "crate", "10.1.0.2"));
-    put(&mut zone, &task(claim(BLUE, "web.1", "10.1.0.11"), 1, TaskState::Draining));
+    put(
+        &mut zone,
+        &task(claim(BLUE, "web.1", "10.1.0.11"), 1, TaskState::Draining),
+    );
     zone.set_endpoint(place(BLUE, "10.1.0.3"), Side::Elsewhere, None);
 
     assert_eq!(addresses(&zone, BLUE, "box").unwrap(), ["fd00:1::2"]);
     assert_eq!(addresses(&zone, BLUE, "crate").unwrap(), ["10.1.0.2"]);
-    assert_eq!(addresses(&zone, BLUE, "tasks.web").unwrap(), ["10.1.0.12", "fd00:1::12"]);
+    assert_eq!(
+        addresses(&zone, BLUE, "tasks.web").unwrap(),
+        ["10.1.0.12", "fd00:1::12"]
+    );
     assert_eq!(addresses(&zone, BLUE, "twin").unwrap(), ["10.1.0.4"]);
 }
 
@@ -96,7 +108,10 @@ fn the_own_nodes_word_counts_more_and_the_others_is_not_forgotten() {
 fn nobody_is_told_of_a_network_that_is_gone() {
     let mut zone = zone();
 
-    zone.set_networks(&BTreeMap::from([(vni(RED), facts("red", &["10.1.0.0/24"]))]));
+    zone.set_networks(&BTreeMap::from([(
+        vni(RED),
+        facts("red", &["10.1.0.0/24"]),
+    )]));
 
     assert!(zone.names(vni(BLUE)).is_none());
     assert!(zone.names(vni(RED)).is_some());
@@ -122,17 +137,26 @@ fn a_large_zone_changes_in_small_pieces() {
     zone.set_view(&view(Vec::new()));
     let address = |number: u32| std::net::Ipv4Addr::from_bits(0x0a40_0000 + number).to_string();
     for number in 0..100_000 {
-        put(&mut zone, &claim(BLUE, &format!("c{number}"), &address(number)));
+        put(
+            &mut zone,
+            &claim(BLUE, &format!("c{number}"), &address(number)),
+        );
     }
 
     let mut snapshot = zone.clone();
     for number in 0..1_000 {
-        put(&mut zone, &claim(BLUE, &format!("d{number}"), &address(number * 97)));
+        put(
+            &mut zone,
+            &claim(BLUE, &format!("d{number}"), &address(number * 97)),
+        );
         snapshot = zone.clone();
     }
 
     assert_eq!(snapshot.addresses(), 100_000);
-    assert_eq!(addresses(&snapshot, BLUE, "d999").unwrap(), [address(999 * 97)]);
+    assert_eq!(
+        addresses(&snapshot, BLUE, "d999").unwrap(),
+        [address(999 * 97)]
+    );
     assert_eq!(addresses(&snapshot, BLUE, "c97"), None);
     assert_eq!(addresses(&snapshot, BLUE, "c98").unwrap().len(), 1);
 }

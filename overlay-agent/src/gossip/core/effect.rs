@@ -68,11 +68,13 @@ pub enum Event {
 pub struct Changes {
     /// Nodes that failed (`true`) or answer again (`false`).
     pub failed: BTreeMap<NodeId, bool>,
+    /// Watched nodes that may be failing (`true`) or answer again (`false`). One that failed is none.
+    pub suspects: BTreeMap<NodeId, bool>,
     /// The winning claim now, or that there is none.
     pub claims: BTreeMap<(Vni, IpAddr), Option<(NodeId, Claim)>>,
 }
 
-/// What was not taken from the network, and why.
+/// What came from the network, and what was not taken of it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Counters {
     /// Datagrams and frames from nodes that the managers do not know.
@@ -87,4 +89,10 @@ pub struct Counters {
     pub repairs: u64,
     /// Full exchanges completed.
     pub exchanges: u64,
+    /// Rows of other nodes that said something new.
+    pub received: u64,
+    /// Those of them that came by a full exchange.
+    pub exchanged: u64,
+    /// Pieces of news that wait to be told or passed on, now.
+    pub queued: u64,
 }

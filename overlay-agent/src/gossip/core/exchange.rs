@@ -210,7 +210,9 @@ impl Gossip {
             }
             (Kind::Spans, _) => {
                 let spans = wire::spans(items)?;
+                let before = self.counters.received;
                 self.hear(exchange.with, &spans, false, now, effects);
+                self.counters.exchanged += self.counters.received - before;
             }
             (Kind::Turn, true) => self.second_turn(exchange),
             (Kind::Turn, false) => self.answering_turn(exchange),

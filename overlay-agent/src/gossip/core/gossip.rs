@@ -17,6 +17,7 @@ use super::{
     timer::{Alarm, Duty},
     topic::Topic,
     value,
+    watch::Watch,
     wire::{self, Kind},
 };
 use crate::model::{Claim, NodeId, Observed, Vni};
@@ -37,6 +38,7 @@ pub struct Gossip {
     pub(super) counters: Counters,
     pub(super) running: BTreeSet<Duty>,
     pub(super) failed: BTreeMap<NodeId, bool>,
+    pub(super) watch: Watch,
     is_told: bool,
     pub(super) has_left: bool,
 }
@@ -68,6 +70,7 @@ impl Gossip {
             counters: Counters::default(),
             running: BTreeSet::new(),
             failed: BTreeMap::new(),
+            watch: Watch::default(),
             is_told: false,
             has_left: false,
             settings,
@@ -131,7 +134,10 @@ impl Gossip {
             return Err(Refused::Stranger { node: from });
         }
         let (kind, items) = wire::opened(datagram)?;
+        self.watch.heard(from);
         match kind {
+            Kind::Question => self.reassure(from, effects),
+            Kind::Here => {}
             Kind::Membership => {
                 let (outcomes, strangers) = self.membership.handle_packet(from, items, now)?;
                 self.counters.unknown_owners += strangers as u64;
@@ -180,6 +186,8 @@ impl Gossip {
                 let outcomes = self.membership.handle_timer(instance, timer, now);
                 self.follow(outcomes, now, effects);
             }
+            // It has answered here since.
+            Alarm::Doubt { life, .. } if self.watch.is_answering(life.node) => {}
             Alarm::Doubt { life, incarnation } => {
                 let outcomes = self.membership.decide(life, incarnation, now);
                 self.follow(outcomes, now, effects);
@@ -198,6 +206,7 @@ impl Gossip {
             Duty::Gossip => self.pass_on(effects),
             Duty::Repair => self.repair(now, effects),
             Duty::Reconnect => self.reconnect(now, effects),
+            Duty::Watch => self.look_after(now, effects),
             Duty::Probe => {
                 self.start_timer(Duty::Probe, self.settings.pace.probe, effects);
                 self.probe(effects);
@@ -315,7 +324,9 @@ impl Gossip {
                 index: beaten.index,
             }));
         }
-        if !self.is_told && (self.table.is_dirty() || !self.failed.is_empty()) {
+        if !self.is_told
+            && (self.table.is_dirty() || !self.failed.is_empty() || self.watch.is_changed())
+        {
             self.is_told = true;
             effects.push(Effect::Event(Event::ClaimsChanged));
         }
@@ -335,11 +346,22 @@ impl Gossip {
         }
     }
 
+    /// Other nodes that have an endpoint of this name in a network, as far as is known here.
+    pub fn named(&self, vni: Vni, name: &str) -> BTreeSet<NodeId> {
+        self.table.named(vni, name)
+    }
+
+    /// How many claims [`observed`](Self::observed) would have.
+    pub fn claims_known(&self) -> usize {
+        self.table.count_winners()
+    }
+
     /// What is different since the last call; at the first call, since the beginning.
     pub fn take_changes(&mut self) -> Changes {
         self.is_told = false;
         Changes {
             failed: std::mem::take(&mut self.failed),
+            suspects: self.watch.take_changed(),
             claims: self.table.take_dirty(),
         }
     }
@@ -354,8 +376,12 @@ impl Gossip {
         self.table.attendees(vni)
     }
 
-    /// What was not used.
+    /// What came so far, and what waits.
     pub fn counters(&self) -> Counters {
-        self.counters
+        let queued: usize = self.queues.values().map(Queue::len).sum();
+        Counters {
+            queued: queued as u64 + self.fresh.len() as u64,
+            ..self.counters
+        }
     }
 }

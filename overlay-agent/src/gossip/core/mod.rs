@@ -33,6 +33,7 @@ mod telling;
 mod timer;
 mod topic;
 mod value;
+mod watch;
 mod wire;
 
 pub use effect::{Changes, Counters, Effect, Event};

@@ -50,6 +50,11 @@ impl Queue {
         self.items.push(item);
     }
 
+    /// How many items there are.
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
     /// Whether there is nothing to tell.
     pub(super) fn is_empty(&self) -> bool {
         self.items.is_empty()

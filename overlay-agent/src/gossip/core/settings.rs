@@ -35,6 +35,8 @@ pub struct Pace {
     pub direct: usize,
     /// Between two comparisons of table digests with a random node.
     pub probe: Duration,
+    /// Between two questions to a node that is watched.
+    pub watch: Duration,
     /// Between two attempts to reach nodes that do not answer.
     pub reconnect: Duration,
     /// Between two full exchanges with a random node.
@@ -56,6 +58,7 @@ impl Default for Pace {
             fanout: 3,
             direct: 32,
             probe: Duration::from_secs(1),
+            watch: Duration::from_millis(500),
             reconnect: Duration::from_millis(500),
             exchange: Duration::from_secs(30),
             repair: Duration::from_millis(150),

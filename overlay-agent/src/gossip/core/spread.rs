@@ -239,6 +239,7 @@ impl Gossip {
                 continue;
             }
             let applied = self.table.apply(span, now);
+            self.counters.received += applied.changed.len() as u64;
             let is_marker = span.after == span.upto && span.upto > 0;
             if applied.is_gap {
                 self.repairs

@@ -38,6 +38,8 @@ pub(super) enum Duty {
     Probe,
     /// Try nodes that do not answer, and find the silent.
     Reconnect,
+    /// Look after nodes that are watched.
+    Watch,
     /// Exchange everything with somebody.
     Exchange,
     /// Ask for what is missing.

@@ -35,6 +35,10 @@ pub(super) enum Kind {
     Probe = 5,
     /// The sender goes: one `u64`, its generation.
     Leaving = 6,
+    /// Whether the receiver is there; empty.
+    Question = 7,
+    /// The answer to that; empty.
+    Here = 8,
     /// First of an exchange: as a probe.
     Hello = 16,
     /// Members, of any state.
@@ -50,13 +54,15 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::Membership,
         Self::News,
         Self::Pulls,
         Self::Answer,
         Self::Probe,
         Self::Leaving,
+        Self::Question,
+        Self::Here,
         Self::Hello,
         Self::Members,
         Self::Heads,

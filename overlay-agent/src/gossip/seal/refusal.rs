@@ -23,9 +23,14 @@ macro_rules! refusals {
                 }
             }
 
+            /// Every reason by its name.
+            pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+                [$((stringify!($field), self.$field)),+].into_iter()
+            }
+
             /// All reasons together.
             pub fn total(&self) -> u64 {
-                [$(self.$field),+].iter().sum()
+                self.named().map(|(_reason, times)| times).sum()
             }
         }
     };

@@ -21,6 +21,9 @@ pub(super) enum Command {
     SetMembers(BTreeMap<NodeId, SocketAddr>, oneshot::Sender<()>),
     SetKeys(KeyRing, oneshot::Sender<()>),
     Attendees(Vni, oneshot::Sender<BTreeSet<NodeId>>),
+    Named(Vni, String, oneshot::Sender<BTreeSet<NodeId>>),
+    CountClaims(oneshot::Sender<u64>),
     Observe(oneshot::Sender<Observed>),
+    Watch(BTreeSet<NodeId>, oneshot::Sender<()>),
     Leave(oneshot::Sender<()>),
 }

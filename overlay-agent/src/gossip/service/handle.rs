@@ -102,6 +102,11 @@ impl GossipHandle {
         self.ask(|reply| Command::SetKeys(keys, reply)).await
     }
 
+    /// Looks after exactly these nodes closely.
+    pub async fn watch(&self, nodes: BTreeSet<NodeId>) -> Result<(), Stopped> {
+        self.ask(|reply| Command::Watch(nodes, reply)).await
+    }
+
     /// Which nodes take part in a network, as far as is known here. Complete on a node that does.
     pub async fn attendees(&self, vni: Vni) -> Result<BTreeSet<NodeId>, Stopped> {
         self.ask(|reply| Command::Attendees(vni, reply)).await
@@ -110,6 +115,16 @@ impl GossipHandle {
     /// All that is known of the others now. A copy of every claim: for questions, not for following.
     pub async fn observed(&self) -> Result<Observed, Stopped> {
         self.ask(Command::Observe).await
+    }
+
+    /// Which of the others have an endpoint of this name in a network, as far as is known here.
+    pub async fn named(&self, vni: Vni, name: String) -> Result<BTreeSet<NodeId>, Stopped> {
+        self.ask(|reply| Command::Named(vni, name, reply)).await
+    }
+
+    /// How many addresses of the others' endpoints are known.
+    pub async fn claims_known(&self) -> Result<u64, Stopped> {
+        self.ask(Command::CountClaims).await
     }
 
     /// Tells the others that this node goes, and ends the gossip.

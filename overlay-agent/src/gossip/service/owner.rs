@@ -170,6 +170,10 @@ impl Running {
                 core.leave_network(vni, now, effects);
                 reply.send(()).is_ok()
             }
+            Command::Watch(nodes, reply) => {
+                core.watch(&nodes, now, effects);
+                reply.send(()).is_ok()
+            }
             Command::SetMembers(members, reply) => {
                 self.set_members(members);
                 reply.send(()).is_ok()
@@ -179,6 +183,8 @@ impl Running {
                 reply.send(()).is_ok()
             }
             Command::Attendees(vni, reply) => reply.send(core.attendees(vni).collect()).is_ok(),
+            Command::Named(vni, name, reply) => reply.send(core.named(vni, &name)).is_ok(),
+            Command::CountClaims(reply) => reply.send(core.claims_known() as u64).is_ok(),
             Command::Observe(reply) => reply.send(core.observed()).is_ok(),
             Command::Leave(reply) => {
                 core.leave(now, effects);

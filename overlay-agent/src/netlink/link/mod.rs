@@ -199,6 +199,14 @@ impl Socket {
         self.set_link(message, "switch on", "")
     }
 
+    /// Keeps an interface from asking for Ethernet addresses: whatever it sends arrives.
+    pub fn set_without_arp(&mut self, ifindex: u32) -> Result<(), Error> {
+        let mut message = request(ifindex, []);
+        message.header.flags = LinkFlags::Noarp;
+        message.header.change_mask = LinkFlags::Noarp;
+        self.set_link(message, "switch off ARP on", "")
+    }
+
     /// Switches an interface off; its routes go.
     pub fn set_down(&mut self, ifindex: u32) -> Result<(), Error> {
         let mut message = request(ifindex, []);

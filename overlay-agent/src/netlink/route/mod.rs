@@ -24,7 +24,7 @@ use super::{
     Error, Socket,
     error::Failure,
     message::{attributes, family, host_prefix, ip},
-    socket::CREATE,
+    socket::{CREATE, REPLACE},
 };
 
 const HEADER_LENGTH: usize = 12;
@@ -141,6 +141,12 @@ impl Socket {
     pub fn add_route(&mut self, route: &Route) -> Result<(), Error> {
         self.change(RouteNetlinkMessage::NewRoute(route.message()), CREATE)
             .map_err(|failure| failure.during("add", self.describe_route(route)))
+    }
+
+    /// Adds a route, or puts it in the place of the one to the same destination.
+    pub fn replace_route(&mut self, route: &Route) -> Result<(), Error> {
+        self.change(RouteNetlinkMessage::NewRoute(route.message()), REPLACE)
+            .map_err(|failure| failure.during("set", self.describe_route(route)))
     }
 
     /// Deletes a route.

@@ -48,6 +48,7 @@ fn the_page_has_every_key_and_no_other() {
         ("datapath.limits.", fields::<typed::Limits>()),
         ("dns.", fields::<typed::Dns>()),
         ("events.", fields::<typed::Events>()),
+        ("outside.", fields::<typed::Outside>()),
         ("cluster.", fields::<typed::Cluster>()),
         ("cluster.nodes[].", fields::<typed::Node>()),
         ("cluster.nodes[].endpoints[].", fields::<typed::Endpoint>()),

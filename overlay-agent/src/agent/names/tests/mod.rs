@@ -3,7 +3,7 @@ mod glibc;
 use std::net::IpAddr;
 
 use super::{super::testing, *};
-use crate::{agent::directory::Directory, dns::Asker, model::TaskState};
+use crate::{agent::directory::Directory, dns::Asker, model::{TaskState, TransitPools}};
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -11,6 +11,13 @@ fn ip(text: &str) -> IpAddr {
 
 fn vni(number: u32) -> Vni {
     Vni::try_from(number).unwrap()
+}
+
+fn pools() -> TransitPools {
+    TransitPools {
+        ipv4: Some("100.127.0.0/16".parse().unwrap()),
+        ipv6: Some("fd6f:7665:726c::/64".parse().unwrap()),
+    }
 }
 
 /// The endpoint `c<number>` in a network, at a transit position, in the namespace of another one.
@@ -33,7 +40,7 @@ fn an_asker_is_on_all_networks_of_its_namespace_in_the_order_in_which_it_came_to
     cut_off.conflict = Some("lost".to_owned());
     directory.insert(cut_off);
 
-    let behind = |text: &str| askers::behind(&directory, ip(text));
+    let behind = |text: &str| askers::behind(&directory, pools(), ip(text));
 
     let first = Some(Asker {
         networks: vec![vni(4099), vni(4096)],
@@ -44,7 +51,14 @@ fn an_asker_is_on_all_networks_of_its_namespace_in_the_order_in_which_it_came_to
         networks: vec![vni(4097)],
     });
     assert_eq!(behind("100.127.0.3"), other);
-    for stranger in ["100.127.0.2", "100.127.0.9", "10.1.0.2", "127.0.0.1", "169.254.53.53", "::1"] {
+    for stranger in [
+        "100.127.0.2",
+        "100.127.0.9",
+        "10.1.0.2",
+        "127.0.0.1",
+        "169.254.53.53",
+        "::1",
+    ] {
         assert_eq!(behind(stranger), None, "{stranger}");
     }
 }
@@ -58,7 +72,7 @@ fn a_detached_endpoint_asks_no_more() {
 
     directory.remove(&id);
 
-    assert_eq!(askers::behind(&directory, ip("100.127.0.1")), None);
+    assert_eq!(askers::behind(&directory, pools(), ip("100.127.0.1")), None);
 }
 
 #[test]

@@ -14,10 +14,8 @@ use ring::digest::{SHA256, digest};
 use rustls::pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
-use super::{
-    KeyError, RootDigest, SecretKey, TrustBundle, base36, identity::with_parsed, pem, subject,
-};
-use crate::model::{ClusterId, NodeId, Role};
+use super::{KeyError, RootDigest, SecretKey, TrustBundle, identity::with_parsed, pem, subject};
+use crate::model::{ClusterId, NodeId, Role, base36};
 
 /// How long a node's certificate is good for, if nobody says otherwise.
 pub const LIFETIME: Duration = Duration::from_hours(24 * 90);

@@ -11,6 +11,7 @@ mod first_contact;
 mod server;
 #[cfg(test)]
 mod tests;
+mod verifier;
 mod verify;
 
 use std::sync::Arc;

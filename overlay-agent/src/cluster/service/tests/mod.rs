@@ -1,5 +1,6 @@
 //! The service over real sockets.
 
+mod fuzz;
 mod hostile;
 mod identities;
 mod tokens;

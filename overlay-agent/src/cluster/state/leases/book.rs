@@ -56,7 +56,8 @@ pub(in super::super) struct LeaseBook {
     inside: BTreeMap<IpAddr, Holding>,
     /// Both kinds.
     by_node: BTreeMap<NodeId, BTreeSet<IpNet>>,
-    /// Never leased: gateways, network and broadcast addresses, and what was asked to be kept.
+    /// Never leased: gateways, network and broadcast addresses, what was asked to be kept, and virtual
+    /// addresses of services.
     reserved: BTreeSet<IpAddr>,
 }
 
@@ -221,6 +222,33 @@ impl LeaseBook {
             self.blocks.insert(address, holding);
         }
         touched
+    }
+
+    /// Keeps one free address of each family from being leased, IPv4 first; none if a family has no free
+    /// one, which is returned then.
+    pub(in super::super) fn reserve_in_each_family(&mut self) -> Result<Vec<IpAddr>, Family> {
+        let families: Vec<Family> = self.spaces.keys().copied().collect();
+        let mut reserved: Vec<IpAddr> = Vec::with_capacity(families.len());
+        for family in families {
+            let space = self.spaces.get_mut(&family);
+            let Some((_, start)) = space.and_then(|space| space.free.take(0)) else {
+                for address in reserved {
+                    self.release(address);
+                }
+                return Err(family);
+            };
+            let address = family.net(start, 0).addr();
+            self.reserved.insert(address);
+            reserved.push(address);
+        }
+        Ok(reserved)
+    }
+
+    /// Lets an address be leased again that was reserved.
+    pub(in super::super) fn release(&mut self, address: IpAddr) {
+        if self.reserved.remove(&address) {
+            self.free(single(address));
+        }
     }
 
     /// Takes back all that a node has; returns how many leases that were.

@@ -85,7 +85,10 @@ impl Cluster {
                     what: match not_a_host(address, subnet) {
                         Some(what) => format!("the {what} address"),
                         None if definition.gateways.contains(&address) => "the gateway".to_owned(),
-                        None => "a reserved address".to_owned(),
+                        None => match Self::holder_of_vip(&self.services, vni, address) {
+                            Some(service) => format!("the virtual IP of service {service}"),
+                            None => "a reserved address".to_owned(),
+                        },
                     },
                     network: network(),
                 },

@@ -7,6 +7,7 @@ mod networks;
 mod nodes;
 mod refusals;
 mod requests;
+mod services;
 mod sharing;
 mod views;
 mod world;

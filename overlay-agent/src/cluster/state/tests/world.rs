@@ -8,9 +8,16 @@ use std::{
 use ipnet::IpNet;
 
 use super::super::{
-    Authority, Change, Command, CreateNetwork, Family, Init, Join, Refusal, Reply, Secret, State,
+    Authority, Change, Command, CreateNetwork, CreateService, Family, Init, Join, Refusal, Reply,
+    Secret, ServiceEdit, State,
 };
-use crate::model::{Availability, ClusterId, Lease, NetworkId, NodeId, Role, Vni};
+use crate::model::{
+    Availability, ClusterId, ClusterService, EndpointMode, Lease, NetworkId, NodeId, PortWish,
+    Protocol, PublishMode, Role, ServiceId, Vni,
+};
+
+/// The number of the ingress network.
+pub(super) const INGRESS: u128 = 77;
 
 /// A state, and what the log would count.
 #[derive(Clone)]
@@ -56,6 +63,7 @@ pub(super) fn authority(name: &str) -> Authority {
     }
 }
 
+/// Without the ingress network, so that the first network of a test has the first VNI and subnet.
 pub(super) fn init() -> Init {
     Init {
         cluster: ClusterId::from_random(0xab_cdef_0123 << 88),
@@ -65,6 +73,15 @@ pub(super) fn init() -> Init {
         worker_token: text("for workers"),
         manager_token: text("for managers"),
         gossip_secret: secret(1),
+        ingress: None,
+    }
+}
+
+/// Likewise with the ingress network.
+pub(super) fn init_with_ingress() -> Init {
+    Init {
+        ingress: Some(id(INGRESS)),
+        ..init()
     }
 }
 
@@ -95,9 +112,40 @@ pub(super) fn wish(number: u128, name: &str) -> CreateNetwork {
         families: [Family::Ipv4].into(),
         internal: false,
         attachable: true,
+        ingress: false,
         labels: BTreeMap::new(),
         options: BTreeMap::new(),
         host_routes: Vec::new(),
+    }
+}
+
+pub(super) fn service(number: u128) -> ServiceId {
+    ServiceId::from_random(number)
+}
+
+/// A service on these networks that publishes nothing.
+pub(super) fn service_wish(number: u128, name: &str, networks: &[u128]) -> CreateService {
+    CreateService {
+        id: service(number),
+        name: name.to_owned(),
+        networks: networks.iter().copied().map(id).collect(),
+        mode: EndpointMode::Vip,
+        ports: Vec::new(),
+        drain_s: 10,
+        health: None,
+        labels: BTreeMap::new(),
+        options: BTreeMap::new(),
+    }
+}
+
+/// A TCP port of all nodes; 0: any.
+pub(super) fn port(published: u16, target: u16) -> PortWish {
+    PortWish {
+        protocol: Protocol::Tcp,
+        published: (published != 0).then_some(published),
+        target,
+        mode: PublishMode::Ingress,
+        address: None,
     }
 }
 
@@ -113,8 +161,17 @@ impl World {
 
     /// A cluster whose node 1 is a manager; nodes 2 to `nodes` are workers.
     pub(super) fn with_nodes(nodes: u8) -> Self {
+        Self::begun(init(), nodes)
+    }
+
+    /// Likewise with the ingress network.
+    pub(super) fn with_ingress(nodes: u8) -> Self {
+        Self::begun(init_with_ingress(), nodes)
+    }
+
+    fn begun(init: Init, nodes: u8) -> Self {
         let mut world = Self::empty();
-        world.make(Change::Init(Box::new(init())));
+        world.make(Change::Init(Box::new(init)));
         for number in 1..=nodes {
             let role = if number == 1 {
                 Role::Manager
@@ -165,6 +222,25 @@ impl World {
             families: BTreeSet::new(),
             ..wish(number, &name)
         })
+    }
+
+    /// Makes a service and returns it as all nodes know it.
+    pub(super) fn serve(&mut self, wish: CreateService) -> ClusterService {
+        let id = wish.id;
+        self.make(Change::CreateService(Box::new(wish)));
+        self.state.view().services[&id].clone()
+    }
+
+    /// Changes service `number` and returns it.
+    pub(super) fn edit(
+        &mut self,
+        number: u128,
+        edit: ServiceEdit,
+    ) -> Result<ClusterService, Refusal> {
+        let edit = Box::new(edit);
+        let service = service(number);
+        self.apply(Change::UpdateService { service, edit })?;
+        Ok(self.state.view().services[&service].clone())
     }
 
     pub(super) fn lease(&mut self, owner: u128, network: u128) -> Result<Lease, Refusal> {

@@ -185,6 +185,8 @@ impl World {
         let plumbing = FakePlumbing {
             tunnel: Rc::clone(&self.tunnel),
             next_ifindex: self.tunnel.get().max(TUNNEL),
+            held: Rc::default(),
+            taken: Rc::default(),
         };
         let mut underlay = FakeUnderlay {
             own_device: Some(UnderlayDevice {
@@ -232,6 +234,11 @@ pub(super) fn spoil(row: &mut Row) {
             entry.mac = Some(MacAddress([2, 0, 0, 0, 0, 99]));
         }
         Row::Interface(_, entry) => entry.ipv6 = Some(IpAddr::from([0; 16])),
+        Row::Backend(_, entry) => entry.service += 1,
+        Row::Slots(_, slots) => slots[0] = 0,
+        Row::Vip(_, entry) => entry.service += 1,
+        Row::Port(_, entry) => entry.target += 1,
+        Row::OwnAddress(_, ifindex) => *ifindex += 1,
         Row::PeerAddress(..) => {}
     }
 }

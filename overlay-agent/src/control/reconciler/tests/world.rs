@@ -48,6 +48,8 @@ impl World {
         let plumbing = FakePlumbing {
             tunnel: Rc::clone(&tunnel),
             next_ifindex: TUNNEL,
+            held: Rc::default(),
+            taken: Rc::default(),
         };
         let ports = Ports {
             datapath: datapath.clone(),
@@ -137,6 +139,7 @@ pub(super) fn desired(nodes: &[(u8, bool)], singles: &[(u8, u8)], mtu: Option<u3
             gateways: vec![IpAddr::from([10, 1, 0, 1])],
             mtu,
         }],
+        internal: std::collections::BTreeSet::new(),
     }
 }
 
@@ -163,6 +166,7 @@ pub(super) fn attachment(number: u32) -> Attachment {
         conflict: None,
         aliases: Vec::new(),
         service: None,
+        follows_service: false,
         ports: Vec::new(),
         transit: None,
     }

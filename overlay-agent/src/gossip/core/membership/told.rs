@@ -97,6 +97,25 @@ impl Membership {
         Some(outcomes)
     }
 
+    /// Suspects a node that does not answer. Unless it says otherwise within a while, it has failed.
+    pub(in crate::gossip::core) fn doubt(
+        &mut self,
+        node: NodeId,
+        after: Duration,
+        now: Duration,
+    ) -> Vec<Outcome> {
+        let known = |member: &&foca::Member<Life>| member.id().node == node;
+        let found = self.foca.iter_members().find(known);
+        let Some((life, incarnation)) = found.map(|member| (*member.id(), member.incarnation()))
+        else {
+            return Vec::new();
+        };
+        let suspect = foca::Member::new(life, incarnation, State::Suspect);
+        let mut outcomes = self.apply(vec![suspect], now);
+        outcomes.push(Outcome::Doubt(life, incarnation, after));
+        outcomes
+    }
+
     /// Declares a suspect failed that has not said otherwise.
     pub(in crate::gossip::core) fn decide(
         &mut self,

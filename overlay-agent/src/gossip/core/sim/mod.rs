@@ -28,6 +28,7 @@ mod rules;
 mod scale;
 mod split;
 mod truth;
+mod watch;
 mod world;
 
 pub(super) use figures::{each, percentile, print_row};

@@ -9,7 +9,7 @@ use crate::model::{Claim, NodeId};
 
 const NODES: usize = 25;
 
-fn claim(number: usize, index: u64) -> Claim {
+pub(super) fn claim(number: usize, index: u64) -> Claim {
     let number = u32::try_from(number).unwrap();
     Claim {
         aliases: Vec::new(),

@@ -1,6 +1,9 @@
 //! Who wins an address.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use super::{
     super::{
@@ -43,11 +46,14 @@ impl Table {
         vni: Vni,
         address: IpAddr,
     ) -> Option<(NodeId, Claim)> {
-        let (index, node, value) = self.rival(vni, address)?;
-        if self.own_index(vni, address) > Some((index, node)) {
-            return None;
-        }
+        let (index, node, value) = self.winning_rival(vni, address)?;
         Some((node, Value::read(value)?.into_claim(vni, address, index)))
+    }
+
+    fn winning_rival(&self, vni: Vni, address: IpAddr) -> Option<(u64, NodeId, &[u8])> {
+        let rival = self.rival(vni, address)?;
+        let (index, node, _) = rival;
+        (self.own_index(vni, address) <= Some((index, node))).then_some(rival)
     }
 
     /// The best claim of another node.
@@ -107,14 +113,36 @@ impl Table {
 
     /// Every winning claim of another node.
     pub(in crate::gossip::core) fn winners(&self) -> BTreeMap<(Vni, IpAddr), (NodeId, Claim)> {
+        self.claimed_addresses()
+            .filter_map(|(vni, address)| Some(((vni, address), self.winner(vni, address)?)))
+            .collect()
+    }
+
+    /// How many winning claims of other nodes there are.
+    pub(in crate::gossip::core) fn count_winners(&self) -> usize {
+        self.claimed_addresses()
+            .filter(|(vni, address)| self.winning_rival(*vni, *address).is_some())
+            .count()
+    }
+
+    /// Nodes other than this one that have an endpoint of this name in a network.
+    pub(in crate::gossip::core) fn named(&self, vni: Vni, name: &str) -> BTreeSet<NodeId> {
+        let addresses = self.ledger(Topic::Network(vni)).into_iter();
+        addresses
+            .flat_map(|ledger| ledger.addresses())
+            .filter_map(|address| self.winner(vni, address))
+            .filter(|(_, claim)| claim.name == name)
+            .map(|(node, _)| node)
+            .collect()
+    }
+
+    fn claimed_addresses(&self) -> impl Iterator<Item = (Vni, IpAddr)> {
         self.attended()
             .filter_map(|topic| match topic {
                 Topic::Attendance => None,
                 Topic::Network(vni) => Some((vni, self.ledger(topic)?)),
             })
             .flat_map(|(vni, ledger)| ledger.addresses().map(move |address| (vni, address)))
-            .filter_map(|(vni, address)| Some(((vni, address), self.winner(vni, address)?)))
-            .collect()
     }
 
     pub(super) fn mark(&mut self, vni: Vni, keys: &[Key]) {

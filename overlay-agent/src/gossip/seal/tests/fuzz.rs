@@ -1,46 +1,11 @@
-//! Millions of forgeries. None gets in.
+//! Forgeries, as many as one has time for. None gets in.
 
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use zerocopy::IntoBytes;
 
 use super::*;
-
-/// An optimised build tries ten million in all.
-const DATAGRAMS: u32 = if cfg!(debug_assertions) {
-    60_000
-} else {
-    7_000_000
-};
-const STREAM_PIECES: u32 = if cfg!(debug_assertions) {
-    30_000
-} else {
-    3_000_000
-};
-
-/// Changes the bytes so that they differ from what they were.
-fn mutate(bytes: &mut Vec<u8>, random: &mut SmallRng) {
-    let before = bytes.clone();
-    while *bytes == before {
-        match random.random_range(0..8) {
-            0 => bytes.truncate(random.random_range(0..=before.len())),
-            1 => bytes.extend((0..random.random_range(1..40)).map(|_| random.random::<u8>())),
-            2 => {
-                *bytes = (0..random.random_range(0..120))
-                    .map(|_| random.random())
-                    .collect();
-            }
-            _ => {
-                for _ in 0..random.random_range(1..4) {
-                    if !bytes.is_empty() {
-                        let at = random.random_range(0..bytes.len());
-                        bytes[at] ^= 1 << random.random_range(0..8);
-                    }
-                }
-            }
-        }
-    }
-}
+use crate::model::fuzz::{mutate, tries};
 
 #[test]
 fn no_mutated_datagram_is_taken() {
@@ -51,8 +16,9 @@ fn no_mutated_datagram_is_taken() {
         .map(|number| a.seal(node(2), &vec![number; usize::from(number)]).unwrap())
         .collect();
     let mut refused = Refusals::default();
+    let forgeries = tries(400);
 
-    for _ in 0..DATAGRAMS {
+    for _ in 0..forgeries {
         let mut forged = genuine[random.random_range(0..genuine.len())].clone();
         mutate(&mut forged, &mut random);
         match b.open(&mut forged) {
@@ -61,7 +27,7 @@ fn no_mutated_datagram_is_taken() {
         }
     }
 
-    assert_eq!(refused.total(), u64::from(DATAGRAMS));
+    assert_eq!(refused.total(), u64::from(forgeries));
     assert!(refused.garbage > 0 && refused.bad_tag > 0, "{refused:?}");
     assert!(
         refused.unknown_sender > 0 && refused.unknown_key > 0,
@@ -70,6 +36,37 @@ fn no_mutated_datagram_is_taken() {
     for datagram in &genuine {
         assert!(open(&mut b, datagram).is_ok(), "a forgery left a trace");
     }
+}
+
+/// Everything that can be had by listening, and by having been a member once.
+#[test]
+fn nothing_that_was_genuine_once_is_taken_again() {
+    let (mut a, mut b) = pair();
+    let mut c = seal(3, 1000);
+    let mut earlier_run = seal(1, 500);
+    let mut random = SmallRng::seed_from_u64(9);
+    let mut recorded = Vec::new();
+    for _ in 0..64 {
+        recorded.push((c.seal(node(2), b"").unwrap(), Refusal::UnknownSender));
+        recorded.push((a.seal(node(2), b"").unwrap(), Refusal::UnknownKey));
+    }
+    earlier_run.set_ring(&ring(2, &[1, 2]));
+    a.set_ring(&ring(2, &[1, 2]));
+    b.set_ring(&ring(2, &[2]));
+    b.set_members(&HashSet::from([node(1), node(2)]));
+    for _ in 0..64 {
+        let datagram = a.seal(node(2), b"").unwrap();
+        assert!(open(&mut b, &datagram).is_ok());
+        recorded.push((datagram, Refusal::Replay));
+        recorded.push((earlier_run.seal(node(2), b"").unwrap(), Refusal::OldEpoch));
+        recorded.push((a.seal(node(3), b"").unwrap(), Refusal::BadTag));
+    }
+
+    for _ in 0..tries(100) {
+        let (datagram, refusal) = &recorded[random.random_range(0..recorded.len())];
+        assert_eq!(open(&mut b, datagram), Err(*refusal));
+    }
+    assert!(open(&mut b, &a.seal(node(2), b"next").unwrap()).is_ok());
 }
 
 #[test]
@@ -94,7 +91,7 @@ fn no_mutated_piece_of_a_stream_is_taken() {
         .unwrap();
     let mut opener = keys().opener;
 
-    for turn in 0..STREAM_PIECES {
+    for turn in 0..tries(200) {
         let mut forged = if turn % 2 == 0 {
             hello.as_bytes().to_vec()
         } else {

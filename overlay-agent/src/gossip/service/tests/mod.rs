@@ -2,8 +2,8 @@
 
 mod agreement;
 mod failures;
+mod fuzz;
 mod intruders;
-mod messages;
 
 use std::{
     collections::BTreeMap,

@@ -1,6 +1,7 @@
 //! Transports that talk over the loopback device.
 
 mod datagrams;
+mod fuzz;
 mod streams;
 
 use std::{

@@ -11,7 +11,7 @@ use super::super::{
     super::{Family, State, family, networks::NetworkRecord, policy},
     world::{address, nets},
 };
-use crate::model::{Lease, subnet};
+use crate::model::{EndpointMode, Lease, PublishMode, subnet};
 
 /// Panics if something does not hold.
 pub(super) fn check(state: &State) {
@@ -35,6 +35,7 @@ pub(super) fn check(state: &State) {
         assert_eq!(network.network.vni, vni);
         check_network(state, record);
     }
+    check_services(state);
     let addresses: Vec<IpAddr> = cluster.present_members().map(|one| one.data_path).collect();
     let distinct: BTreeSet<IpAddr> = addresses.iter().copied().collect();
     assert_eq!(addresses.len(), distinct.len());
@@ -42,6 +43,37 @@ pub(super) fn check(state: &State) {
     assert!((1..=3).contains(&keys.keys.len()));
     assert!(keys.keys.is_sorted_by(|one, next| one.number < next.number));
     assert!(keys.key(keys.primary).is_some());
+}
+
+/// Every service is on a network that is there, with one address of each of its families, and no two
+/// services want the same port of all nodes.
+fn check_services(state: &State) {
+    let cluster = state.cluster.as_ref().unwrap();
+    let mut vips = BTreeSet::new();
+    let mut ports = BTreeSet::new();
+    for service in state.services() {
+        assert_eq!(state.find_service(&service.name), Ok(service));
+        assert!(!service.networks.is_empty());
+        for (vni, addresses) in &service.networks {
+            let network = &cluster.networks.get(*vni).unwrap().network.network;
+            let of_network: BTreeSet<Family> =
+                network.subnets.iter().copied().map(Family::of).collect();
+            let families: Vec<Family> = addresses.iter().copied().map(Family::of_address).collect();
+            match service.mode {
+                EndpointMode::Vip => assert_eq!(families, Vec::from_iter(of_network)),
+                EndpointMode::Dnsrr => assert_eq!(families, []),
+            }
+            for address in addresses {
+                assert!(network.subnet_of(*address).is_some());
+                assert!(vips.insert((*vni, *address)));
+            }
+        }
+        for port in &service.ports {
+            assert_eq!(port.mode, PublishMode::Ingress);
+            assert!(cluster.networks.ingress().is_some());
+            assert!(ports.insert((port.protocol, port.published)));
+        }
+    }
 }
 
 /// No two blocks share an address, except that a single one may lie in a block of another node.
@@ -74,6 +106,13 @@ fn check_network(state: &State, record: &NetworkRecord) {
             forbidden.insert(net.broadcast());
         }
     }
+    let all: Vec<IpAddr> = state
+        .services()
+        .filter_map(|service| service.networks.get(&vni))
+        .flatten()
+        .copied()
+        .collect();
+    forbidden.extend(&all);
     if definition.subnets == nets(&["10.1.0.0/28"]) {
         forbidden.insert(address("10.1.0.6"));
     }

@@ -11,7 +11,7 @@ use self::{
 };
 use super::{
     super::{Change, Command, Refusal, Reply, State},
-    world::{World, init, join},
+    world::{World, init_with_ingress, join},
 };
 use crate::model::{ClusterView, Role};
 
@@ -39,7 +39,7 @@ impl History {
             log: Vec::new(),
             world,
         };
-        history.make(Change::Init(Box::new(init())));
+        history.make(Change::Init(Box::new(init_with_ingress())));
         history.make(Change::Join(Box::new(join(1, Role::Manager))));
         for step in steps {
             match (step, change(&history.world, step)) {

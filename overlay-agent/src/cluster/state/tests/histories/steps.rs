@@ -9,10 +9,12 @@ use ipnet::IpNet;
 use proptest::prelude::*;
 
 use super::super::{
-    super::{Change, CreateNetwork, Family, Join, family},
-    world::{World, address, id, join, nets, node, secret, wish},
+    super::{Change, CreateNetwork, CreateService, Family, Join, PortPattern, ServiceEdit, family},
+    world::{
+        INGRESS, World, address, id, join, nets, node, port, secret, service, service_wish, wish,
+    },
 };
-use crate::model::{ClusterView, NodeId, Role};
+use crate::model::{ClusterView, EndpointMode, NetworkId, NodeId, Protocol, PublishMode, Role};
 
 /// Something to be done to what is there, chosen by small numbers.
 #[derive(Clone, Debug)]
@@ -65,6 +67,19 @@ pub(super) enum Step {
     ForceNew {
         number: u8,
     },
+    Serve {
+        number: u8,
+        network: u8,
+        form: u8,
+    },
+    EditService {
+        number: u8,
+        network: u8,
+        form: u8,
+    },
+    RemoveService {
+        number: u8,
+    },
     Again,
     Wait,
 }
@@ -91,6 +106,11 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::RotateKeys),
         1 => (0..8_u8).prop_map(|oldest| Step::RetireKeys { oldest }),
         1 => number.prop_map(|number| Step::ForceNew { number }),
+        4 => (0..6_u8, 0..8_u8, 0..6_u8)
+            .prop_map(|(number, network, form)| Step::Serve { number, network, form }),
+        4 => (0..6_u8, 0..8_u8, 0..6_u8)
+            .prop_map(|(number, network, form)| Step::EditService { number, network, form }),
+        1 => (0..6_u8).prop_map(|number| Step::RemoveService { number }),
         2 => Just(Step::Again),
         2 => Just(Step::Wait),
     ]
@@ -130,7 +150,11 @@ pub(super) fn change(world: &World, step: &Step) -> Option<Change> {
     Some(match step.clone() {
         Step::Create { number, form } => Change::CreateNetwork(Box::new(creation(number, form))),
         Step::RemoveNetwork { number } => Change::RemoveNetwork {
-            network: id(number.into()),
+            network: if number == 9 {
+                id(INGRESS)
+            } else {
+                id(number.into())
+            },
             endpoints: 0,
         },
         Step::Join {
@@ -196,8 +220,78 @@ pub(super) fn change(world: &World, step: &Step) -> Option<Change> {
         Step::ForceNew { number } => Change::ForceNewCluster {
             node: node(number.into()),
         },
+        Step::Serve {
+            number,
+            network,
+            form,
+        } => Change::CreateService(Box::new(serving(&view, number, network, form))),
+        Step::EditService {
+            number,
+            network,
+            form,
+        } => Change::UpdateService {
+            service: service(number.into()),
+            edit: Box::new(editing(&view, network, form)),
+        },
+        Step::RemoveService { number } => Change::RemoveService {
+            service: service(number.into()),
+        },
         Step::Again | Step::Wait => return None,
     })
+}
+
+/// Some are on a network that is not theirs to take, or want ports that others have.
+fn serving(view: &ClusterView, number: u8, network: u8, form: u8) -> CreateService {
+    let chosen = network_of(view, network).into_iter();
+    let plain = CreateService {
+        networks: chosen.collect(),
+        ..service_wish(number.into(), &format!("s{number}"), &[])
+    };
+    match form {
+        0 => CreateService {
+            networks: Vec::new(),
+            ports: vec![port(0, 80)],
+            ..plain
+        },
+        1 => CreateService {
+            mode: EndpointMode::Dnsrr,
+            ..plain
+        },
+        2 => CreateService {
+            ports: vec![port(0, 80), port(8080, 80)],
+            ..plain
+        },
+        3 => CreateService {
+            networks: view.networks.values().map(|known| known.id).collect(),
+            ..plain
+        },
+        _ => plain,
+    }
+}
+
+fn editing(view: &ClusterView, network: u8, form: u8) -> ServiceEdit {
+    let mut edit = ServiceEdit::default();
+    let network = network_of(view, network).into_iter().collect();
+    match form {
+        0 | 1 => edit.add_networks = network,
+        2 => edit.remove_networks = network,
+        3 => edit.mode = Some(EndpointMode::Dnsrr),
+        4 => edit.mode = Some(EndpointMode::Vip),
+        _ => {
+            edit.add_ports = vec![port(8080, 80)];
+            edit.remove_ports = vec![PortPattern {
+                target: 80,
+                protocol: Protocol::Tcp,
+                mode: PublishMode::Ingress,
+                published: None,
+            }];
+        }
+    }
+    edit
+}
+
+fn network_of(view: &ClusterView, number: u8) -> Option<NetworkId> {
+    nth(view.networks.values(), number).map(|known| known.id)
 }
 
 fn lease(view: &ClusterView, owner: u8, network: u8, families: u8) -> Option<Change> {

@@ -4,6 +4,7 @@ mod cluster;
 mod leases;
 mod networks;
 mod nodes;
+mod services;
 
 use super::{
     super::{Change, RefusalKind},

@@ -5,13 +5,9 @@ use std::collections::VecDeque;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
 use super::*;
-use crate::gossip::core::{Effect, Gossip, Settings};
-
-/// Tries for each kind of message.
-const TRIES: u32 = if cfg!(debug_assertions) {
-    20_000
-} else {
-    500_000
+use crate::{
+    gossip::core::{Effect, Gossip, Settings},
+    model::fuzz::tries,
 };
 
 /// After so many the victim is replaced.
@@ -129,8 +125,9 @@ fn no_datagram_of_a_member_breaks_another() {
     let mut random = SmallRng::seed_from_u64(1);
     let mut malformed = 0;
     let mut target = victim();
+    let tries = tries(100);
 
-    for number in 0..TRIES {
+    for number in 0..tries {
         let mut datagram = genuine[random.random_range(0..genuine.len())].clone();
         mutate(&mut datagram, &mut random);
         let mut effects = Vec::new();
@@ -149,7 +146,7 @@ fn no_datagram_of_a_member_breaks_another() {
         }
     }
 
-    assert!(malformed > TRIES / 10, "{malformed}");
+    assert!(malformed > tries / 10, "{malformed}");
 }
 
 #[test]
@@ -159,8 +156,9 @@ fn no_frame_of_a_member_breaks_another() {
     let mut random = SmallRng::seed_from_u64(2);
     let mut refused = 0;
     let mut target = victim();
+    let tries = tries(100);
 
-    for number in 0..TRIES {
+    for number in 0..tries {
         let mut exchange = target.accept_exchange(node(1)).unwrap();
         let mut effects = Vec::new();
         for frame in &genuine {
@@ -185,5 +183,5 @@ fn no_frame_of_a_member_breaks_another() {
         }
     }
 
-    assert!(refused > TRIES / 10, "{refused}");
+    assert!(refused > tries / 10, "{refused}");
 }

@@ -1,15 +1,19 @@
 //! The nodes, the wires between them, and the clock.
 
+mod agreement;
+mod sessions;
+
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, BinaryHeap},
+    collections::{BTreeMap, BinaryHeap},
     net::SocketAddr,
     time::Duration,
 };
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-use super::super::{Effect, Event, Exchange, FRAME, Gossip, Pace, Settings, Timer};
+use self::sessions::Session;
+use super::super::{Effect, Event, Gossip, Pace, Settings, Timer};
 use crate::model::{Claim, NodeId, Vni};
 
 /// Node by number; numbers begin at 0.
@@ -75,18 +79,6 @@ enum Happening {
     },
 }
 
-/// An exchange under way.
-struct Session {
-    first: Side,
-    second: Side,
-}
-
-struct Side {
-    at: usize,
-    life: u32,
-    exchange: Exchange,
-}
-
 /// Bytes and datagrams that a node has sent.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Traffic {
@@ -112,6 +104,8 @@ pub(crate) struct World {
     members: BTreeMap<NodeId, SocketAddr>,
     /// Side of the split on which each node is.
     sides: BTreeMap<usize, u32>,
+    /// Two nodes that do not reach each other, although they reach all others.
+    cut: Option<(usize, usize)>,
     lives: u32,
     queue: BinaryHeap<Reverse<(Duration, u64)>>,
     happenings: BTreeMap<u64, Happening>,
@@ -135,6 +129,7 @@ impl World {
             overheard: None,
             members: BTreeMap::new(),
             sides: BTreeMap::new(),
+            cut: None,
             lives: 0,
             queue: BinaryHeap::new(),
             happenings: BTreeMap::new(),
@@ -225,9 +220,20 @@ impl World {
         self.sides.clear();
     }
 
+    /// These two do not reach each other any more.
+    pub(crate) fn cut(&mut self, one: usize, other: usize) {
+        self.cut = Some((one, other));
+    }
+
+    /// They do again.
+    pub(crate) fn mend(&mut self) {
+        self.cut = None;
+    }
+
     pub(crate) fn reaches(&self, from: usize, to: usize) -> bool {
         let side = |number| self.sides.get(&number).copied().unwrap_or(0);
-        side(from) == side(to)
+        let is_cut = self.cut == Some((from, to)) || self.cut == Some((to, from));
+        side(from) == side(to) && !is_cut
     }
 
     pub(crate) fn alive(&self) -> Vec<usize> {
@@ -400,133 +406,5 @@ impl World {
 
     fn is_life(&self, at: usize, life: u32) -> bool {
         self.runs[at].as_ref().is_some_and(|run| run.life == life)
-    }
-
-    fn exchange(&mut self, from: usize, to: usize) {
-        let exchange = self.gossip_mut(from).begin_exchange(node(to));
-        let is_possible = self.runs[to].is_some() && self.reaches(from, to);
-        let accepted = is_possible
-            .then(|| self.gossip_mut(to).accept_exchange(node(from)).ok())
-            .flatten();
-        let Some(accepted) = accepted else {
-            self.end(self.side(from, exchange));
-            return;
-        };
-        self.traffic[from].exchanges += 1;
-        self.serial += 1;
-        let session = Session {
-            first: self.side(from, exchange),
-            second: self.side(to, accepted),
-        };
-        self.sessions.insert(self.serial, session);
-        self.write(self.serial, true);
-    }
-
-    fn side(&self, at: usize, exchange: Exchange) -> Side {
-        let life = self.runs[at].as_ref().expect("runs").life;
-        Side { at, life, exchange }
-    }
-
-    fn write(&mut self, id: u64, by_first: bool) {
-        let Some(mut session) = self.sessions.remove(&id) else {
-            return;
-        };
-        let side = if by_first {
-            &mut session.first
-        } else {
-            &mut session.second
-        };
-        let mut frames = Vec::new();
-        while let Some(frame) = self.gossip(side.at).next_frame(&mut side.exchange) {
-            assert!(frame.len() <= FRAME + 2, "{}", frame.len());
-            frames.push(frame);
-        }
-        let bytes: usize = frames.iter().map(Vec::len).sum();
-        self.traffic[side.at].stream_bytes += bytes as u64;
-        assert!(!frames.is_empty(), "an exchange stands still");
-        self.sessions.insert(id, session);
-        // 100 megabytes per second.
-        let delay = self.delay() + Duration::from_nanos(10 * bytes as u64);
-        let session = id;
-        self.schedule(
-            delay,
-            Happening::Frames {
-                session,
-                by_first,
-                frames,
-            },
-        );
-    }
-
-    fn read(&mut self, id: u64, by_first: bool, frames: &[Vec<u8>]) {
-        let Some(mut session) = self.sessions.remove(&id) else {
-            return;
-        };
-        let Session { first, second } = &mut session;
-        let is_alive = self.is_life(first.at, first.life) && self.is_life(second.at, second.life);
-        if !is_alive || !self.reaches(first.at, second.at) {
-            self.end(session.first);
-            self.end(session.second);
-            return;
-        }
-        let side = if by_first { second } else { first };
-        self.overhear(side.at, frames);
-        for frame in frames {
-            let is_taken = self.at(side.at, |gossip, now, effects| {
-                gossip.handle_frame(&mut side.exchange, frame, now, effects)
-            });
-            match is_taken {
-                Ok(()) | Err(super::super::Refused::Stranger { .. }) => {}
-                Err(error) => panic!("{error}"),
-            }
-        }
-        if side.exchange.is_over() {
-            self.end(session.first);
-            self.end(session.second);
-        } else {
-            self.sessions.insert(id, session);
-            self.write(id, !by_first);
-        }
-    }
-
-    fn end(&mut self, side: Side) {
-        if self.is_life(side.at, side.life) {
-            self.at(side.at, |gossip, now, effects| {
-                gossip.end_exchange(side.exchange, now, effects);
-            });
-        }
-    }
-
-    /// Bytes that all nodes have sent.
-    pub(crate) fn total(&self) -> Traffic {
-        self.traffic
-            .iter()
-            .fold(Traffic::default(), |sum, one| Traffic {
-                datagrams: sum.datagrams + one.datagrams,
-                bytes: sum.bytes + one.bytes,
-                stream_bytes: sum.stream_bytes + one.stream_bytes,
-                exchanges: sum.exchanges + one.exchanges,
-            })
-    }
-
-    /// Whether all nodes that take part in a topic know its streams equally far.
-    pub(crate) fn all_tables_are_equal(&self) -> bool {
-        let mut sums = BTreeMap::new();
-        self.alive().into_iter().all(|at| {
-            let table = &self.gossip(at).table;
-            table.attended().all(|topic| {
-                let sum = table.ledger(topic).expect("attended").sum;
-                *sums.entry(topic).or_insert(sum) == sum
-            })
-        })
-    }
-
-    /// Whether every running node holds every other running node, and no other, to be up.
-    pub(crate) fn all_agree_on_members(&self) -> bool {
-        let alive: BTreeSet<NodeId> = self.alive().into_iter().map(node).collect();
-        self.alive().into_iter().all(|number| {
-            let active = self.gossip(number).membership.active();
-            active.len() + 1 == alive.len() && active.iter().all(|other| alive.contains(other))
-        })
     }
 }

@@ -1,4 +1,4 @@
-//! Numbers in base 36, as tokens have them: big-endian, a fixed number of digits, small letters.
+//! Numbers in base 36, as identifiers and tokens have them: big-endian, a fixed number of digits, small letters.
 
 use zeroize::Zeroizing;
 
@@ -6,7 +6,7 @@ const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 
 /// What is wrong with a text.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Wrong {
+pub(crate) enum Wrong {
     /// It has this many digits, which is too few.
     Short(usize),
     /// It has this many characters, which is too many.
@@ -18,7 +18,7 @@ pub(super) enum Wrong {
 }
 
 /// The number in `digits` digits. What does not fit is cut off at the front.
-pub(super) fn encode(mut number: Zeroizing<Vec<u8>>, digits: usize) -> Zeroizing<String> {
+pub(crate) fn encode(mut number: Zeroizing<Vec<u8>>, digits: usize) -> Zeroizing<String> {
     let mut reversed = Zeroizing::new(Vec::with_capacity(digits));
     for _place in 0..digits {
         let mut remainder = 0u16;
@@ -35,7 +35,7 @@ pub(super) fn encode(mut number: Zeroizing<Vec<u8>>, digits: usize) -> Zeroizing
 }
 
 /// The number that `text` shows in exactly `digits` digits.
-pub(super) fn decode<const BYTES: usize>(
+pub(crate) fn decode<const BYTES: usize>(
     text: &str,
     digits: usize,
 ) -> Result<Zeroizing<[u8; BYTES]>, Wrong> {

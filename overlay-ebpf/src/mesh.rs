@@ -1,0 +1,109 @@
+//! Frames by which nodes send each other what came to published ports. The packet inside is the client's own,
+//! still addressed to the node that it asked; which task the asked node has chosen stands in the two Ethernet
+//! addresses, which say nothing else on this way.
+
+use overlay_common::address::{Address, Mac};
+
+use crate::header::{Ethernet, headers};
+
+/// How both Ethernet addresses begin, as Docker's do.
+const BEGIN: [u8; 2] = [0x02, 0x42];
+
+headers! {
+    /// Where an Ethernet header says from whom and to whom.
+    pub struct Names [12] {
+        /// The last four bytes of the task's address.
+        pub destination: Mac,
+        /// The four bytes before them.
+        pub source: Mac,
+    }
+}
+
+impl Names {
+    /// The names of a task.
+    #[inline(always)]
+    pub fn of(task: &Address) -> Self {
+        let [a, b, c, d, e, f, g, h] = task.words[1].to_ne_bytes();
+        let [first, second] = BEGIN;
+        Self {
+            destination: [first, second, e, f, g, h],
+            source: [first, second, a, b, c, d],
+        }
+    }
+}
+
+/// The task that an Ethernet header names, if it is one like `other`, a task of the same network: an IPv4
+/// address is named whole, of an IPv6 address the half that is the host's.
+#[inline(always)]
+pub fn named(ethernet: &Ethernet, other: &Address) -> Option<Address> {
+    let ([z, y, e, f, g, h], [x, w, a, b, c, d]) = (ethernet.destination, ethernet.source);
+    if [z, y] != BEGIN || [x, w] != BEGIN {
+        return None;
+    }
+    let named = Address {
+        words: [other.words[0], u64::from_ne_bytes([a, b, c, d, e, f, g, h])],
+    };
+    (named.is_v4() == other.is_v4()).then_some(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::header::ETHERTYPE_IPV4;
+
+    fn address(text: &str) -> Address {
+        text.parse::<IpAddr>().unwrap().into()
+    }
+
+    fn ethernet(names: Names) -> Ethernet {
+        Ethernet {
+            destination: names.destination,
+            source: names.source,
+            ethertype: ETHERTYPE_IPV4,
+        }
+    }
+
+    #[test]
+    fn a_named_task_is_found_by_another_of_its_network() {
+        for (task, other) in [
+            ("10.0.0.5", "10.0.0.9"),
+            ("10.0.0.5", "10.0.0.5"),
+            ("fd00::5", "fd00::aaaa"),
+            ("fd00:1:2:3:4:5:6:7", "fd00:1:2:3::1"),
+        ] {
+            let header = ethernet(Names::of(&address(task)));
+
+            assert_eq!(named(&header, &address(other)), Some(address(task)));
+        }
+    }
+
+    #[test]
+    fn tasks_are_never_of_two_families() {
+        let four = ethernet(Names::of(&address("10.0.0.5")));
+
+        let six = named(&four, &address("fd00::5"));
+
+        // What an IPv4 address leaves of an IPv6 one is somebody's, but never an IPv4 address.
+        assert!(six.is_none_or(|six| !six.is_v4()));
+        let six = ethernet(Names::of(&address("fd00::1:2:3")));
+        assert_eq!(named(&six, &address("10.0.0.9")), None);
+    }
+
+    #[test]
+    fn other_ethernet_addresses_name_nobody() {
+        let mut header = ethernet(Names::of(&address("10.0.0.5")));
+        header.source[1] = 0x43;
+
+        assert_eq!(named(&header, &address("10.0.0.9")), None);
+    }
+
+    #[test]
+    fn names_are_addresses_of_one_interface() {
+        let names = Names::of(&address("255.255.255.255"));
+
+        assert_eq!(names.destination[0] & 1, 0);
+        assert_eq!(names.source[0] & 1, 0);
+    }
+}

@@ -1,0 +1,193 @@
+//! Tasks and hosts that end, with a plan or without.
+
+use std::time::{Duration, Instant};
+
+use overlay_tests::{
+    Service, Swarm, interrupt,
+    service::{UdpTask, await_service, cut_off, published},
+    traffic::{Carrier, Load, Record, Target},
+};
+
+use crate::scene::{BLUE, OUTSIDE, asking, client, three_hosts, web};
+
+/// How long new connections may fail after a task was killed.
+const TASK: Duration = Duration::from_millis(200);
+
+/// How long after its host was.
+const HOST: Duration = Duration::from_secs(3);
+
+/// How long datagrams of a client may go to a task that has ended.
+const FLOW: Duration = Duration::from_secs(1);
+
+/// Of a planned end under load none fails.
+const PLANNED: usize = 100_000;
+
+fn pause(time: Duration) {
+    interrupt::pause(time).expect("no interruption");
+}
+
+/// Lets the load go on for a while after `happen`, and tells how long requests failed.
+fn outage(load: Vec<Load>, happen: impl FnOnce(), after: Duration) -> Vec<(Duration, Record)> {
+    pause(Duration::from_secs(1));
+    let begun = Instant::now();
+    happen();
+    pause(after);
+    let records = load.into_iter().map(|load| load.stop().expect("a record"));
+    records
+        .map(|record| {
+            let before = record.attempts().iter();
+            let failed = before.filter(|attempt| attempt.ended() < begun && !attempt.is_answered());
+            assert_eq!(
+                failed.count(),
+                0,
+                "requests failed before anything happened"
+            );
+            (record.outage(begun), record)
+        })
+        .collect()
+}
+
+#[test]
+fn a_killed_task_fails_new_connections_for_a_fifth_of_a_second_at_most() {
+    let swarm = three_hosts();
+    let service = web(&swarm, &["--publish", "8080:80"], &[0, 1, 2]);
+    let (client, _) = client(&swarm, 0);
+    let inside = asking(&service, &client, 0);
+    let outside = Target::http(swarm[OUTSIDE].namespace(), published(&swarm[0], 8080));
+    await_service(&outside).expect("an answer");
+
+    let load = [&inside, &outside].map(|target| target.load(4, Duration::from_millis(2)));
+    // On another host than any that is asked.
+    let kill = || service.tasks()[1].kill().expect("a kill");
+    for (outage, record) in outage(load.into(), kill, Duration::from_secs(3)) {
+        assert!(
+            outage <= TASK,
+            "{outage:?}, the last by {:?}",
+            record.failures().last()
+        );
+        assert!(record.answers().len() == 3, "{:?}", record.answers());
+    }
+    service.await_running(2).expect("two tasks");
+}
+
+#[test]
+fn a_host_that_dies_fails_new_connections_for_three_seconds_at_most() {
+    let swarm = three_hosts();
+    let service = web(&swarm, &["--publish", "8080:80"], &[0, 1, 2]);
+    let (client, _) = client(&swarm, 0);
+    let mut inside = asking(&service, &client, 0);
+    let mut outside = Target::http(swarm[OUTSIDE].namespace(), published(&swarm[0], 8080));
+    await_service(&outside).expect("an answer");
+    for target in [&mut inside, &mut outside] {
+        target.patience = Duration::from_millis(500);
+    }
+
+    let load = [&inside, &outside].map(|target| target.load(4, Duration::from_millis(10)));
+    let cut = || cut_off(&swarm, 2).expect("a cut");
+    for (outage, record) in outage(load.into(), cut, Duration::from_secs(8)) {
+        assert!(
+            outage <= HOST,
+            "{outage:?}, the last by {:?}",
+            record.failures().last()
+        );
+        let later = record.since(Instant::now() - Duration::from_secs(3));
+        assert_eq!(later.answers().len(), 2, "{:?}", later.answers());
+    }
+}
+
+#[test]
+fn nothing_fails_when_a_task_leaves_as_planned() {
+    let swarm = three_hosts();
+    let options = ["--publish", "8080:80", "--drain", "2s"];
+    let mut service = web(&swarm, &options, &[0, 1, 2, 2]);
+    let (client, _) = client(&swarm, 0);
+    let inside = asking(&service, &client, 0);
+    let outside = Target::http(swarm[OUTSIDE].namespace(), published(&swarm[1], 8080));
+    await_service(&outside).expect("an answer");
+
+    let load = [&inside, &outside].map(|target| target.load(4, Duration::ZERO));
+    pause(Duration::from_secs(1));
+    for place in [3, 1] {
+        // `overlay run` takes its task out of the service first, and ends the command after the drain time.
+        service.task_mut(place).drain().expect("the task's end");
+        pause(Duration::from_secs(2));
+    }
+    let name = service.start_task(1).expect("a new task");
+    let begun = Instant::now();
+    let mut records = Vec::new();
+    // As long as it takes to have asked often enough.
+    while begun.elapsed() < Duration::from_mins(3) {
+        records.push(outside.ask_side_by_side(10_000, 4).expect("requests"));
+        let asked: usize = records.iter().map(|record| record.attempts().len()).sum();
+        if asked > PLANNED {
+            break;
+        }
+    }
+    records.extend(load.map(|load| load.stop().expect("a record")));
+
+    let failures: Vec<_> = records.iter().flat_map(Record::failures).collect();
+    let asked: usize = records.iter().map(|record| record.attempts().len()).sum();
+    assert!(asked >= PLANNED, "only {asked} requests");
+    assert_eq!(failures.len(), 0, "of {asked}: {:?}", failures.first());
+    let last = records.last().expect("records");
+    assert!(
+        last.answers().contains_key(name.as_str()),
+        "{:?}",
+        last.answers()
+    );
+}
+
+/// Ends the task that answers a flow of datagrams; another one must go on.
+fn moves(swarm: &Swarm, tasks: &mut Vec<(usize, UdpTask)>, target: &Target) {
+    await_service(target).expect("an answer");
+    let load = target.load(1, Duration::from_millis(20));
+    pause(Duration::from_secs(1));
+    let heard = |(_, task): &(usize, UdpTask)| task.server.clients().len();
+    let before: Vec<usize> = tasks.iter().map(heard).collect();
+    pause(Duration::from_millis(300));
+    let busy = tasks
+        .iter()
+        .zip(before)
+        .position(|(task, before)| heard(task) > before);
+    let (place, ended) = tasks.remove(busy.expect("somebody answers"));
+
+    let begun = Instant::now();
+    let detached = ended.container.detach(&swarm[place], BLUE);
+    detached.expect("detach");
+    drop(ended);
+    pause(Duration::from_secs(3));
+    let record = load.stop().expect("a record");
+
+    let outage = record.outage(begun);
+    assert!(outage <= FLOW, "{outage:?}: {:?}", record.answers());
+    assert_eq!(record.answers().len(), 2, "it moved once");
+}
+
+#[test]
+fn datagrams_of_a_client_move_within_a_second() {
+    let swarm = three_hosts();
+    let service = Service::create(
+        &swarm,
+        "echo",
+        &["--network", BLUE, "--publish", "5353:80/udp"],
+    )
+    .expect("service create");
+    let start = |place: usize| {
+        let name = format!("echo.{}", place + 1);
+        let task = UdpTask::start(&swarm, place, BLUE, service.name(), &name);
+        (place, task.expect("a task"))
+    };
+    let mut tasks: Vec<(usize, UdpTask)> = (0..3).map(start).collect();
+    service.await_running(3).expect("three tasks");
+    let (client, _) = client(&swarm, 0);
+    let vip = service.vip(0, BLUE).expect("a VIP");
+    let outside = swarm[OUTSIDE].namespace();
+
+    for mut target in [
+        Target::udp(client.namespace(), vip, Carrier::UdpFlow),
+        Target::udp(outside, published(&swarm[0], 5353), Carrier::UdpFlow),
+    ] {
+        target.patience = Duration::from_millis(100);
+        moves(&swarm, &mut tasks, &target);
+    }
+}

@@ -1,0 +1,60 @@
+//! What most of these tests stand on.
+
+use std::net::IpAddr;
+
+use overlay_tests::{
+    Container, Service, Swarm, Wiring, container::Attached, service::await_service, swarm::Role,
+    traffic::Target, underlay::Families,
+};
+
+/// The network of the tasks unless a test has its own.
+pub(crate) const BLUE: &str = "blue";
+
+/// Place of the host that is in no swarm: the world outside.
+pub(crate) const OUTSIDE: usize = 3;
+
+/// Hosts `a`, `b` and `c` in a swarm, and `x` outside on the same underlay, which carries both families; the network
+/// [`BLUE`], with both families too.
+pub(crate) fn three_hosts() -> Swarm {
+    let wiring = Wiring {
+        families: Families::Dual,
+        ..Wiring::default()
+    };
+    let swarm = Swarm::apart_on(wiring, &["a", "b", "c", "x"]).expect("hosts");
+    swarm.init(0).expect("swarm init");
+    for place in [1, 2] {
+        swarm.join(place, Role::Worker).expect("swarm join");
+    }
+    swarm.await_members(3).expect("members");
+    swarm.network(BLUE, &["--ipv6"]).expect("a network");
+    swarm
+}
+
+/// A service of [`BLUE`] with a task on each of these hosts.
+pub(crate) fn web<'s>(swarm: &'s Swarm, options: &[&str], places: &[usize]) -> Service<'s> {
+    let mut all = vec!["--network", BLUE];
+    all.extend(options);
+    let mut service = Service::create(swarm, "web", &all).expect("service create");
+    service.start_tasks(places).expect("tasks");
+    service
+}
+
+/// A container on [`BLUE`] that asks.
+pub(crate) fn client(swarm: &Swarm, place: usize) -> (Container, Attached) {
+    swarm.guest(place, BLUE, "client").expect("a client")
+}
+
+/// Requests of the client to the service's VIP, after the first one was answered.
+pub(crate) fn asking(service: &Service<'_>, client: &Container, place: usize) -> Target {
+    let target = service.asked_by(client, place, BLUE).expect("a VIP");
+    await_service(&target).expect("an answer");
+    target
+}
+
+/// A host's addresses on the underlay, IPv4 first.
+pub(crate) fn addresses(swarm: &Swarm, place: usize) -> Vec<IpAddr> {
+    let machine = swarm[place].machine();
+    let v4 = machine.v4.map(IpAddr::from);
+    let v6 = machine.v6.map(IpAddr::from);
+    v4.into_iter().chain(v6).collect()
+}
