@@ -57,7 +57,9 @@ impl ResolvConf {
     /// options, and, unless the host has a wish of its own, names without dots are asked for as they are.
     #[must_use]
     pub fn for_container(&self, servers: &[IpAddr]) -> String {
-        let servers = servers.iter().map(|server| format!("nameserver {server}\n"));
+        let servers = servers
+            .iter()
+            .map(|server| format!("nameserver {server}\n"));
         // A single dot means: no suffix.
         let has_search = !self.search.is_empty() && self.search != ["."];
         let search = has_search.then(|| format!("search {}\n", self.search.join(" ")));

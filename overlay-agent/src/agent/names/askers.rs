@@ -22,7 +22,9 @@ impl Askers for Containers {
 /// Whoever has an endpoint in the same namespace is on all of its networks, in the order of the interfaces'
 /// making, but for those from which it was cut off.
 pub(super) fn behind(directory: &Directory, pools: TransitPools, source: IpAddr) -> Option<Asker> {
-    let position = pools.iter().find_map(|pool| transit_position(pool, source))?;
+    let position = pools
+        .iter()
+        .find_map(|pool| transit_position(pool, source))?;
     let asking = directory.at_transit(position)?;
     let all = directory.all_of_namespace(asking.namespace);
     let mut connected: Vec<_> = all.filter(|it| it.conflict.is_none()).collect();

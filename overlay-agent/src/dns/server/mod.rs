@@ -107,7 +107,7 @@ async fn listen(place: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
 fn reason(place: SocketAddr, error: &io::Error) -> String {
     let (address, port) = (place.ip(), place.port());
     if error.kind() == io::ErrorKind::AddrNotAvailable {
-        return format!("{address} is on no device yet: the gateway device brings it");
+        return format!("{address} is on no device; the gateway device brings the usual ones");
     }
     if error.kind() == io::ErrorKind::AddrInUse {
         return format!(

@@ -56,7 +56,10 @@ impl Running {
         let client = self.client().await;
         client.send(query).await.unwrap();
         let mut reply = vec![0; 65_535];
-        let length = timeout(SOON, client.recv(&mut reply)).await.unwrap().unwrap();
+        let length = timeout(SOON, client.recv(&mut reply))
+            .await
+            .unwrap()
+            .unwrap();
         Message::from_vec(&reply[..length]).unwrap()
     }
 
@@ -82,7 +85,10 @@ fn data(reply: &Message) -> Vec<String> {
 }
 
 async fn over(stream: &mut TcpStream, query: &[u8]) -> Vec<u8> {
-    stream.write_u16(query.len().try_into().unwrap()).await.unwrap();
+    stream
+        .write_u16(query.len().try_into().unwrap())
+        .await
+        .unwrap();
     stream.write_all(query).await.unwrap();
     let length = timeout(SOON, stream.read_u16()).await.unwrap().unwrap();
     let mut reply = vec![0; length.into()];
@@ -106,9 +112,13 @@ async fn names_are_answered_in_datagrams() {
 
     let reply = server.ask(&bytes("Tasks.Web.", RecordType::A)).await;
     assert_eq!(data(&reply), ["10.1.0.11", "10.1.0.12"]);
-    let reply = server.ask(&bytes("2.0.1.10.in-addr.arpa.", RecordType::PTR)).await;
+    let reply = server
+        .ask(&bytes("2.0.1.10.in-addr.arpa.", RecordType::PTR))
+        .await;
     assert_eq!(data(&reply), ["Box.blue."]);
-    let reply = server.ask(&bytes("_80._tcp.tasks.web.", RecordType::SRV)).await;
+    let reply = server
+        .ask(&bytes("_80._tcp.tasks.web.", RecordType::SRV))
+        .await;
     assert_eq!(data(&reply), ["0 0 80 web.1.blue.", "0 0 80 web.2.blue."]);
     assert_eq!(reply.additionals.len(), 3);
     let reply = server.ask(&bytes("box.", RecordType::MX)).await;
@@ -139,10 +149,18 @@ async fn each_of_several_addresses_comes_first_at_times() {
 #[tokio::test]
 async fn strangers_and_the_unforwardable_are_refused() {
     let stranger = Running::start(zone(), &[BLUE], Servers::fixed(&[])).await;
-    let client = UdpSocket::bind((Ipv4Addr::new(127, 0, 0, 2), 0)).await.unwrap();
-    client.send_to(&bytes("box.", RecordType::A), stranger.place).await.unwrap();
+    let client = UdpSocket::bind((Ipv4Addr::new(127, 0, 0, 2), 0))
+        .await
+        .unwrap();
+    client
+        .send_to(&bytes("box.", RecordType::A), stranger.place)
+        .await
+        .unwrap();
     let mut reply = [0; 512];
-    let length = timeout(SOON, client.recv(&mut reply)).await.unwrap().unwrap();
+    let length = timeout(SOON, client.recv(&mut reply))
+        .await
+        .unwrap()
+        .unwrap();
     let reply = Message::from_vec(&reply[..length]).unwrap();
     assert_eq!(reply.metadata.response_code, ResponseCode::Refused);
     assert!(reply.answers.is_empty());
@@ -185,7 +203,10 @@ async fn what_no_datagram_holds_comes_in_a_stream() {
     let whole = over(&mut stream, &bytes("many.", RecordType::A)).await;
     assert!(whole.len() > 59_000, "{}", whole.len());
     let whole = Message::from_vec(&whole).unwrap();
-    assert_eq!((whole.answers.len(), whole.metadata.truncation), (3000, false));
+    assert_eq!(
+        (whole.answers.len(), whole.metadata.truncation),
+        (3000, false)
+    );
     // And one more on the same connection.
     let reply = over(&mut stream, &bytes("box.", RecordType::A)).await;
     assert_eq!(data(&Message::from_vec(&reply).unwrap()), ["10.1.0.2"]);
@@ -201,7 +222,10 @@ async fn garbage_gets_nothing_and_harms_nobody() {
     let mut stream = TcpStream::connect(server.place).await.unwrap();
     stream.write_all(b"\x00\x03xyz").await.unwrap();
     let mut rest = Vec::new();
-    timeout(SOON, stream.read_to_end(&mut rest)).await.unwrap().unwrap();
+    timeout(SOON, stream.read_to_end(&mut rest))
+        .await
+        .unwrap()
+        .unwrap();
     assert!(rest.is_empty());
 
     let reply = server.ask(&bytes("box.", RecordType::A)).await;
@@ -246,7 +270,10 @@ async fn of_many_questions_none_is_lost() {
         }
         let mut answered = std::collections::BTreeSet::new();
         while answered.len() < AT_ONCE.into() {
-            let length = timeout(SOON, client.recv(&mut reply)).await.unwrap().unwrap();
+            let length = timeout(SOON, client.recv(&mut reply))
+                .await
+                .unwrap()
+                .unwrap();
             assert!(length > 2);
             answered.insert(u16::from_be_bytes([reply[0], reply[1]]));
         }
@@ -268,10 +295,18 @@ async fn an_address_that_is_taken_or_not_there_yet_is_told_and_tried_again() {
     let mut tasks = JoinSet::new();
     tasks.spawn(serve(desk, vec![here, nowhere], port, doors));
 
-    let all = timeout(SOON, news.wait_for(|doors| doors.len() == 2)).await.unwrap().unwrap().clone();
+    let all = timeout(SOON, news.wait_for(|doors| doors.len() == 2))
+        .await
+        .unwrap()
+        .unwrap()
+        .clone();
     let reason = |address| all[&address].clone().unwrap();
     assert!(reason(here).contains("in use"), "{}", reason(here));
-    assert!(reason(nowhere).contains("on no device"), "{}", reason(nowhere));
+    assert!(
+        reason(nowhere).contains("on no device"),
+        "{}",
+        reason(nowhere)
+    );
 
     drop(holder);
     let opened = news.wait_for(|doors| doors.get(&here) == Some(&None));

@@ -64,7 +64,9 @@ pub(super) fn parse(message: &[u8]) -> Parsed {
     let id = u16::from_be_bytes(id);
     match understand(message, id) {
         Ok(asked) => Parsed::Asked(Box::new(asked)),
-        Err(reply) => reply.bytes(USUAL_DATAGRAM).map_or(Parsed::Garbage, Parsed::Declined),
+        Err(reply) => reply
+            .bytes(USUAL_DATAGRAM)
+            .map_or(Parsed::Garbage, Parsed::Declined),
     }
 }
 
@@ -117,13 +119,18 @@ fn kind(asked: RecordType) -> Kind {
 fn text(name: &Name) -> Option<String> {
     let mut text = String::new();
     for label in name.iter() {
-        if !label.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'.') {
+        if !label
+            .iter()
+            .all(|byte| byte.is_ascii_graphic() && *byte != b'.')
+        {
             return None;
         }
         if !text.is_empty() {
             text.push('.');
         }
-        let letters = label.iter().map(|byte| char::from(byte.to_ascii_lowercase()));
+        let letters = label
+            .iter()
+            .map(|byte| char::from(byte.to_ascii_lowercase()));
         text.extend(letters);
     }
     Some(text)
@@ -160,12 +167,20 @@ impl Asked {
                     RData::SRV(SRV::new(0, 0, *port, host(name)?))
                 }
             };
-            Some(hickory_proto::rr::Record::from_rdata(owner.clone(), ttl, data))
+            Some(hickory_proto::rr::Record::from_rdata(
+                owner.clone(),
+                ttl,
+                data,
+            ))
         });
         message.add_answers(records);
         let more = answer.additional.iter().filter_map(|(name, address)| {
             let data = data(*address);
-            Some(hickory_proto::rr::Record::from_rdata(host(name)?, ttl, data))
+            Some(hickory_proto::rr::Record::from_rdata(
+                host(name)?,
+                ttl,
+                data,
+            ))
         });
         message.add_additionals(more);
         reply.bytes(limit)

@@ -37,7 +37,11 @@ fn zone() -> Zone {
         ..NetworkFacts::default()
     };
     zone.set_networks(&[(vni(4096), facts)].into());
-    for (name, address) in [("box", "10.1.0.2"), ("db.example", "10.1.0.3"), ("box", "fd00:1::2")] {
+    for (name, address) in [
+        ("box", "10.1.0.2"),
+        ("db.example", "10.1.0.3"),
+        ("box", "fd00:1::2"),
+    ] {
         let place = Place {
             vni: vni(4096),
             address: ip(address),
@@ -80,7 +84,11 @@ async fn ask() {
     let search = "nameserver 192.0.2.53\nsearch other.example example\n";
     for (host, arguments, found) in [
         (plain, ["hosts", "box"], "fd00:1::2 box"),
-        (plain, ["ahostsv4", "Box"], "10.1.0.2 STREAM Box 10.1.0.2 DGRAM 10.1.0.2 RAW"),
+        (
+            plain,
+            ["ahostsv4", "Box"],
+            "10.1.0.2 STREAM Box 10.1.0.2 DGRAM 10.1.0.2 RAW",
+        ),
         (plain, ["hosts", "box.blue"], "fd00:1::2 box.blue"),
         (plain, ["hosts", "db.example"], "10.1.0.3 db.example"),
         (plain, ["hosts", "10.1.0.3"], "10.1.0.3 db.example.blue"),
@@ -100,7 +108,9 @@ fn glibc_finds_names_through_the_file_that_containers_get() {
     let namespace = Namespace::create().expect("making a network namespace takes root");
     let mut socket = Socket::open_in(&namespace).unwrap();
     socket.set_up(LOOPBACK).unwrap();
-    socket.add_address(LOOPBACK, ip("169.254.53.53"), 32).unwrap();
+    socket
+        .add_address(LOOPBACK, ip("169.254.53.53"), 32)
+        .unwrap();
 
     // One thread, because a namespace belongs to a thread.
     let asking = namespace.run(|| {

@@ -3,7 +3,11 @@ mod glibc;
 use std::net::IpAddr;
 
 use super::{super::testing, *};
-use crate::{agent::directory::Directory, dns::Asker, model::{TaskState, TransitPools}};
+use crate::{
+    agent::directory::Directory,
+    dns::Asker,
+    model::{TaskState, TransitPools},
+};
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
