@@ -118,7 +118,7 @@ fn kind(asked: RecordType) -> Kind {
 /// A name as text, if its labels have no dots and nothing that is no letter, digit or sign.
 fn text(name: &Name) -> Option<String> {
     let mut text = String::new();
-    for label in name.iter() {
+    for label in name {
         if !label
             .iter()
             .all(|byte| byte.is_ascii_graphic() && *byte != b'.')
