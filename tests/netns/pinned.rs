@@ -22,7 +22,12 @@ pub(crate) const TABLES: [&str; 7] = [
 ];
 
 /// The programs, by the names of their pins.
-pub(crate) const PROGRAMS: [&str; 3] = ["from_container", "from_underlay", "from_tunnel"];
+pub(crate) const PROGRAMS: [&str; 4] = [
+    "from_container",
+    "from_underlay",
+    "from_tunnel",
+    "from_host",
+];
 
 /// The bpffs of one agent.
 #[derive(Clone, Debug)]

@@ -13,7 +13,7 @@ use std::{
 use aya::{
     Ebpf, EbpfLoader,
     maps::{
-        HashMap, MapData, PerCpuArray,
+        Array, HashMap, MapData, PerCpuArray,
         lpm_trie::{Key, LpmTrie},
     },
     programs::{SchedClassifier, TestRun as _, TestRunOptions},
@@ -24,10 +24,11 @@ use overlay_common::{
     config::Config,
     endpoint::{Endpoint, EndpointKey},
     interface::Interface,
-    network::Network,
+    network::{NETWORK_INTERNAL, Network},
+    node::Node,
     peer::{ENCAP_DEVICE, ENCAP_NATIVE, Peer},
     reason::Reason,
-    route::{BlockKey, Route},
+    route::{self, BlockKey, Route},
     walk::{Count, Walk},
 };
 
@@ -54,6 +55,14 @@ pub(crate) const THROUGH_DEVICE: [u8; 4] = [10, 1, 0, 72];
 /// An exact route to peer 4, to which the host has no way.
 pub(crate) const UNREACHABLE: [u8; 4] = [10, 1, 0, 73];
 pub(crate) const NOBODY: [u8; 4] = [10, 1, 0, 200];
+
+/// What stands for `CLIENT` and for `SERVER` in the host, once there is a way out.
+pub(crate) const TRANSIT: [u8; 4] = [100, 127, 0, 1];
+pub(crate) const TRANSIT_V6: [u8; 16] = [
+    0xfd, 0x6f, 0x76, 0x65, 0x72, 0x6c, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,
+];
+pub(crate) const TRANSIT_SERVER: [u8; 4] = [100, 127, 0, 2];
+pub(crate) const GATEWAY_NEAR_MAC: [u8; 6] = [2, 0x42, 0, 0, 0, 2];
 
 pub(crate) const LOCAL_VTEP: [u8; 4] = [192, 0, 2, 1];
 pub(crate) const PEER_VTEP: [u8; 4] = [192, 0, 2, 2];
@@ -128,6 +137,65 @@ impl Fixture {
         let mut fixture = Self { object, pins };
         fixture.fill();
         fixture
+    }
+
+    /// The same world with a way out of it.
+    pub(crate) fn with_way_out() -> Self {
+        let mut fixture = Self::new();
+        let v4 = Address::from_v4;
+        let mut interfaces: HashMap<_, u32, Interface> = fixture.map(abi::map::INTERFACE);
+        let mut interface = interfaces.get(&1, 0).expect("the client");
+        interface.transit_ipv4 = v4(TRANSIT);
+        interface.transit_ipv6 = Address::from_v6(TRANSIT_V6);
+        interfaces.insert(1, interface, 0).expect("insert");
+
+        let mut transit: HashMap<_, Address, EndpointKey> = fixture.map(abi::map::TRANSIT);
+        for (stand_in, address) in [
+            (v4(TRANSIT), v4(CLIENT)),
+            (Address::from_v6(TRANSIT_V6), Address::from_v6(CLIENT_V6)),
+            (v4(TRANSIT_SERVER), v4(SERVER)),
+        ] {
+            let place = EndpointKey::new(VNI, address);
+            transit.insert(stand_in, place, 0).expect("insert");
+        }
+
+        let mut nodes: Array<_, Node> = fixture.map(abi::map::NODE);
+        let node = Node {
+            gateway_ifindex: 9,
+            gateway_mtu: 1450,
+            ingress_vni: 0,
+            gateway_mac: GATEWAY_NEAR_MAC,
+            _reserved: [0; 10],
+            _reserved_too: 0,
+        };
+        nodes.set(0, node, 0).expect("set");
+
+        let mut blocks: LpmTrie<_, BlockKey, Route> = fixture.map(abi::map::BLOCK);
+        let nobodys = Route {
+            peer: route::NOBODY,
+            mac: [0; 6],
+            _reserved: [0; 2],
+        };
+        let subnet = BlockKey::new(VNI, v4([10, 1, 0, 0]));
+        let subnet = Key::new(BlockKey::VNI_BITS + 96 + 24, subnet);
+        blocks.insert(&subnet, nobodys, 0).expect("insert");
+        fixture
+    }
+
+    /// Makes the network internal.
+    pub(crate) fn make_internal(&mut self) {
+        let mut networks: HashMap<_, u32, Network> = self.map(abi::map::NETWORK);
+        let mut network = networks.get(&VNI, 0).expect("the network");
+        network.flags = NETWORK_INTERNAL;
+        networks.insert(VNI, network, 0).expect("insert");
+    }
+
+    /// Leaves the client without anything that stands for it outside.
+    pub(crate) fn take_transit_addresses(&mut self) {
+        let mut interfaces: HashMap<_, u32, Interface> = self.map(abi::map::INTERFACE);
+        let mut interface = interfaces.get(&1, 0).expect("the client");
+        interface.transit_ipv4 = Address::UNSPECIFIED;
+        interfaces.insert(1, interface, 0).expect("insert");
     }
 
     /// Runs one packet through a program and says what changed.

@@ -5,6 +5,7 @@ mod fixture;
 mod from_container;
 mod from_underlay;
 mod mutation;
+mod outside;
 mod packet;
 mod service;
 mod services;

@@ -9,7 +9,7 @@ use overlay_common::{
     flow::{Flow, FlowKey},
     interface::Interface,
     route::{BlockKey, Route},
-    service::{Backend, Ring, Vip},
+    service::{Backend, Ring, SLOTS, Slots, Vip},
 };
 
 use crate::fixture::{
@@ -102,9 +102,12 @@ impl Fixture {
     }
 
     pub(crate) fn set_slots(&mut self, first: u32, backends: &[u32]) {
-        let mut ring: Array<_, u32> = self.map(abi::map::RING);
-        for (slot, backend) in (first..).zip(backends) {
-            ring.set(slot, backend, 0).expect("set a slot");
+        let mut ring: Array<_, Slots> = self.map(abi::map::RING);
+        for (slot, backend) in (first as usize..).zip(backends) {
+            let entry = (slot / SLOTS) as u32;
+            let mut slots = ring.get(&entry, 0).expect("slots");
+            slots.backends[slot % SLOTS] = *backend;
+            ring.set(entry, slots, 0).expect("set a slot");
         }
     }
 

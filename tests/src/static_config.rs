@@ -42,6 +42,7 @@ pub struct Limits {
     pub blocks: u32,
     pub peers: u32,
     pub networks: u32,
+    pub flows: u32,
 }
 
 impl Default for Limits {
@@ -52,6 +53,7 @@ impl Default for Limits {
             blocks: 16384,
             peers: 4096,
             networks: 4096,
+            flows: 262_144,
         }
     }
 }
@@ -66,6 +68,8 @@ pub struct Network {
     gateway: Vec<IpAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mtu: Option<u32>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    internal: bool,
 }
 
 impl Network {
@@ -78,6 +82,16 @@ impl Network {
             subnets,
             gateway: Vec::new(),
             mtu: None,
+            internal: false,
+        }
+    }
+
+    /// Keeps everything inside.
+    #[must_use]
+    pub fn internal(self) -> Self {
+        Self {
+            internal: true,
+            ..self
         }
     }
 
@@ -184,6 +198,10 @@ pub struct StaticConfig {
     audit_interval: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     events: Option<Events>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    services: Option<Services>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outside: Option<Outside>,
     cluster: Cluster,
 }
 
@@ -199,6 +217,16 @@ struct Datapath {
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Events {
     sample: u32,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Outside {
+    enabled: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Services {
+    timeouts: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -221,6 +249,8 @@ impl StaticConfig {
             },
             audit_interval: None,
             events: None,
+            services: None,
+            outside: None,
             cluster: Cluster {
                 mode: "static",
                 nodes,
@@ -262,6 +292,28 @@ impl StaticConfig {
     pub fn audit_interval(self, interval: &str) -> Self {
         Self {
             audit_interval: Some(interval.to_owned()),
+            ..self
+        }
+    }
+
+    /// Sets how long silent flows of some protocols are kept, written like `1s`.
+    #[must_use]
+    pub fn timeouts(self, timeouts: &[(&str, &str)]) -> Self {
+        let timeouts = timeouts
+            .iter()
+            .map(|(protocol, time)| ((*protocol).to_owned(), (*time).to_owned()));
+        let timeouts = timeouts.collect();
+        Self {
+            services: Some(Services { timeouts }),
+            ..self
+        }
+    }
+
+    /// Gives containers no way out.
+    #[must_use]
+    pub fn without_outside(self) -> Self {
+        Self {
+            outside: Some(Outside { enabled: false }),
             ..self
         }
     }
@@ -317,6 +369,7 @@ datapath:
     blocks: 16384
     peers: 4096
     networks: 4096
+    flows: 262144
 cluster:
   mode: static
   nodes:

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     api::{ApiError, types::AttachRequest},
     control::{InterfaceWish, MadeInterface, Plumbing as _, PortError, PortErrorKind},
-    model::{Attachment, MacAddress, NamespaceId, Network, Place},
+    model::{Attachment, MacAddress, NamespaceId, Network, Place, PublishedPort},
     netlink::{self, Namespace},
     settings::Cluster,
 };
@@ -50,15 +50,35 @@ impl Owner {
         let namespace = open_namespace(&request.netns)?;
         let plan = self.plan(request, namespace.id())?;
         let id = new_id().map_err(|error| ApiError::internal(&error))?;
+        let ports = self.choose_ports(&request.ports, &plan.chosen)?;
+        let attached = self.make(request, &plan, id, ports.clone(), membership, namespace);
+        if attached.is_err() {
+            let addresses: Vec<_> = plan.chosen.addresses().collect();
+            self.withdraw(&ports, &addresses);
+        }
+        attached
+    }
 
-        let wish = interface_wish(request, &plan, &id);
+    fn make(
+        &mut self,
+        request: &AttachRequest,
+        plan: &Plan,
+        id: String,
+        ports: Vec<PublishedPort>,
+        membership: Option<Membership>,
+        namespace: Namespace,
+    ) -> Result<Arc<Attachment>, NoAddress> {
+        let wish = interface_wish(request, plan, &id);
         let made = self.reconciler.plumbing().make(&wish);
         // From here on only what needs the namespace keeps it alive.
         drop(namespace);
         let made = made.map_err(|error| refused(&error))?;
-        let mut attachment = attachment(request, &plan, id, &wish, &made);
-        attachment.service = membership.map(|membership| membership.service);
-        attachment.follows_service = membership.is_some_and(|membership| membership.follows);
+        let attachment = Attachment {
+            ports,
+            service: membership.map(|membership| membership.service),
+            follows_service: membership.is_some_and(|membership| membership.follows),
+            ..attachment(request, plan, id, &wish, &made)
+        };
 
         if let Err(error) = self.connect(&attachment) {
             self.unmake(&attachment);

@@ -6,6 +6,7 @@
 //! | `watch` | the kernel's news | commands | with the data plane |
 //! | `audit` | time | commands | with the data plane |
 //! | `names` | questions of containers | replies | with the data plane |
+//! | `flows` | time, the tables of flows | tables without old flows | with the data plane |
 //! | `events` | the ring buffer | a broadcast channel | with the data plane |
 //! | `swarm::follower` | news of managers, gossip and endpoints | commands, claims, leases | with the data plane |
 //! | `api::server` | requests | commands, answers | with the agent, after running requests |
@@ -31,12 +32,14 @@ mod drain;
 mod error;
 mod events;
 mod explain;
+mod flows;
 mod health;
 mod names;
 mod neighbour_limit;
 mod owner;
 mod plane;
 mod plumbing;
+mod publish;
 mod shared;
 mod start;
 mod store;

@@ -9,7 +9,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Error, audit, events, names,
+    Error, audit, events, flows, names,
     owner::Command,
     shared::Shared,
     start,
@@ -76,6 +76,13 @@ pub(super) async fn start(
         async move {
             audit::audit_regularly(interval, commands, shared).await;
             Ok("audit")
+        }
+    });
+    spawn_until(&mut tasks, cancel.clone(), {
+        let shared = Arc::clone(&shared);
+        async move {
+            flows::sweep_regularly(shared).await?;
+            Ok("flows")
         }
     });
     spawn_until(&mut tasks, cancel.clone(), {

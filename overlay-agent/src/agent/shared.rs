@@ -8,12 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{directory::Directory, names::Names};
+use super::{directory::Directory, flows::FlowCounts, names::Names};
 use crate::{
     api::types::AuditSummary,
     control::{Table, Tables},
     datapath::{Capacity, Features, Pins},
-    model::{Desired, Encap, Vni, Way},
+    model::{Desired, Encap, PeerId, Vni, Way},
     settings::Settings,
 };
 
@@ -30,6 +30,8 @@ pub(super) struct Shared {
     pub(super) started: Instant,
     /// What containers are called.
     pub(super) names: Arc<Names>,
+    /// How many flows there are. Written by the task that sweeps them.
+    pub(super) flows: FlowCounts,
     desired: RwLock<Arc<Desired>>,
     directory: RwLock<Directory>,
     summary: RwLock<Summary>,
@@ -52,6 +54,8 @@ pub(super) struct Summary {
     pub(super) encap: Encap,
     /// How long the first programming took.
     pub(super) programmed: Duration,
+    /// Why there is no way out although there should be.
+    pub(super) gateway_trouble: Option<String>,
     /// What audits found.
     pub(super) audit: AuditSummary,
 }
@@ -70,6 +74,7 @@ impl Shared {
             pins,
             started: Instant::now(),
             names: Arc::default(),
+            flows: FlowCounts::default(),
             desired: RwLock::new(desired),
             directory: RwLock::default(),
             summary: RwLock::default(),
@@ -125,6 +130,10 @@ impl Summary {
             .into_iter()
             .map(|table| (table, tables.len(table)))
             .collect();
+        // Subnets stand there as well, for what nobody has.
+        let blocks = tables.blocks.values();
+        let of_nodes = blocks.filter(|route| route.peer != PeerId::NOBODY).count();
+        self.entries.insert(Table::Block, of_nodes);
         self.mtus = tables
             .networks
             .iter()

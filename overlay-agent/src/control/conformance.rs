@@ -11,8 +11,8 @@ use ipnet::IpNet;
 use super::{Datapath, Hook, Key, Row, Table, Tables};
 use crate::model::{
     BackendEntry, BackendId, Encap, EndpointEntry, InterfaceEntry, MacAddress, NetworkEntry,
-    PeerEntry, PeerId, Place, PortEntry, PortKey, Protocol, RingSpan, RouteEntry, SLOTS, VipEntry,
-    Vni,
+    NodeEntry, PeerEntry, PeerId, Place, PortEntry, PortKey, Protocol, RingSpan, RouteEntry, SLOTS,
+    VipEntry, Vni,
 };
 
 fn ip(text: &str) -> IpAddr {
@@ -45,6 +45,7 @@ fn rows() -> Vec<Row> {
         gateway_ipv4: Some(ip("10.1.0.1")),
         gateway_ipv6: None,
         mtu,
+        is_internal: mtu == 1280,
     };
     let route = |peer, mac| RouteEntry {
         peer: PeerId(peer),
@@ -59,11 +60,20 @@ fn rows() -> Vec<Row> {
         ipv4: Some(ip("10.1.0.5")),
         ipv6: None,
         mac: mac(last),
+        transit_ipv4: Some(ip("100.127.0.1")),
+        transit_ipv6: None,
+    };
+    let node = NodeEntry {
+        gateway_ifindex: 12,
+        gateway_mac: Some(mac(7)),
+        gateway_mtu: 1450,
+        ingress: None,
     };
     let endpoint = |ifindex| EndpointEntry {
         ifindex,
         mac: mac(5),
         mtu: 1450,
+        balanced: ifindex % 2 == 0,
     };
     let backend = |peer: Option<PeerId>| BackendEntry {
         place: place(1, "10.1.0.200"),
@@ -116,6 +126,9 @@ fn rows() -> Vec<Row> {
         Row::OwnAddress(ip("fe80::1"), 0),
         Row::Port(port("0.0.0.0", Protocol::Tcp), published(true)),
         Row::Port(port("::", Protocol::Sctp), published(false)),
+        Row::Transit(ip("100.127.0.1"), place(1, "10.1.0.5")),
+        Row::Transit(ip("fd6f:7665:726c::1"), place(1, "fd00::5")),
+        Row::Node(node),
     ]
 }
 

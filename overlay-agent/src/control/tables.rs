@@ -6,8 +6,9 @@ use ipnet::IpNet;
 
 use super::{Change, Inspect, Key, PortError, Row, Table};
 use crate::model::{
-    BackendEntry, BackendId, EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, NodeEntry,
-    PeerEntry, PeerId, Place, PortEntry, PortKey, RemoteTables, RouteEntry, Slots, VipEntry, Vni,
+    BackendEntry, BackendId, EndpointEntry, FIRST_LOCAL_NUMBER, InterfaceEntry, LocalTables,
+    NetworkEntry, NodeEntry, PeerEntry, PeerId, Place, PortEntry, PortKey, RemoteTables,
+    RouteEntry, Slots, VipEntry, Vni,
 };
 
 /// The contents of all tables. Routes are shared, because there may be a million of them and they
@@ -58,6 +59,7 @@ impl Tables {
             own_addresses: remote.own_addresses,
             ports: joined(remote.ports, local.ports),
             transit: local.transit,
+            backends: Arc::new(local.backends),
             ..Self::default()
         }
     }
@@ -113,7 +115,13 @@ impl Tables {
     #[must_use]
     pub fn with_services_of(mut self, other: &Self) -> Self {
         self.vips = Arc::clone(&other.vips);
-        self.backends = Arc::clone(&other.backends);
+        let local = std::mem::replace(&mut self.backends, Arc::clone(&other.backends));
+        let first = BackendId(FIRST_LOCAL_NUMBER);
+        if !self.backends.range(first..).eq(local.range(first..)) {
+            let backends = Arc::make_mut(&mut self.backends);
+            backends.split_off(&first);
+            backends.extend(local.range(first..).map(|(id, entry)| (*id, *entry)));
+        }
         self.slots = Arc::clone(&other.slots);
         self
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{Encap, MacAddress, PortEntry, PortKey, Vni};
+use super::{BackendEntry, BackendId, Encap, MacAddress, PortEntry, PortKey, Vni};
 
 /// A peer's number in the tables, given by the agent; never 0.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
@@ -73,6 +73,8 @@ pub struct EndpointEntry {
     pub mac: MacAddress,
     /// Largest layer-3 packet, bytes.
     pub mtu: u32,
+    /// Whether its network has virtual addresses, so that answers may have to be rewritten.
+    pub balanced: bool,
 }
 
 /// What a container of this node may send as.
@@ -133,4 +135,6 @@ pub struct LocalTables {
     pub ports: BTreeMap<PortKey, PortEntry>,
     /// The endpoint behind each transit address.
     pub transit: BTreeMap<IpAddr, Place>,
+    /// The endpoints behind them.
+    pub backends: BTreeMap<BackendId, BackendEntry>,
 }

@@ -11,7 +11,7 @@ use super::{
     endpoint::{self, EndpointFile},
     network, node, outside,
     problem::{Place, Problem, Refusal, names},
-    swarm, typed,
+    services, swarm, typed,
 };
 use crate::model::{Desired, Node};
 
@@ -145,6 +145,7 @@ fn check(
         cluster,
         port,
         event_sample,
+        services: services::check(typed.services)?,
         audit_interval,
         outside,
         dns,

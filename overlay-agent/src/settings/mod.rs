@@ -13,6 +13,7 @@ mod network;
 mod node;
 mod outside;
 mod problem;
+mod services;
 mod swarm;
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub limits: Limits,
     /// One of this many drops of a reason becomes an event; 0: none.
     pub event_sample: u32,
+    /// How services are balanced.
+    pub services: Services,
     /// Time between audits.
     pub audit_interval: Duration,
     /// How containers reach the outside.
@@ -60,6 +63,28 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Socket and pins; absolute.
     pub run_dir: PathBuf,
+}
+
+/// How services are balanced.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Services {
+    /// How long silent flows are kept.
+    pub timeouts: Timeouts,
+}
+
+/// How long flows are kept in which nothing is sent, by protocol.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Timeouts {
+    /// Open TCP connections.
+    pub tcp: Duration,
+    /// TCP connections that one side has ended, or that nobody has answered.
+    pub tcp_closing: Duration,
+    /// UDP and UDP-Lite.
+    pub udp: Duration,
+    /// SCTP and DCCP.
+    pub sctp: Duration,
+    /// Everything else: echoes, tunnels.
+    pub other: Duration,
 }
 
 /// Where nodes and networks come from.

@@ -298,6 +298,12 @@ pub enum Problem {
         /// What was given.
         text: String,
     },
+    /// A duration that is less than what is measured.
+    #[error("{text} is too short; use 1s or more")]
+    ShortTimeout {
+        /// What was given.
+        text: String,
+    },
     /// A duration that would keep the agent busy with nothing else.
     #[error("{text} is too short; use 100ms or more")]
     TooShort {

@@ -20,6 +20,8 @@ pub(super) struct File {
     pub(super) datapath: Datapath,
     #[serde(default)]
     pub(super) events: Events,
+    #[serde(default)]
+    pub(super) services: Services,
     pub(super) audit_interval: Option<Scalar>,
     #[serde(default)]
     pub(super) outside: Outside,
@@ -69,12 +71,28 @@ pub(super) struct Outside {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+pub(super) struct Services {
+    pub(super) timeouts: Timeouts,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct Dns {
     pub(super) enabled: Option<bool>,
     pub(super) addresses: Option<Vec<String>>,
     pub(super) port: Option<u64>,
     pub(super) ttl: Option<u64>,
     pub(super) upstream: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Timeouts {
+    pub(super) tcp: Option<Scalar>,
+    pub(super) tcp_closing: Option<Scalar>,
+    pub(super) udp: Option<Scalar>,
+    pub(super) sctp: Option<Scalar>,
+    pub(super) other: Option<Scalar>,
 }
 
 #[derive(Debug, Default, Deserialize)]

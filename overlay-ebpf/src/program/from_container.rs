@@ -89,16 +89,21 @@ fn beyond(
             let endpoint = map::endpoint::get(&key).ok_or(Reason::NoEndpoint)?;
             deliver::into_container(frame, endpoint, Walk::Balanced)
         }
-        Balanced::Away => away(frame, work),
+        Balanced::Away => {
+            let mut verdict = Verdict::Pass;
+            away(frame, work, &mut verdict)?;
+            Ok(verdict)
+        }
     }
 }
 
 /// A balanced packet for a task of another node. A function of its own to the kernel too, for want of stack.
 #[inline(never)]
-fn away(frame: &mut TcFrame, work: &mut Work) -> Result<Verdict, Reason> {
+fn away(frame: &mut TcFrame, work: &mut Work, verdict: &mut Verdict) -> Result<(), Reason> {
     let peer = map::peer::get(work.peer).ok_or(Reason::NoPeer)?;
     let receiver = (derived_mac(&work.packet.destination), Walk::Balanced);
-    encapsulate::towards(frame, work.vni, &work.packet, receiver, peer)
+    *verdict = encapsulate::towards(frame, work.vni, &work.packet, receiver, peer)?;
+    Ok(())
 }
 
 /// A packet for an address outside the network: a task's answer to a client outside, or what a container has
@@ -114,7 +119,7 @@ fn to_outside(
         next => next,
     };
     match next {
-        Next::NotOurs | Next::Error => outside::leave(frame, interface, &work.packet),
+        Next::NotOurs | Next::Error => outside::leave(frame, interface, work),
         next => mesh::carry_out(frame, work, next, Reason::NoRoute),
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod from_underlay;
 pub(crate) mod mesh;
 mod nat;
 mod neighbour;
+mod outlined;
 mod outside;
 mod refuse;
 pub(crate) mod report;

@@ -5,7 +5,7 @@ use overlay_common::{
     endpoint::EndpointKey,
     network::GATEWAY_MAC,
     reason::Reason,
-    route::Route,
+    route::{NOBODY, Route},
 };
 
 use crate::map;
@@ -20,8 +20,9 @@ pub(super) fn mac_of(vni: u32, target: Address) -> Result<Mac, Reason> {
     if is_gateway(vni, &target) {
         return Ok(GATEWAY_MAC);
     }
-    if let Some(route) = map::route::get(&key) {
-        return Ok(remote_mac(route, &target));
+    match map::route::get(&key) {
+        Some(route) if route.peer != NOBODY => return Ok(remote_mac(route, &target)),
+        Some(_) | None => {}
     }
     match map::service::vip(&key) {
         Some(_) => Ok(derived_mac(&target)),

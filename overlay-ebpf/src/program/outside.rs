@@ -17,18 +17,26 @@ use overlay_ebpf::{
 
 use super::{
     TcFrame, answer,
+    outlined::outlined,
     stand_in::{self, Side},
 };
-use crate::map::{self, config, scratch};
+use crate::map::{self, config, scratch, work::Work};
 
 /// Hands a packet that is for nobody in the network to the host, as coming from the address that stands for the
 /// container there.
-#[inline(never)]
+#[inline(always)]
 pub(super) fn leave(
     frame: &mut TcFrame,
     interface: &Interface,
-    packet: &Packet,
+    work: &mut Work,
 ) -> Result<Verdict, Reason> {
+    outlined(frame, work, Verdict::Pass, |frame, work| {
+        send(frame, interface, &work.packet)
+    })
+}
+
+#[inline(always)]
+fn send(frame: &mut TcFrame, interface: &Interface, packet: &Packet) -> Result<Verdict, Reason> {
     let node = map::node::get().ok_or(Reason::NoRoute)?;
     if node.gateway_ifindex == 0 {
         return Err(Reason::NoRoute);
@@ -48,7 +56,9 @@ pub(super) fn leave(
         return Err(Reason::NoTransitAddress);
     }
     if way_out::is_at_its_last_hop(frame, packet)? && !is_of_this_node(&packet.destination) {
-        return hops_used_up(frame, network, packet);
+        let mut verdict = Verdict::Pass;
+        hops_used_up(frame, network, packet, &mut verdict)?;
+        return Ok(verdict);
     }
 
     // Point of no return.
@@ -87,26 +97,28 @@ fn is_of_this_node(address: &Address) -> bool {
 }
 
 /// Tells the container that the hops of its packet are used up; its network's gateway says it.
-#[inline(never)]
+#[inline(always)]
 fn hops_used_up(
     frame: &mut TcFrame,
     network: &Network,
     packet: &Packet,
-) -> Result<Verdict, Reason> {
+    verdict: &mut Verdict,
+) -> Result<(), Reason> {
     if path_mtu::is_untold(frame, packet)? {
         return Err(Reason::HopLimit);
     }
-    if packet.is_v4 {
+    *verdict = if packet.is_v4 {
         let (ethernet, ip) = (frame.header(0)?, frame.header(ETHERNET)?);
         let start = frame.header(ETHERNET + size_of::<Ipv4>())?;
         let gateway = &network.gateway_ipv4;
         let reply = scratch::fill(|reply| hops::used_up_v4(ethernet, ip, start, gateway, reply))?;
-        answer::back_to_container(frame, reply, Walk::HopsTold)
+        answer::back_to_container(frame, reply, Walk::HopsTold)?
     } else {
         let (ethernet, ip) = (frame.header(0)?, frame.header(ETHERNET)?);
         let start = frame.header(ETHERNET + size_of::<Ipv6>())?;
         let gateway = &network.gateway_ipv6;
         let reply = scratch::fill(|reply| hops::used_up_v6(ethernet, ip, start, gateway, reply))?;
-        answer::back_to_container(frame, reply, Walk::HopsTold)
-    }
+        answer::back_to_container(frame, reply, Walk::HopsTold)?
+    };
+    Ok(())
 }

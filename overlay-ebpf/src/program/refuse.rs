@@ -8,12 +8,23 @@ use overlay_ebpf::{
     transport::{self, Part, Transport},
 };
 
-use super::{TcFrame, answer};
-use crate::map::scratch;
+use super::{TcFrame, answer, outlined::outlined};
+use crate::map::{scratch, work::Work};
 
 /// Turns a packet from a container into its refusal, or drops it for `reason` where nobody may be told.
-#[inline(never)]
+#[inline(always)]
 pub(super) fn to_container(
+    frame: &mut TcFrame,
+    work: &mut Work,
+    reason: Reason,
+) -> Result<Walk, Reason> {
+    outlined(frame, work, Walk::Reset, |frame, work| {
+        refuse(frame, &work.packet, &work.transport, reason)
+    })
+}
+
+#[inline(always)]
+fn refuse(
     frame: &mut TcFrame,
     packet: &Packet,
     transport: &Transport,

@@ -4,7 +4,7 @@
 use overlay_common::{
     address::Address,
     endpoint::{ENDPOINT_BALANCED, Endpoint, EndpointKey},
-    flow::{FLOW_FORWARD, FLOW_REVERSE, Flow, FlowKey, STATE_CLOSING, STATE_NEW},
+    flow::{FLOW_FORWARD, FLOW_REVERSE, Flow, STATE_CLOSING, STATE_NEW},
     reason::Reason,
     service::{Backend, Vip},
     walk::Walk,
@@ -21,6 +21,7 @@ use super::{
     TcFrame, encapsulate,
     flow::{self, Way},
     nat::{self, Side},
+    outlined::outlined,
     refuse,
 };
 use crate::map::{
@@ -50,8 +51,13 @@ pub(super) enum Balanced {
 ///
 /// Like all functions that are functions to the kernel too it returns no pointers and no more than a word: what
 /// is returned through memory the verifier does not know as a pointer any more.
-#[inline(never)]
+#[inline(always)]
 pub(super) fn balance(frame: &mut TcFrame, work: &mut Work) -> Result<Balanced, Reason> {
+    outlined(frame, work, Balanced::NotAVip, balance_here)
+}
+
+#[inline(always)]
+fn balance_here(frame: &mut TcFrame, work: &mut Work) -> Result<Balanced, Reason> {
     let key = EndpointKey::new(work.vni, work.packet.destination);
     let Some(vip) = map::service::vip(&key) else {
         return Ok(Balanced::NotAVip);
@@ -76,7 +82,7 @@ pub(super) fn balance(frame: &mut TcFrame, work: &mut Work) -> Result<Balanced, 
     let backend = match backend {
         Ok(backend) => backend,
         Err(reason) => {
-            let walk = refuse::to_container(frame, &work.packet, &work.transport, reason)?;
+            let walk = refuse::to_container(frame, work, reason)?;
             return Ok(Balanced::Answered(walk));
         }
     };
@@ -260,8 +266,13 @@ fn hand_to(frame: &mut TcFrame, work: &mut Work, backend: &Backend) -> Result<()
 
 /// Leads an ICMP error about an answer to the task that sent the answer, which it then quotes. Called after
 /// [`balance`] has said so.
-#[inline(never)]
+#[inline(always)]
 pub(super) fn report_to_task(frame: &mut TcFrame, work: &mut Work) -> Result<Balanced, Reason> {
+    outlined(frame, work, Balanced::NotAVip, report_to_task_here)
+}
+
+#[inline(always)]
+fn report_to_task_here(frame: &mut TcFrame, work: &mut Work) -> Result<Balanced, Reason> {
     work.quote = quote::read(frame, &work.transport)?.ok_or(Reason::UnknownFlow)?;
     work.key = work.quote.answer_key(work.vni);
     if work.key.destination != work.packet.destination {
@@ -289,36 +300,36 @@ pub(super) fn restore(
     endpoint: &Endpoint,
     vni: u32,
     packet: &Packet,
-    walk: Walk,
+    mut walk: Walk,
 ) -> Result<Walk, Reason> {
-    if endpoint.flags & ENDPOINT_BALANCED != 0 && answered(frame, vni, packet.is_v4)? {
-        return Ok(Walk::BalancedAnswer);
+    if endpoint.flags & ENDPOINT_BALANCED != 0 {
+        answered(frame, vni, packet.is_v4, &mut walk)?;
     }
     Ok(walk)
 }
 
-/// Rewrites an answer; `false`: it is none. What cannot be read is no answer either.
+/// Rewrites an answer, which then is counted as one. What cannot be read is no answer.
 #[inline(never)]
-fn answered(frame: &mut TcFrame, vni: u32, is_v4: bool) -> Result<bool, Reason> {
+fn answered(frame: &mut TcFrame, vni: u32, is_v4: bool, walk: &mut Walk) -> Result<(), Reason> {
     let work = work::get(vni)?;
     let Ok(Some(transport)) = transport::find(frame, is_v4) else {
-        return Ok(false);
+        return Ok(());
     };
     work.transport = transport;
     let Ok(Some(ends)) = flow::ends(frame, work) else {
-        return Ok(false);
+        return Ok(());
     };
     match ends.icmp {
-        Icmp::Error => return reported(frame, work),
-        Icmp::Query => return Ok(false),
+        Icmp::Error => return reported(frame, work, walk),
+        Icmp::Query => return Ok(()),
         Icmp::No | Icmp::Reply | Icmp::Other => {}
     }
     work.key = keys::key(frame, vni, &work.transport, &ends)?;
     let Some(found) = map::flow::find(&work.key) else {
-        return Ok(false);
+        return Ok(());
     };
     if found.flow().kind != FLOW_REVERSE {
-        return Ok(false);
+        return Ok(());
     }
     work.twin = found.flow().twin(&work.key);
     let flags = transport::tcp_flags(frame, &work.transport)?;
@@ -328,23 +339,24 @@ fn answered(frame: &mut TcFrame, vni: u32, is_v4: bool) -> Result<bool, Reason> 
     // Point of no return.
     let address = &work.twin.destination;
     nat::address(frame, &work.transport, Side::Source, address)?;
-    Ok(true)
+    *walk = Walk::BalancedAnswer;
+    Ok(())
 }
 
 /// Rewrites an ICMP error about a packet that the container sent to a virtual address, so that it quotes what
 /// the container sent. Whoever reports it keeps its address, unless it is the task.
 #[inline(never)]
-fn reported(frame: &mut TcFrame, work: &mut Work) -> Result<bool, Reason> {
+fn reported(frame: &mut TcFrame, work: &mut Work, walk: &mut Walk) -> Result<(), Reason> {
     let Ok(Some(quote)) = quote::read(frame, &work.transport) else {
-        return Ok(false);
+        return Ok(());
     };
     work.quote = quote;
     work.key = quote.answer_key(work.vni);
     let Some(found) = map::flow::find(&work.key) else {
-        return Ok(false);
+        return Ok(());
     };
     if found.flow().kind != FLOW_REVERSE {
-        return Ok(false);
+        return Ok(());
     }
     work.twin = found.flow().twin(&work.key);
     let (reporter, _) = keys::addresses(frame, work.transport.is_v4)?;
@@ -355,5 +367,6 @@ fn reported(frame: &mut TcFrame, work: &mut Work) -> Result<bool, Reason> {
         let address = &work.twin.destination;
         nat::address(frame, &work.transport, Side::Source, address)?;
     }
-    Ok(true)
+    *walk = Walk::BalancedAnswer;
+    Ok(())
 }

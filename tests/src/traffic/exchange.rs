@@ -32,9 +32,15 @@ pub struct Exchange<'a> {
 impl Exchange<'_> {
     /// Sends messages of `lengths` bytes over one TCP connection, each after the last one has come back.
     pub fn tcp(&self, lengths: &[usize]) -> Result<()> {
-        let what = || format!("{} over TCP", self.names());
-        let (client, server) = self.connect().with_context(what)?;
-        thread::scope(|scope| {
+        self.tcp_by(self.address, lengths).map(drop)
+    }
+
+    /// The same, where the client asks another address than the server's own. Returns which client the server
+    /// saw.
+    pub fn tcp_by(&self, asked: IpAddr, lengths: &[usize]) -> Result<IpAddr> {
+        let what = || format!("{} by {asked} over TCP", self.names());
+        let (client, server, seen) = self.connect(asked).with_context(what)?;
+        let exchanged = thread::scope(|scope| {
             let serving = scope.spawn(|| serve(server, lengths));
             let asked = ask(client, lengths);
             let outcome = serving
@@ -43,22 +49,29 @@ impl Exchange<'_> {
             // What the server missed explains why the client waited.
             outcome.context("the server")?;
             asked.context("the client")
-        })
-        .with_context(what)
+        });
+        exchanged.with_context(what)?;
+        Ok(seen)
     }
 
     /// Sends datagrams of `lengths` bytes, each after the last one has come back. A lost one is an error.
     pub fn udp(&self, lengths: &[usize]) -> Result<()> {
-        self.exchange_datagrams(lengths)
-            .with_context(|| format!("{} over UDP", self.names()))
+        self.udp_by(self.address, lengths)
     }
 
-    fn connect(&self) -> Result<(TcpStream, TcpStream)> {
+    /// The same, where the client asks another address than the server's own, and must be answered from there.
+    pub fn udp_by(&self, asked: IpAddr, lengths: &[usize]) -> Result<()> {
+        self.exchange_datagrams(asked, lengths)
+            .with_context(|| format!("{} by {asked} over UDP", self.names()))
+    }
+
+    fn connect(&self, asked: IpAddr) -> Result<(TcpStream, TcpStream, IpAddr)> {
         let listener = self
             .server
             .run(|| TcpListener::bind((self.address, 0)))?
             .context("listening")?;
-        let address = listener.local_addr().context("asking for the port")?;
+        let own = listener.local_addr().context("asking for the port")?;
+        let address = SocketAddr::new(asked, own.port());
         let client = self
             .client
             .run(|| TcpStream::connect_timeout(&address, PATIENCE))?
@@ -66,7 +79,7 @@ impl Exchange<'_> {
         // The standard library has no time limit for accepting.
         let limit = TimeVal::new(PATIENCE.as_secs().cast_signed(), 0);
         setsockopt(&listener, ReceiveTimeout, &limit).context("setting a time limit")?;
-        let (server, _) = listener.accept().context("accepting")?;
+        let (server, seen) = listener.accept().context("accepting")?;
         for stream in [&client, &server] {
             stream.set_nodelay(true).context("setting no delay")?;
             stream
@@ -76,10 +89,10 @@ impl Exchange<'_> {
                 .set_write_timeout(Some(PATIENCE))
                 .context("setting a time limit")?;
         }
-        Ok((client, server))
+        Ok((client, server, seen.ip()))
     }
 
-    fn exchange_datagrams(&self, lengths: &[usize]) -> Result<()> {
+    fn exchange_datagrams(&self, asked: IpAddr, lengths: &[usize]) -> Result<()> {
         let server = bind(self.server, self.address)?;
         let any: IpAddr = if self.address.is_ipv4() {
             [0; 4].into()
@@ -87,7 +100,8 @@ impl Exchange<'_> {
             [0; 16].into()
         };
         let client = bind(self.client, any)?;
-        let address = server.local_addr().context("asking for the port")?;
+        let own = server.local_addr().context("asking for the port")?;
+        let address = SocketAddr::new(asked, own.port());
         for &length in lengths {
             interrupt::check()?;
             let sent = pattern(length);

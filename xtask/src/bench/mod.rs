@@ -58,7 +58,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// Packages that the testbed's programs come from.
-pub(crate) const PACKAGES: [&str; 4] = ["ethtool", "iperf3", "iproute2", "iputils-ping"];
+pub(crate) const PACKAGES: [&str; 5] =
+    ["ethtool", "iperf3", "iproute2", "iputils-ping", "nftables"];
 
 /// The agent and its command line: freshly built, or those that `OVERLAY_BINARIES` names.
 pub(crate) fn build(need: &Need) -> Result<Binaries> {

@@ -14,12 +14,14 @@ use crate::{
 };
 
 /// Programs that the tests call.
-const PACKAGES: [&str; 7] = [
+const PACKAGES: [&str; 9] = [
     "bpftool",
     "ethtool",
     "iperf3",
     "iproute2",
+    "iptables",
     "iputils-ping",
+    "nftables",
     "procps",
     "tcpdump",
 ];

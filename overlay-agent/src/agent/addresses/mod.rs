@@ -78,6 +78,13 @@ impl Chosen {
         v4.or(self.ipv6.map(|(address, _)| IpAddr::V6(address)))
     }
 
+    /// All of them, IPv4 first.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> + use<> {
+        let v4 = self.ipv4.map(|(address, _)| IpAddr::V4(address));
+        let v6 = self.ipv6.map(|(address, _)| IpAddr::V6(address));
+        v4.into_iter().chain(v6)
+    }
+
     fn set(&mut self, address: IpAddr, prefix_length: u8) {
         match address {
             IpAddr::V4(address) => self.ipv4 = Some((address, prefix_length)),

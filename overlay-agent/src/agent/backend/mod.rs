@@ -104,7 +104,8 @@ impl AgentBackend {
                 Err(NoAddress::Lacks(_)) => return Err(self.absence()),
             },
         };
-        let mut info = EndpointInfo::new(&attached, EndpointState::Up);
+        let pools = told::pools(&plane.shared);
+        let mut info = EndpointInfo::new(&attached, EndpointState::Up, pools);
         if let Ok(access) = self.access() {
             info.warnings = roster::namesakes(&access, &attached).await;
         }
@@ -161,8 +162,10 @@ impl Backend for AgentBackend {
         network: Option<String>,
     ) -> Result<Vec<EndpointInfo>, ApiError> {
         let command = |answer| Command::Detach(name, network, answer);
-        let detached = ask(&self.plane()?.commands, command).await??;
-        let told = |attachment| EndpointInfo::new(attachment, EndpointState::Gone);
+        let plane = self.plane()?;
+        let detached = ask(&plane.commands, command).await??;
+        let pools = told::pools(&plane.shared);
+        let told = |attachment| EndpointInfo::new(attachment, EndpointState::Gone, pools);
         Ok(detached.iter().map(|attachment| told(attachment)).collect())
     }
 

@@ -15,7 +15,7 @@ use crate::{
     },
     control::Table,
     datapath::{self, ABI_VERSION, AttachMode, Counters, Features, map_name},
-    model::{Attachment, Network, Node},
+    model::{Attachment, Network, Node, TransitPools},
     netlink::Socket,
     settings::{Cluster, Settings},
 };
@@ -69,7 +69,8 @@ pub(super) fn status(shared: &Shared, uses: &[datapath::MapUse]) -> Status {
                 Some(Table::Endpoint) => shared.directory().addresses() as u64,
                 Some(Table::Interface) => shared.directory().len() as u64,
                 Some(table) => entries(table),
-                None => map.entries.unwrap_or_default().into(),
+                None => (shared.flows.entries(map.name))
+                    .unwrap_or_else(|| map.entries.unwrap_or_default().into()),
             },
             max_entries: map.capacity.into(),
             bytes: map.bytes,
@@ -146,7 +147,11 @@ pub(super) fn endpoints(
 ) -> Vec<EndpointInfo> {
     let told = |attachment: &Attachment| {
         let state = states.get(&attachment.host_ifindex).copied();
-        EndpointInfo::new(attachment, state.unwrap_or(EndpointState::Gone))
+        EndpointInfo::new(
+            attachment,
+            state.unwrap_or(EndpointState::Gone),
+            pools(shared),
+        )
     };
     let mut endpoints: Vec<EndpointInfo> = shared.directory().iter().map(told).collect();
     endpoints.sort_by(|a, b| (&a.network, &a.name).cmp(&(&b.network, &b.name)));
@@ -168,7 +173,7 @@ pub(super) fn network(shared: &Shared, name: &str) -> Option<NetworkInfo> {
         .directory()
         .iter()
         .filter(|attachment| attachment.vni == network.vni)
-        .map(|attachment| EndpointInfo::new(attachment, EndpointState::Up))
+        .map(|attachment| EndpointInfo::new(attachment, EndpointState::Up, pools(shared)))
         .map(|endpoint| NetworkContainer::from(&endpoint))
         .collect();
     containers.sort_by(|a, b| a.name.cmp(&b.name));
@@ -202,6 +207,7 @@ pub(super) fn stats(shared: &Shared, counters: &Counters) -> Stats {
         events_lost: counters.events_lost,
         names: names_count(shared),
         control: Vec::new(),
+        flows_evicted: shared.flows.evicted(),
     }
 }
 
@@ -264,4 +270,9 @@ fn peer(node: &Node, network: &Network) -> Option<NetworkPeer> {
         blocks,
         endpoints: endpoints as u64,
     })
+}
+
+/// Where transit addresses come from.
+pub(super) fn pools(shared: &Shared) -> TransitPools {
+    shared.settings.outside.in_use().unwrap_or_default()
 }

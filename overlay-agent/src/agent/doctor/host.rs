@@ -94,6 +94,6 @@ pub(super) fn source_ports() -> Check {
 pub(super) fn forwarding() -> Check {
     ok(
         "forwarding",
-        "net.ipv4.ip_forward, rp_filter and bridge settings do not matter: packets of containers do not pass the host's routing",
+        "net.ipv4.ip_forward, rp_filter and bridge settings do not matter: packets of containers are not forwarded by the host",
     )
 }

@@ -4,6 +4,7 @@
 mod datapath;
 mod host;
 mod names;
+mod outside;
 mod underlay;
 
 use crate::{
@@ -27,6 +28,7 @@ pub(super) fn examine(shared: &Shared, expected: Option<&Expected>) -> Vec<Check
     checks.extend(underlay::mtus(shared));
     checks.push(host::neighbours(shared));
     checks.push(host::source_ports());
+    checks.extend(outside::way_out(shared));
     checks.push(host::forwarding());
     checks.push(names::server(shared));
     checks.push(names::resolvers(shared));

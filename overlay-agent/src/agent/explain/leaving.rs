@@ -1,11 +1,11 @@
 //! A packet from a container of this node, as `from_container` sees it.
 
-use super::{delivery, question::Question, steps::Steps};
+use super::{delivery, outside, question::Question, steps::Steps};
 use crate::{
     agent::{plumbing::TUNNEL_NAME, shared::Shared},
     control::{Hook, Inspect as _, Key, PortError, Program, Row},
     datapath::KernelInspector,
-    model::{Encap, PeerEntry, RouteEntry},
+    model::{Encap, InterfaceEntry, PeerEntry, PeerId, RouteEntry},
     netlink::Socket,
 };
 
@@ -16,11 +16,14 @@ pub(super) fn walk(
     question: &Question,
     steps: &mut Steps,
 ) -> Result<bool, PortError> {
-    if !may_send(inspector, question, steps)? {
+    let Some(interface) = may_send(inspector, question, steps)? else {
         return Ok(false);
-    }
+    };
     if let Some(Row::Endpoint(_, entry)) = inspector.get(&Key::Endpoint(question.target()))? {
         return Ok(delivery::explain(&entry, "on this node, through", steps));
+    }
+    if is_outside(inspector, question)? {
+        return outside::walk(shared, inspector, question, &interface, steps);
     }
     let Some(route) = find_route(shared, inspector, question, steps)? else {
         return Ok(false);
@@ -45,9 +48,13 @@ fn may_send(
     inspector: &KernelInspector,
     question: &Question,
     steps: &mut Steps,
-) -> Result<bool, PortError> {
+) -> Result<Option<InterfaceEntry>, PortError> {
+    let mut stop = |step: &str, said: String| {
+        steps.stop(step, said);
+        Ok(None)
+    };
     let Some(endpoint) = &question.source.endpoint else {
-        return Ok(steps.stop("interface", "the sender is not on this node"));
+        return stop("interface", "the sender is not on this node".to_owned());
     };
     let ifindex = endpoint.host_ifindex;
     let interface = &endpoint.host_interface;
@@ -56,16 +63,16 @@ fn may_send(
         ifindex,
     };
     if let Some(reason) = &endpoint.conflict {
-        return Ok(steps.stop(
+        return stop(
             "endpoint",
             format!("{} is cut off: {reason}", endpoint.name),
-        ));
+        );
     }
     if !inspector.is_attached(hook)? {
-        return Ok(steps.stop(
+        return stop(
             "program",
             format!("from_container is not attached to {interface}; `overlay audit` attaches it"),
-        ));
+        );
     }
     steps.pass(
         "program",
@@ -73,12 +80,13 @@ fn may_send(
     );
 
     let Some(Row::Interface(_, entry)) = inspector.get(&Key::Interface(ifindex))? else {
-        return Ok(steps.stop(
+        steps.stop(
             "interface",
             format!(
                 "{interface} is not in INTERFACE (unknown-interface); `overlay audit` repairs that"
             ),
-        ));
+        );
+        return Ok(None);
     };
     let source = question.source.address;
     let allowed = if source.is_ipv4() {
@@ -87,16 +95,28 @@ fn may_send(
         entry.ipv6
     };
     if entry.vni != question.network.vni || allowed != Some(source) {
-        return Ok(steps.stop(
+        steps.stop(
             "source",
             format!("{interface} may not send as {source} (spoofed-address); `overlay audit` repairs the tables"),
-        ));
+        );
+        return Ok(None);
     }
     steps.pass(
         "source",
         format!("{interface} may send as {source} and {}", entry.mac),
     );
-    Ok(true)
+    Ok(Some(entry))
+}
+
+/// Whether no subnet of the network and no route has the destination.
+fn is_outside(inspector: &KernelInspector, question: &Question) -> Result<bool, PortError> {
+    let target = question.target();
+    let is_inside = question.network.subnet_of(target.address).is_some()
+        || inspector.get(&Key::Route(target))?.is_some()
+        || inspector
+            .block_around(target.vni, target.address)?
+            .is_some();
+    Ok(!is_inside)
 }
 
 fn find_route(
@@ -113,7 +133,9 @@ fn find_route(
         );
         return Ok(Some(entry));
     }
-    if let Some(Row::Block(_, block, entry)) = inspector.block_around(target.vni, target.address)? {
+    if let Some(Row::Block(_, block, entry)) = inspector.block_around(target.vni, target.address)?
+        && entry.peer != PeerId::NOBODY
+    {
         steps.pass("route", format!("{} is in block {block}", target.address));
         return Ok(Some(entry));
     }

@@ -4,6 +4,7 @@
 mod arriving;
 mod delivery;
 mod leaving;
+mod outside;
 mod question;
 mod steps;
 

@@ -19,6 +19,7 @@ pub use port::PortHolder;
 pub use reserve::ReserveError;
 use reserve::Reserved;
 pub use rules::RulesError;
+pub(super) use rules::drops_output;
 use tunnel::Tunnel;
 pub use tunnel::TunnelError;
 pub(super) use tunnel::{NAME as TUNNEL_NAME, holder_of};

@@ -1,6 +1,6 @@
 //! The rules by which the host lets containers out: two tables of our own, `ip overlay` and `ip6 overlay`, written
 //! and read by `nft`. Nobody else's rule is touched, and none decides about these packets in the forward hook,
-//! because they do not pass it (docs/decisions/0005-the-way-out-passes-no-forward-chain.md).
+//! because they do not pass it (docs/decisions/0006-the-way-out-passes-no-forward-chain.md).
 
 use std::{
     collections::{BTreeMap, hash_map::DefaultHasher},
@@ -223,10 +223,7 @@ fn chains(family: &Family, pool: IpNet, port: u16) -> Vec<Chain> {
         "drop".to_owned(),
     ];
     let mut deliver: Vec<String> = note.into_iter().collect();
-    deliver.extend([
-        format!("dup to {header} daddr device \"{NEAR}\""),
-        "drop".to_owned(),
-    ]);
+    deliver.extend([format!("dup to {header} daddr"), "drop".to_owned()]);
 
     // The kernel does not track its copies; a zone, even the usual one, makes it.
     let mut copies = vec![format!(
@@ -234,6 +231,8 @@ fn chains(family: &Family, pool: IpNet, port: u16) -> Vec<Chain> {
     )];
     copies.extend(restore("saddr"));
     copies.extend(restore("daddr"));
+    // Without its route nothing for a container may go anywhere else.
+    copies.push(format!("{header} daddr {pool} {away} drop"));
 
     let hide = vec![
         format!("meta l4proto {{ tcp, udp, sctp }} masquerade to :{MASQUERADE_PORTS}"),
@@ -360,6 +359,24 @@ fn read(listing: &Value) -> Listed {
     }
 }
 
+/// A chain of somebody else's whose policy drops what the host sends, if there is one.
+pub(in crate::agent) fn drops_output() -> Option<String> {
+    let listed = run(&["-j", "list", "chains"], None).ok()?;
+    let listing: Value = serde_json::from_slice(&listed.stdout).ok()?;
+    let objects = listing["nftables"].as_array()?;
+    let mut chains = objects.iter().filter_map(|object| object.get("chain"));
+    let dropping = chains.find(|chain| {
+        chain["hook"] == "output" && chain["policy"] == "drop" && chain["table"] != TABLE
+    })?;
+    let text = |key: &str| dropping[key].as_str().unwrap_or_default();
+    Some(format!(
+        "{} {} {}",
+        text("family"),
+        text("table"),
+        text("name")
+    ))
+}
+
 struct Said(Output);
 
 impl std::ops::Deref for Said {
@@ -468,6 +485,6 @@ mod tests {
 
         assert!(v4.starts_with("table ip overlay\ndelete table ip overlay\n"));
         assert!(v4.contains("frag-off") && !v6.contains("frag-off"));
-        assert!(v6.contains("dup to ip6 daddr device \"ovgw\""));
+        assert!(v6.contains("dup to ip6 daddr comment"));
     }
 }

@@ -36,6 +36,7 @@ fn wish(container: &Namespace) -> InterfaceWish {
         ipv4: Some(([10, 1, 0, 5].into(), 24)),
         ipv6: Some(("fd00:1::5".parse().unwrap(), 64)),
         on_link: vec!["10.9.0.0/24".parse().unwrap()],
+        via: vec![("0.0.0.0/0".parse().unwrap(), [10, 1, 0, 1].into())],
     }
 }
 

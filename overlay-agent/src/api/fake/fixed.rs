@@ -31,6 +31,7 @@ pub(super) fn stats(mode: Mode) -> Stats {
         drops: vec![drop("malformed", 1, 0), drop("no-route", 5, 7)],
         events_lost: 2,
         names: None,
+        flows_evicted: 0,
         control,
     }
 }

@@ -70,6 +70,7 @@ pub(crate) fn endpoint(n: u8, name: &str, netns: PathBuf) -> EndpointInfo {
         aliases: Vec::new(),
         service: None,
         ports: Vec::new(),
+        transit: Vec::new(),
         warnings: Vec::new(),
     }
 }

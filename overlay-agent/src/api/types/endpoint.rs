@@ -5,7 +5,9 @@ use std::{net::IpAddr, path::PathBuf};
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Attachment, MacAddress, NamespaceId, PortWish, PublishedPort, ServiceId, Vni};
+use crate::model::{
+    Attachment, MacAddress, NamespaceId, PortWish, PublishedPort, ServiceId, TransitPools, Vni,
+};
 
 /// The wish for an endpoint.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
@@ -95,6 +97,9 @@ pub struct EndpointInfo {
     /// Ports of this node at which it answers itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<PublishedPort>,
+    /// What stands for it in this host, and so for its packets to and from outside; IPv4 first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transit: Vec<IpAddr>,
     /// What is odd about it, though it was attached; told once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -103,7 +108,7 @@ pub struct EndpointInfo {
 impl EndpointInfo {
     /// What is told about an attachment whose link is in this state. A prefix length that its family does not have is left out
     /// with its address.
-    pub fn new(attachment: &Attachment, state: EndpointState) -> Self {
+    pub fn new(attachment: &Attachment, state: EndpointState, pools: TransitPools) -> Self {
         let ipv4 = attachment.ipv4;
         let ipv6 = attachment.ipv6;
         Self {
@@ -129,6 +134,10 @@ impl EndpointInfo {
             aliases: attachment.aliases.clone(),
             service: attachment.service,
             ports: attachment.ports.clone(),
+            transit: attachment
+                .addresses()
+                .filter_map(|address| pools.stand_in(address, attachment.transit))
+                .collect(),
             warnings: Vec::new(),
         }
     }

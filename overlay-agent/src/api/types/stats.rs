@@ -20,6 +20,9 @@ pub struct Stats {
     /// never happened too. Empty outside a swarm.
     #[serde(default)]
     pub control: Vec<ControlCount>,
+    /// Flows that had to leave a full table since the agent started.
+    #[serde(default)]
+    pub flows_evicted: u64,
 }
 
 /// Packets that took one way.

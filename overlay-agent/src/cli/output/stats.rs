@@ -37,12 +37,18 @@ pub(in crate::cli) fn stats(stats: &Stats, with_zeroes: bool) -> String {
         true => String::new(),
         false => format!("\n{}", table(["PORT", "EVENT", "COUNT"], control)),
     };
+    let evicted = match stats.flows_evicted {
+        0 => String::new(),
+        evicted => format!(
+            "\n{evicted} flows evicted: datapath.limits.flows is too small, the oldest made room\n"
+        ),
+    };
     let walks = table(["WALK", "PACKETS", "BYTES"], walks);
     let drops = table(["DROP REASON", "PACKETS", "BYTES", "HINT"], drops);
     let names = stats.names.map_or_else(String::new, |count| {
         format!("\n{}", names(count, with_zeroes))
     });
-    format!("{walks}\n{drops}{control}{lost}{names}")
+    format!("{walks}\n{drops}{control}{lost}{evicted}{names}")
 }
 
 /// What became of questions for names.

@@ -1,10 +1,13 @@
 //! Tables that follow from this node's endpoints.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::{
     control::Row,
-    model::{Attachment, EndpointEntry, InterfaceEntry, LocalTables, Place, TransitPools},
+    model::{
+        Attachment, BackendEntry, BackendId, EndpointEntry, FIRST_LOCAL_NUMBER, InterfaceEntry,
+        LocalTables, Place, PortEntry, PortKey, PublishedPort, RingSpan, TransitPools,
+    },
 };
 
 /// What the container may send as.
@@ -32,6 +35,33 @@ pub fn transit_rows(
     })
 }
 
+/// The ports that an endpoint publishes itself, after what is behind them.
+pub fn published_rows(attachment: &Attachment) -> Vec<Row> {
+    let behind = backends(attachment);
+    let backends = behind.iter().map(|(id, entry)| Row::Backend(*id, *entry));
+    let ports = ports(attachment).map(|(key, entry)| Row::Port(key, entry));
+    backends.chain(ports).collect()
+}
+
+/// Under which keys a port is found for clients that reach an endpoint at one of these addresses.
+pub fn port_keys(
+    port: PublishedPort,
+    addresses: impl Iterator<Item = IpAddr>,
+) -> impl Iterator<Item = PortKey> {
+    addresses.filter_map(move |address| {
+        let every = match address {
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        let at = port.address.unwrap_or(every);
+        (at.is_ipv4() == address.is_ipv4()).then_some(PortKey {
+            address: at,
+            protocol: port.protocol,
+            port: port.published,
+        })
+    })
+}
+
 /// The tables of all endpoints that are not cut off.
 pub fn local_tables<'a>(
     attachments: impl IntoIterator<Item = &'a Attachment>,
@@ -54,8 +84,59 @@ pub fn local_tables<'a>(
                 tables.transit.insert(stand_in, place);
             }
         }
+        tables.backends.extend(backends(attachment));
+        tables.ports.extend(ports(attachment));
     }
     tables
+}
+
+/// The number of an endpoint's address among the backends. The kernel counts interfaces up for as long as it
+/// runs, so that no other endpoint ever gets it.
+fn backend_id(attachment: &Attachment, address: IpAddr) -> BackendId {
+    let family = if address.is_ipv4() { 0 } else { 1 << 30 };
+    BackendId(FIRST_LOCAL_NUMBER | family | attachment.host_ifindex)
+}
+
+fn service_number(attachment: &Attachment) -> u32 {
+    FIRST_LOCAL_NUMBER | attachment.host_ifindex
+}
+
+fn backends(attachment: &Attachment) -> Vec<(BackendId, BackendEntry)> {
+    if attachment.ports.is_empty() {
+        return Vec::new();
+    }
+    let backend = |address| {
+        let vni = attachment.vni;
+        let entry = BackendEntry {
+            place: Place { vni, address },
+            peer: None,
+            service: service_number(attachment),
+        };
+        (backend_id(attachment, address), entry)
+    };
+    attachment.addresses().map(backend).collect()
+}
+
+fn ports(attachment: &Attachment) -> impl Iterator<Item = (PortKey, PortEntry)> + '_ {
+    let all = attachment.ports.iter().flat_map(|port| {
+        let keys = port_keys(*port, attachment.addresses());
+        keys.map(|key| (*port, key))
+    });
+    all.filter_map(|(port, key)| {
+        let mut addresses = attachment.addresses();
+        let address = addresses.find(|address| address.is_ipv4() == key.address.is_ipv4())?;
+        let BackendId(backend) = backend_id(attachment, address);
+        let entry = PortEntry {
+            everywhere: RingSpan::default(),
+            here: RingSpan::single(backend),
+            service: service_number(attachment),
+            vni: attachment.vni,
+            target: port.target,
+            is_direct_return: false,
+            is_host: true,
+        };
+        Some((key, entry))
+    })
 }
 
 fn interface_entry(attachment: &Attachment, pools: TransitPools) -> InterfaceEntry {
@@ -77,5 +158,6 @@ fn endpoint_entry(attachment: &Attachment) -> EndpointEntry {
         ifindex: attachment.host_ifindex,
         mac: attachment.mac,
         mtu: attachment.mtu,
+        balanced: false,
     }
 }

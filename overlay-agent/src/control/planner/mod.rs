@@ -15,7 +15,9 @@ pub(crate) mod testing;
 mod tests;
 
 pub use cluster::{Cluster, Plan};
-pub use local::{endpoint_rows, interface_row, local_tables, transit_rows};
+pub use local::{
+    endpoint_rows, interface_row, local_tables, port_keys, published_rows, transit_rows,
+};
 pub use remote::{
     Facts, OVERHEAD_V4, OVERHEAD_V6, blocks, gateway_mtu, networks, overhead, peers, remote_tables,
     route_entry, routes, underlay_hooks,

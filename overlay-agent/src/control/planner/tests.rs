@@ -112,11 +112,11 @@ fn others_are_routed_and_this_node_is_not() {
 
     let tables = remote_tables(scene.facts(Encap::Auto));
 
-    let blocks: Vec<String> = tables
+    let of_nodes = tables
         .blocks
-        .keys()
-        .map(|(_, block)| block.to_string())
-        .collect();
+        .iter()
+        .filter(|(_, route)| route.peer != PeerId::NOBODY);
+    let blocks: Vec<String> = of_nodes.map(|((_, block), _)| block.to_string()).collect();
     assert_eq!(blocks, ["10.1.0.64/26", "10.1.0.128/26"]);
     let route = tables.routes[&Place {
         vni: blue(),
@@ -127,6 +127,16 @@ fn others_are_routed_and_this_node_is_not() {
     assert_eq!(tables.peers[&route.peer].local, ip("192.0.2.1"));
     assert_eq!(tables.peers[&route.peer].next_hop, Some(ip("198.51.100.1")));
     assert_eq!(tables.peers.len(), 2);
+}
+
+#[test]
+fn what_nobody_has_in_a_subnet_is_nobodys() {
+    let scene = Scene::new();
+    let subnet = scene.desired.networks[0].subnets[0];
+
+    let tables = remote_tables(scene.facts(Encap::Auto));
+
+    assert_eq!(tables.blocks[&(blue(), subnet)].peer, PeerId::NOBODY);
 }
 
 #[test]

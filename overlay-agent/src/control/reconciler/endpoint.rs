@@ -3,7 +3,7 @@
 use super::{Change, Datapath, Hook, Plumbing, PortError, Program, Reconciler, Underlay, planner};
 use crate::{
     control::{Key, Row},
-    model::Attachment,
+    model::{Attachment, PortKey},
 };
 
 /// Where the container's packets come in.
@@ -12,6 +12,13 @@ pub(super) fn hook(attachment: &Attachment) -> Hook {
         program: Program::FromContainer,
         ifindex: attachment.host_ifindex,
     }
+}
+
+/// The keys of the ports that an endpoint publishes itself.
+fn published_keys(attachment: &Attachment) -> Vec<PortKey> {
+    let ports = attachment.ports.iter();
+    let keys = ports.flat_map(|port| planner::port_keys(*port, attachment.addresses()));
+    keys.collect()
 }
 
 impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
@@ -32,6 +39,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
     }
 
     fn connect(&mut self, attachment: &Attachment) -> Result<(), PortError> {
+        self.reserve(&published_keys(attachment))?;
         self.put(planner::interface_row(attachment, self.pools))?;
         let hook = hook(attachment);
         self.datapath.attach(hook)?;
@@ -39,7 +47,8 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         for row in planner::endpoint_rows(attachment) {
             self.put(row)?;
         }
-        for row in planner::transit_rows(attachment, self.pools) {
+        let transit = planner::transit_rows(attachment, self.pools);
+        for row in transit.chain(planner::published_rows(attachment)) {
             self.put(row)?;
         }
         Ok(())
@@ -58,16 +67,32 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
     /// which its hook stays. What cannot be written now is written by the next audit.
     pub fn isolate(&mut self, attachment: &Attachment) -> Result<(), PortError> {
         let mut outcome = Ok(());
+        let published = planner::published_rows(attachment).into_iter().rev();
+        let published: Vec<Row> = published.filter(|row| self.is_own(row)).collect();
+        let keys = published.iter().map(Row::key);
         let transit = planner::transit_rows(attachment, self.pools);
-        let rows = transit.chain(planner::endpoint_rows(attachment));
-        let keys = rows.map(|row| row.key());
+        let keys = keys.chain(transit.map(|row| row.key()));
+        let keys = keys.chain(planner::endpoint_rows(attachment).map(|row| row.key()));
         for key in keys.chain([Key::Interface(attachment.host_ifindex)]) {
             let change = Change::Remove(key);
             outcome = outcome.and(self.write(&change));
             // Even if that failed: nobody wants the entry any more, and the next audit takes it away.
             self.record(&change);
         }
+        self.release(published.iter().filter_map(|row| match row.key() {
+            Key::Port(key) => Some(key),
+            _ => None,
+        }));
         outcome
+    }
+
+    /// Whether a row is not another's under the same key.
+    fn is_own(&self, row: &Row) -> bool {
+        let present = self
+            .applied
+            .as_ref()
+            .and_then(|tables| tables.get(&row.key()));
+        present.is_none_or(|present| present == *row)
     }
 
     fn put(&mut self, row: Row) -> Result<(), PortError> {

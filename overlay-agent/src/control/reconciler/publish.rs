@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Datapath, Plumbing, PortError, Reconciler, Tables, Underlay};
+use super::{Datapath, Plumbing, PortError, PortErrorKind, Reconciler, Tables, Underlay};
 use crate::model::PortKey;
 
 impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
@@ -12,8 +12,17 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         refused.map(|(key, reason)| (key, reason.as_str()))
     }
 
-    /// Keeps ports from everybody else; none of them is kept when one is taken.
-    pub(super) fn hold_all(&mut self, keys: &[PortKey]) -> Result<(), PortError> {
+    /// Keeps ports for an endpoint that is about to come; none of them is kept when one is taken.
+    pub fn reserve(&mut self, keys: &[PortKey]) -> Result<(), PortError> {
+        let tables = self.applied.as_ref();
+        let ports = tables.map(|tables| &tables.ports);
+        let published = keys
+            .iter()
+            .find(|key| ports.is_some_and(|ports| ports.contains_key(key)));
+        if let Some(key) = published {
+            let source = format!("{key} is published already");
+            return Err(PortError::new("publish", key, PortErrorKind::Taken, source));
+        }
         let new: Vec<PortKey> = keys
             .iter()
             .copied()
@@ -30,7 +39,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
     }
 
     /// Gives ports back.
-    pub(super) fn release(&mut self, keys: impl IntoIterator<Item = PortKey>) {
+    pub fn release(&mut self, keys: impl IntoIterator<Item = PortKey>) {
         for key in keys {
             self.held_ports.remove(&key);
             self.plumbing.release_port(&key);

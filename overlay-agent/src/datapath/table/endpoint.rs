@@ -1,6 +1,6 @@
 //! `ENDPOINT`: the way into each container of this node.
 
-use overlay_common::endpoint::Endpoint;
+use overlay_common::endpoint::{ENDPOINT_BALANCED, Endpoint};
 
 use crate::model::{EndpointEntry, MacAddress};
 
@@ -10,7 +10,7 @@ pub(in crate::datapath) fn encode(entry: &EndpointEntry) -> Endpoint {
         ifindex: entry.ifindex,
         mtu: entry.mtu,
         mac: entry.mac.0,
-        flags: 0,
+        flags: if entry.balanced { ENDPOINT_BALANCED } else { 0 },
     }
 }
 
@@ -20,5 +20,6 @@ pub(in crate::datapath) fn decode(value: &Endpoint) -> EndpointEntry {
         ifindex: value.ifindex,
         mac: MacAddress(value.mac),
         mtu: value.mtu,
+        balanced: value.flags & ENDPOINT_BALANCED != 0,
     }
 }

@@ -70,8 +70,9 @@ proptest! {
         gateway_ipv4 in prop::option::of(address()),
         gateway_ipv6 in prop::option::of(address()),
         mtu: u32,
+        is_internal: bool,
     ) {
-        let entry = NetworkEntry { gateway_ipv4, gateway_ipv6, mtu };
+        let entry = NetworkEntry { gateway_ipv4, gateway_ipv6, mtu, is_internal };
         prop_assert_eq!(network::decode(&network::encode(&entry)), entry);
     }
 
@@ -98,14 +99,16 @@ proptest! {
         ipv4 in prop::option::of(address()),
         ipv6 in prop::option::of(address()),
         mac in mac(),
+        transit_ipv4 in prop::option::of(address()),
+        transit_ipv6 in prop::option::of(address()),
     ) {
-        let entry = InterfaceEntry { vni, ipv4, ipv6, mac };
+        let entry = InterfaceEntry { vni, ipv4, ipv6, mac, transit_ipv4, transit_ipv6 };
         prop_assert_eq!(interface::decode(&interface::encode(&entry)), Some(entry));
     }
 
     #[test]
-    fn endpoints_survive(ifindex: u32, mtu: u32, mac in mac()) {
-        let entry = EndpointEntry { ifindex, mac, mtu };
+    fn endpoints_survive(ifindex: u32, mtu: u32, mac in mac(), balanced: bool) {
+        let entry = EndpointEntry { ifindex, mac, mtu, balanced };
         prop_assert_eq!(endpoint::decode(&endpoint::encode(&entry)), entry);
     }
 

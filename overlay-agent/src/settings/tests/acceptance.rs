@@ -50,7 +50,8 @@ fn everything_given_is_kept() {
     let text = with(
         "node: a",
         "node: b\ndatapath: {encap: device, attach: clsact, port: 14789, limits: {endpoints: 1, routes: 2, blocks: 3, \
-         peers: 4, networks: 5}}\nevents: {sample: 0}\naudit_interval: 1m30s",
+         peers: 4, networks: 5}}\nevents: {sample: 0}\nservices: {timeouts: {tcp: 24h, udp: 1s}}\n\
+         audit_interval: 1m30s",
     );
 
     let settings = parse(&text).unwrap();
@@ -63,6 +64,10 @@ fn everything_given_is_kept() {
     assert_eq!(settings.limits.networks, 5);
     assert_eq!(settings.event_sample, 0);
     assert_eq!(settings.audit_interval, Duration::from_secs(90));
+    let timeouts = settings.services.timeouts;
+    assert_eq!(timeouts.tcp, Duration::from_hours(24));
+    assert_eq!(timeouts.udp, Duration::from_secs(1));
+    assert_eq!(timeouts.sctp, Duration::from_hours(5 * 24));
     let node = desired(&settings).this_node().unwrap();
     assert_eq!(
         node.endpoints[0].mac.unwrap().to_string(),

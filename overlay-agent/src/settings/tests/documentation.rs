@@ -49,6 +49,8 @@ fn the_page_has_every_key_and_no_other() {
         ("dns.", fields::<typed::Dns>()),
         ("events.", fields::<typed::Events>()),
         ("outside.", fields::<typed::Outside>()),
+        ("services.", fields::<typed::Services>()),
+        ("services.timeouts.", fields::<typed::Timeouts>()),
         ("cluster.", fields::<typed::Cluster>()),
         ("cluster.nodes[].", fields::<typed::Node>()),
         ("cluster.nodes[].endpoints[].", fields::<typed::Endpoint>()),

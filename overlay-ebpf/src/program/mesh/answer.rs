@@ -15,6 +15,7 @@ use super::{
         TcFrame, encapsulate,
         flow::{self, Way},
         nat::{self, Side},
+        outlined::outlined,
     },
     Next, ingress, rewrite,
 };
@@ -22,8 +23,13 @@ use crate::map::{self, flow::Found, work::Work};
 
 /// Rewrites a container's packet if it is an answer to a client outside; `work` has the packet and its
 /// network.
-#[inline(never)]
+#[inline(always)]
 pub(in crate::program) fn decide(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
+    outlined(frame, work, Next::NotOurs, decide_here)
+}
+
+#[inline(always)]
+fn decide_here(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
     work.asked = 0;
     let is_v4 = work.packet.is_v4;
     let Some(transport) = transport::find(frame, is_v4)? else {
@@ -70,8 +76,13 @@ fn of_client(work: &mut Work) -> Option<Found> {
 
 /// Sends a task's ICMP error about a client's packet, which then quotes what the client sent. Called after
 /// [`decide`] has said so.
-#[inline(never)]
+#[inline(always)]
 pub(in crate::program) fn report(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
+    outlined(frame, work, Next::NotOurs, report_here)
+}
+
+#[inline(always)]
+fn report_here(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
     let Ok(Some(quote)) = quote::read(frame, &work.transport) else {
         return Ok(Next::NotOurs);
     };

@@ -11,19 +11,26 @@ use overlay_ebpf::{
 };
 
 use super::{
-    super::{TcFrame, flow},
+    super::{TcFrame, flow, outlined::outlined},
     Next, published, read, serve,
 };
 use crate::map::{self, work::Work};
 
 /// Decides about a packet that came from outside; `work` has the scope of the host. What cannot be read is the
 /// host's own business.
-#[inline(never)]
+#[inline(always)]
 pub(in crate::program) fn decide(
     frame: &mut TcFrame,
     work: &mut Work,
     is_v4: bool,
 ) -> Result<Next, Reason> {
+    outlined(frame, work, Next::NotOurs, |frame, work| {
+        decide_here(frame, work, is_v4)
+    })
+}
+
+#[inline(always)]
+fn decide_here(frame: &mut TcFrame, work: &mut Work, is_v4: bool) -> Result<Next, Reason> {
     let Ok(Some(transport)) = transport::find(frame, is_v4) else {
         return Ok(Next::NotOurs);
     };
@@ -54,8 +61,13 @@ pub(in crate::program) fn decide(
 }
 
 /// Leads an ICMP error about an answer to the task that sent it. Called after [`decide`] has said so.
-#[inline(never)]
+#[inline(always)]
 pub(in crate::program) fn report(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
+    outlined(frame, work, Next::NotOurs, report_here)
+}
+
+#[inline(always)]
+fn report_here(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
     let Ok(Some(quote)) = quote::read(frame, &work.transport) else {
         return Ok(Next::NotOurs);
     };

@@ -65,12 +65,25 @@ pub(super) fn carry_out(
         Next::Out | Next::ToAsked => rewrite::end(frame, work, Side::Source)?,
         Next::Answered(_) | Next::ToTask => {}
     }
-    send(frame, work, next)
+    let mut verdict = Verdict::Pass;
+    send(frame, work, next, &mut verdict)?;
+    Ok(verdict)
 }
 
 /// Sends a packet on its way. A function of its own to the kernel too, for want of stack.
 #[inline(never)]
-fn send(frame: &mut TcFrame, work: &mut Work, next: Next) -> Result<Verdict, Reason> {
+fn send(
+    frame: &mut TcFrame,
+    work: &mut Work,
+    next: Next,
+    verdict: &mut Verdict,
+) -> Result<(), Reason> {
+    *verdict = way(frame, work, next)?;
+    Ok(())
+}
+
+#[inline(always)]
+fn way(frame: &mut TcFrame, work: &mut Work, next: Next) -> Result<Verdict, Reason> {
     let (walk, is_for_task) = match next {
         Next::NotOurs | Next::Error => return Err(Reason::MeshStranger),
         Next::Answered(walk) if work.asked == 0 => return Ok(answers::back(frame, walk)),

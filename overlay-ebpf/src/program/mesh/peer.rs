@@ -19,6 +19,7 @@ use super::{
     super::{
         TcFrame,
         flow::{self, Way},
+        outlined::outlined,
     },
     Next, carry_out, published, read, serve,
 };
@@ -55,8 +56,15 @@ pub(in crate::program) fn serve(
 }
 
 /// Decides about a bare frame from the node `work.asked`; `work` has the ingress network.
-#[inline(never)]
+#[inline(always)]
 fn decide(frame: &mut TcFrame, work: &mut Work, is_v4: bool) -> Result<Next, Reason> {
+    outlined(frame, work, Next::NotOurs, |frame, work| {
+        decide_here(frame, work, is_v4)
+    })
+}
+
+#[inline(always)]
+fn decide_here(frame: &mut TcFrame, work: &mut Work, is_v4: bool) -> Result<Next, Reason> {
     work.packet = read(frame, is_v4)?;
     work.transport = transport::find(frame, is_v4)?.ok_or(Reason::MeshStranger)?;
     let ends = flow::ends(frame, work)?.ok_or(Reason::UnknownFragment)?;
@@ -98,8 +106,13 @@ fn turn(key: &mut FlowKey) {
 }
 
 /// Leads an ICMP error to the client that sent the quoted packet, or to the task that answered with it.
-#[inline(never)]
+#[inline(always)]
 fn report(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
+    outlined(frame, work, Next::NotOurs, report_here)
+}
+
+#[inline(always)]
+fn report_here(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
     work.quote = quote::read(frame, &work.transport)?.ok_or(Reason::MeshStranger)?;
     let (from, destination) = keys::addresses(frame, work.transport.is_v4)?;
     work.key = work.quote.answer_key(SCOPE_HOST);

@@ -166,7 +166,7 @@ fn from_ring(port: &PublishedPort, ring: Ring, work: &mut Work) -> Result<u32, R
 #[inline(always)]
 fn refuse(frame: &mut TcFrame, work: &mut Work, reason: Reason) -> Result<Next, Reason> {
     frame.0.ensure(HEADERS);
-    let walk = refuse::to_container(frame, &work.packet, &work.transport, reason)?;
+    let walk = refuse::to_container(frame, work, reason)?;
     Ok(Next::Answered(walk))
 }
 

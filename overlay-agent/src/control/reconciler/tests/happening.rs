@@ -4,7 +4,7 @@ use std::{net::IpAddr, rc::Rc, sync::Arc};
 
 use proptest::prelude::*;
 
-use super::world::{TUNNEL, World, attachment, desired, underlay_address, vni};
+use super::world::{TUNNEL, World, attachment, desired, pools, underlay_address, vni};
 use crate::{
     control::{
         Datapath as _, Hook, Key, Plumbing as _, PortErrorKind, Ports, Program, Reconciler, Row,
@@ -184,9 +184,10 @@ impl World {
         let desired = Arc::clone(self.reconciler.desired());
         let plumbing = FakePlumbing {
             tunnel: Rc::clone(&self.tunnel),
-            next_ifindex: self.tunnel.get().max(TUNNEL),
+            next_ifindex: self.tunnel.get().max(TUNNEL).max(self.gateway.get() + 1),
             held: Rc::default(),
             taken: Rc::default(),
+            gateway: Rc::clone(&self.gateway),
         };
         let mut underlay = FakeUnderlay {
             own_device: Some(UnderlayDevice {
@@ -205,7 +206,8 @@ impl World {
         };
         let (tunnel, _) = ports.plumbing.ensure_tunnel().unwrap();
         ports.datapath.retarget(tunnel).unwrap();
-        self.reconciler = Reconciler::new(ports, desired, Encap::Auto, tunnel);
+        self.reconciler =
+            Reconciler::new(ports, desired, Encap::Auto, tunnel).with_transit_pools(pools());
         self.sync().expect("a first sync");
     }
 }
@@ -239,6 +241,7 @@ pub(super) fn spoil(row: &mut Row) {
         Row::Vip(_, entry) => entry.service += 1,
         Row::Port(_, entry) => entry.target += 1,
         Row::OwnAddress(_, ifindex) => *ifindex += 1,
-        Row::PeerAddress(..) => {}
+        Row::Node(entry) => entry.gateway_mtu += 1,
+        Row::PeerAddress(..) | Row::Transit(..) => {}
     }
 }

@@ -14,8 +14,8 @@ use crate::{
         planner,
     },
     model::{
-        Attachment, Desired, Encap, MacAddress, NamespaceId, Network, Node, RemoteEndpoint, Vni,
-        Way,
+        Attachment, Desired, Encap, MacAddress, NamespaceId, Network, Node, RemoteEndpoint,
+        TransitPools, Vni, Way,
     },
 };
 
@@ -27,6 +27,7 @@ pub(super) struct World {
     pub(super) datapath: FakeDatapath,
     pub(super) ways: Rc<RefCell<BTreeMap<IpAddr, Way>>>,
     pub(super) tunnel: Rc<Cell<u32>>,
+    pub(super) gateway: Rc<Cell<u32>>,
     pub(super) attachments: BTreeMap<u32, Attachment>,
     pub(super) reconciler: FakeReconciler,
 }
@@ -45,22 +46,26 @@ impl World {
             ..FakeUnderlay::default()
         };
         let ways = Rc::clone(&underlay.ways);
+        let gateway = Rc::default();
         let plumbing = FakePlumbing {
             tunnel: Rc::clone(&tunnel),
             next_ifindex: TUNNEL,
             held: Rc::default(),
             taken: Rc::default(),
+            gateway: Rc::clone(&gateway),
         };
         let ports = Ports {
             datapath: datapath.clone(),
             underlay,
             plumbing,
         };
-        let reconciler = Reconciler::new(ports, desired, Encap::Auto, TUNNEL);
+        let reconciler =
+            Reconciler::new(ports, desired, Encap::Auto, TUNNEL).with_transit_pools(pools());
         Self {
             datapath,
             ways,
             tunnel,
+            gateway,
             attachments: BTreeMap::new(),
             reconciler,
         }
@@ -80,8 +85,11 @@ impl World {
 
     pub(super) fn assert_settled(&self) {
         let remote = planner::remote_tables(self.reconciler.facts());
-        let local = planner::local_tables(self.attachments.values());
-        let planned = Tables::new(remote, local);
+        let local = planner::local_tables(self.attachments.values(), pools());
+        let planned = Tables {
+            node: self.reconciler.node_entry(),
+            ..Tables::new(remote, local)
+        };
         assert_eq!(Tables::read(&self.datapath).unwrap(), planned);
         assert_eq!(self.reconciler.tables(), Some(&planned));
 
@@ -91,6 +99,14 @@ impl World {
         assert_eq!(attached, wanted);
         assert!(state.hooks.values().all(|tunnel| *tunnel == state.tunnel));
         assert_eq!(state.tunnel, self.tunnel.get());
+    }
+}
+
+/// Where transit addresses come from.
+pub(super) fn pools() -> TransitPools {
+    TransitPools {
+        ipv4: Some("100.127.0.0/16".parse().unwrap()),
+        ipv6: None,
     }
 }
 
@@ -168,6 +184,6 @@ pub(super) fn attachment(number: u32) -> Attachment {
         service: None,
         follows_service: false,
         ports: Vec::new(),
-        transit: None,
+        transit: Some(number + 1),
     }
 }

@@ -60,6 +60,24 @@ fn a_sample_out_of_range() {
 }
 
 #[test]
+fn a_bad_timeout() {
+    let with_timeout = |text: &str| {
+        with(
+            "node: a",
+            &format!("node: a\nservices: {{timeouts: {{udp: {text}}}}}"),
+        )
+    };
+    refused(
+        &with_timeout("30"),
+        "agent.yaml: services.timeouts.udp: `30` is no duration; write numbers with units: 30s, 2m, 500ms",
+    );
+    refused(
+        &with_timeout("999ms"),
+        "agent.yaml: services.timeouts.udp: 999ms is too short; use 1s or more",
+    );
+}
+
+#[test]
 fn a_bad_audit_interval() {
     for text in ["30", "soon", "1.5"] {
         refused(
