@@ -85,5 +85,36 @@ fn names(count: NamesCount, with_zeroes: bool) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    table(["NAMES", "NUMBER", "HINT"], rows.into_iter())
+    table(["NAMES", "NUMBER", "HINT"], rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_for_names_are_shown_where_there_were_any() {
+        let count = NamesCount {
+            queries: 7,
+            answered: 5,
+            refused: 2,
+            ..NamesCount::default()
+        };
+        let told = |names| {
+            let stats = Stats {
+                names,
+                ..Stats::default()
+            };
+            super::stats(&stats, false)
+        };
+
+        let lines: Vec<String> = told(Some(count))
+            .lines()
+            .skip_while(|line| !line.starts_with("NAMES"))
+            .map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
+            .collect();
+        assert_eq!(lines, ["NAMES NUMBER", "queries 7", "answered 5", "refused 2"]);
+        assert!(!told(Some(NamesCount::default())).contains("NAMES"));
+        assert!(!told(None).contains("NAMES"));
+    }
 }
