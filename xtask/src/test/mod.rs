@@ -14,12 +14,15 @@ use crate::{
 };
 
 /// Programs that the tests call.
-const PACKAGES: [&str; 7] = [
+const PACKAGES: [&str; 10] = [
     "bpftool",
+    "curl",
     "ethtool",
     "iperf3",
     "iproute2",
     "iputils-ping",
+    "nftables",
+    "nginx-light",
     "procps",
     "tcpdump",
 ];
@@ -47,6 +50,8 @@ enum Which {
     Program,
     /// Hosts in network namespaces.
     Netns,
+    /// Services on such hosts.
+    Services,
     /// Debian's kernels in virtual machines.
     Vm,
     /// All of them.
@@ -97,9 +102,10 @@ fn suites(which: Which) -> Vec<Suite> {
         Which::Unit => vec![Suite::Unit],
         Which::Program => vec![Suite::Program],
         Which::Netns => vec![Suite::Netns],
+        Which::Services => vec![Suite::Services],
         Which::Vm => vms().into(),
         Which::All => {
-            let mut all = vec![Suite::Unit, Suite::Program, Suite::Netns];
+            let mut all = vec![Suite::Unit, Suite::Program, Suite::Netns, Suite::Services];
             all.extend(vms());
             all
         }
