@@ -67,7 +67,7 @@ fn spread(
     service: &Service<'_>,
     promises: &mut Promises,
 ) -> Result<()> {
-    let mut answers: BTreeMap<String, usize> = BTreeMap::new();
+    let mut answers: BTreeMap<String, u32> = BTreeMap::new();
     for place in 0..OUTSIDE {
         let record = outside(place).ask_side_by_side(REQUESTS, 4)?;
         let all = record.attempts().len();
@@ -85,14 +85,14 @@ fn spread(
             *answers.entry(task.to_owned()).or_default() += count;
         }
     }
-    let whole: usize = answers.values().sum();
+    let whole: u32 = answers.values().sum();
     for (task, place) in service.tasks().iter().zip(PLACES) {
         let count = answers.get(task.name()).copied().unwrap_or_default();
         println!(
             "    {} on host {}: {count} requests, {:.1} %",
             task.name(),
             swarm[place].name(),
-            count as f64 * 100.0 / whole.max(1) as f64
+            f64::from(count) * 100.0 / f64::from(whole.max(1))
         );
     }
     let own = swarm[OUTSIDE].machine().address();

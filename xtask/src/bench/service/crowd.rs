@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::ours::{Ours, map_bytes};
+use super::ours::{Ours, map_fact};
 use crate::bench::{agent_use::resident_megabytes, report::Figures};
 
 /// Maps that services fill.
@@ -25,9 +25,9 @@ pub(super) fn grow(ours: &mut Ours, case: &str, count: u32, figures: &mut Figure
         figures.one(case, "programmed_ms", "ms", programmed);
     }
     for name in MAPS {
-        if let Some(bytes) = map_bytes(near, name) {
+        if let Some(bytes) = map_fact(near, name, "bytes") {
             let metric = format!("map_{}_mb", name.to_lowercase());
-            figures.one(case, &metric, "MB", bytes as f64 / 1e6);
+            figures.one(case, &metric, "MB", bytes / 1e6);
         }
     }
     figures.one(case, "agent_rss_mb", "MB", resident_megabytes(near)?);

@@ -68,10 +68,10 @@ impl Ours {
     }
 
     fn await_vips(&self) -> Result<()> {
-        let mut rows = 0;
+        let mut rows = 0.0;
         let programmed = interrupt::wait_until(AGREED, || {
-            rows = map_entries(self.near(), "VIP").unwrap_or_default();
-            rows >= u64::from(self.services)
+            rows = map_fact(self.near(), "VIP", "entries").unwrap_or_default();
+            rows >= f64::from(self.services)
         })?;
         ensure!(
             programmed,
@@ -100,19 +100,10 @@ impl Ours {
     }
 }
 
-/// Entries of a map, as the agent tells.
-pub(super) fn map_entries(host: &Host, name: &str) -> Option<u64> {
-    map_fact(host, name, "entries")
-}
-
-/// Memory of a map in bytes, as the agent tells.
-pub(super) fn map_bytes(host: &Host, name: &str) -> Option<u64> {
-    map_fact(host, name, "bytes")
-}
-
-fn map_fact(host: &Host, name: &str, fact: &str) -> Option<u64> {
+/// A number about a map, as the agent tells: `entries` or `bytes`.
+pub(super) fn map_fact(host: &Host, name: &str, fact: &str) -> Option<f64> {
     let status = host.api().get("/status").ok()?;
     let maps = status["maps"].as_array()?;
     let map = maps.iter().find(|map| map["name"] == name)?;
-    map[fact].as_u64()
+    map[fact].as_f64()
 }

@@ -16,7 +16,7 @@ const SWITCH: &str = "/proc/sys/kernel/bpf_stats_enabled";
 const PROGRAMS: [&str; 2] = ["from_container", "from_underlay"];
 
 /// Time and runs of a program.
-type Taken = (u64, u64);
+type Taken = (f64, f64);
 
 /// Enters the nanoseconds per packet, on the way to the server itself and to the VIP.
 pub(super) fn show(
@@ -35,7 +35,7 @@ pub(super) fn show(
             let of = |taken: &BTreeMap<String, Taken>| taken.get(name).copied().unwrap_or_default();
             let ((time, runs), (time_before, runs_before)) = (of(&after), of(&before));
             if runs > runs_before {
-                let each = (time - time_before) as f64 / (runs - runs_before) as f64;
+                let each = (time - time_before) / (runs - runs_before);
                 let series = [each].into_iter().collect();
                 figures.of(subject, case, &format!("{name}_ns"), "ns", &series);
             }
@@ -59,7 +59,7 @@ fn taken() -> Result<BTreeMap<String, Taken>> {
     let mut taken: BTreeMap<String, Taken> = BTreeMap::new();
     for program in programs.as_array().into_iter().flatten() {
         let name = program["name"].as_str().unwrap_or_default();
-        let number = |key: &str| program[key].as_u64().unwrap_or_default();
+        let number = |key: &str| program[key].as_f64().unwrap_or_default();
         let sum = taken.entry(name.to_owned()).or_default();
         sum.0 += number("run_time_ns");
         sum.1 += number("run_cnt");
