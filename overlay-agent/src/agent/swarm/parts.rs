@@ -83,11 +83,7 @@ pub(super) async fn start(
         (None, None)
     };
 
-    let view = last_word(&client, ground).await?;
-    kept.epoch = Some(next_epoch(kept.epoch));
-    kept.managers = watcher::managers(&view);
-    ground.disk.save_node(kept).map_err(MemberError::from)?;
-    client.set_managers(kept.managers.clone());
+    let view = begin_run(&client, ground, kept).await?;
 
     let (service, gossip, updates) = bind_gossip(kept, cluster_id, &view).await?;
     let mut cluster = seen_from_here(ground, kept, view)?;
@@ -333,6 +329,20 @@ async fn start_manager(
         manager.found(&beginning).await.map_err(MemberError::from)?;
     }
     Ok((manager, door))
+}
+
+/// Remembers that a run begins, with what the managers said last.
+async fn begin_run(
+    client: &Client,
+    ground: &Ground,
+    kept: &mut Kept,
+) -> Result<ClusterView, Error> {
+    let view = last_word(client, ground).await?;
+    kept.epoch = Some(next_epoch(kept.epoch));
+    kept.managers = watcher::managers(&view);
+    ground.disk.save_node(kept).map_err(MemberError::from)?;
+    client.set_managers(kept.managers.clone());
+    Ok(view)
 }
 
 /// What the managers said last: what is kept, or their first word.

@@ -33,9 +33,10 @@ pub(in crate::cli) fn stats(stats: &Stats, with_zeroes: bool) -> String {
             event.count.to_string(),
         ]
     });
-    let control = match stats.control.is_empty() {
-        true => String::new(),
-        false => format!("\n{}", table(["PORT", "EVENT", "COUNT"], control)),
+    let control = if stats.control.is_empty() {
+        String::new()
+    } else {
+        format!("\n{}", table(["PORT", "EVENT", "COUNT"], control))
     };
     let evicted = match stats.flows_evicted {
         0 => String::new(),
