@@ -128,7 +128,9 @@ impl Tables {
     /// The same tables with these entries.
     #[must_use]
     pub fn with_rows(mut self, rows: Vec<Row>) -> Self {
-        rows.into_iter().for_each(|row| self.insert(row));
+        for row in rows {
+            self.insert(row);
+        }
         self
     }
 
