@@ -79,9 +79,12 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             // Even if that failed: nobody wants the entry any more, and the next audit takes it away.
             self.record(&change);
         }
-        self.release(published.iter().filter_map(|row| match row.key() {
-            Key::Port(key) => Some(key),
-            _ => None,
+        self.release(published.iter().filter_map(|row| {
+            if let Key::Port(key) = row.key() {
+                Some(key)
+            } else {
+                None
+            }
         }));
         outcome
     }
