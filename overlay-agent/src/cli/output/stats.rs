@@ -111,9 +111,17 @@ mod tests {
         let lines: Vec<String> = told(Some(count))
             .lines()
             .skip_while(|line| !line.starts_with("NAMES"))
-            .map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
+            .map(|line| {
+                line.split_whitespace()
+                    .take(2)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            })
             .collect();
-        assert_eq!(lines, ["NAMES NUMBER", "queries 7", "answered 5", "refused 2"]);
+        assert_eq!(
+            lines,
+            ["NAMES NUMBER", "queries 7", "answered 5", "refused 2"]
+        );
         assert!(!told(Some(NamesCount::default())).contains("NAMES"));
         assert!(!told(None).contains("NAMES"));
     }
