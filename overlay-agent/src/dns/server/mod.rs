@@ -56,7 +56,7 @@ pub async fn serve(
     }
     while tasks.join_next().await.is_some() {}
     // Without an address there is nothing to do, for ever.
-    std::future::pending().await;
+    std::future::pending::<()>().await;
 }
 
 async fn serve_at(desk: Arc<Desk>, address: IpAddr, port: u16, doors: &watch::Sender<Doors>) {
