@@ -1,6 +1,6 @@
 //! The contents of all tables.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{collections::{BTreeMap, BTreeSet}, net::IpAddr, sync::Arc};
 
 use ipnet::IpNet;
 
@@ -254,6 +254,24 @@ impl Tables {
                 Box::new(addresses.map(|(address, place)| Row::Transit(*address, *place)))
             }
             Table::Node => Box::new(self.node.into_iter().map(Row::Node)),
+        }
+    }
+
+    /// Whether a network has virtual addresses.
+    pub(super) fn has_vips(&self, vni: Vni) -> bool {
+        let first = Place {
+            vni,
+            address: IpAddr::from([0; 4]),
+        };
+        let next = self.vips.range(first..).next();
+        next.is_some_and(|(place, _)| place.vni == vni)
+    }
+
+    /// Marks the endpoints that may expect answers from virtual addresses.
+    pub(super) fn mark_balanced(&mut self) {
+        let networks: BTreeSet<Vni> = self.vips.keys().map(|place| place.vni).collect();
+        for (place, entry) in &mut self.endpoints {
+            entry.balanced = networks.contains(&place.vni);
         }
     }
 

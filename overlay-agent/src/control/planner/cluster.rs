@@ -214,6 +214,7 @@ impl Cluster {
         networks.sort_by(|a, b| a.name.cmp(&b.name));
         Some(Plan {
             desired: Desired {
+            ingress: self.ingress(),
                 this,
                 nodes,
                 networks,

@@ -44,7 +44,11 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         let hook = hook(attachment);
         self.datapath.attach(hook)?;
         self.hooks.insert(hook);
-        for row in planner::endpoint_rows(attachment) {
+        let is_balanced = self.applied.as_ref().is_some_and(|tables| tables.has_vips(attachment.vni));
+        for mut row in planner::endpoint_rows(attachment) {
+            if let Row::Endpoint(_, entry) = &mut row {
+                entry.balanced = is_balanced;
+            }
             self.put(row)?;
         }
         let transit = planner::transit_rows(attachment, self.pools);
