@@ -1,6 +1,10 @@
 //! The contents of all tables.
 
-use std::{collections::{BTreeMap, BTreeSet}, net::IpAddr, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
 
 use ipnet::IpNet;
 

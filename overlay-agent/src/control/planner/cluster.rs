@@ -214,7 +214,7 @@ impl Cluster {
         networks.sort_by(|a, b| a.name.cmp(&b.name));
         Some(Plan {
             desired: Desired {
-            ingress: self.ingress(),
+                ingress: self.ingress(),
                 this,
                 nodes,
                 networks,

@@ -44,7 +44,10 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         let hook = hook(attachment);
         self.datapath.attach(hook)?;
         self.hooks.insert(hook);
-        let is_balanced = self.applied.as_ref().is_some_and(|tables| tables.has_vips(attachment.vni));
+        let is_balanced = self
+            .applied
+            .as_ref()
+            .is_some_and(|tables| tables.has_vips(attachment.vni));
         for mut row in planner::endpoint_rows(attachment) {
             if let Row::Endpoint(_, entry) = &mut row {
                 entry.balanced = is_balanced;

@@ -110,7 +110,8 @@ fn marks(tables: &Tables, writes: &[Change]) -> Vec<Change> {
         })
         .collect();
     let endpoints = tables.endpoints.iter();
-    let unmarked = endpoints.filter(|(place, entry)| !entry.balanced && networks.contains(&place.vni));
+    let unmarked =
+        endpoints.filter(|(place, entry)| !entry.balanced && networks.contains(&place.vni));
     let marked = unmarked.map(|(place, entry)| {
         let entry = EndpointEntry {
             balanced: true,
