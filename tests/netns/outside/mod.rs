@@ -256,17 +256,17 @@ fn two_tenants_with_one_address_and_port_talk_at_once() {
         let (mut accepted, _) = server.accept().expect("a client");
         accepted.set_read_timeout(Some(PATIENCE)).expect("set");
         client.write_all(word.as_bytes()).expect("sent");
-        let mut read = vec![0; word.len()];
-        accepted.read_exact(&mut read).expect("received");
-        assert_eq!(read, word.as_bytes());
+        let mut heard = vec![0; word.len()];
+        accepted.read_exact(&mut heard).expect("received");
+        assert_eq!(heard, word.as_bytes());
         (client, accepted, word)
     });
     // Both connections are open now, and both answers go to one address and port.
     for (mut client, mut accepted, word) in clients {
         accepted.write_all(word.as_bytes()).expect("answered");
-        let mut read = vec![0; word.len()];
-        client.read_exact(&mut read).expect("received");
-        assert_eq!(read, word.as_bytes());
+        let mut heard = vec![0; word.len()];
+        client.read_exact(&mut heard).expect("received");
+        assert_eq!(heard, word.as_bytes());
     }
     let udp = |container: &Container| {
         let socket = container

@@ -2,13 +2,16 @@
 
 use super::*;
 
+/// What somebody does to a host.
+type Damage<'a> = &'a dyn Fn() -> Result<()>;
+
 #[test]
 fn what_somebody_takes_away_is_back_after_one_audit() {
     let scene = Scene::new();
     let guest = scene.guest("one");
     let namespace = scene.host.namespace();
     let device = |line: &str| namespace.ip(&[line]).map(drop);
-    let cases: [(&str, &dyn Fn() -> Result<()>, &str); 7] = [
+    let cases: [(&str, Damage<'_>, &str); 7] = [
         (
             "the table",
             &|| nft(namespace, "delete table ip overlay"),
