@@ -544,27 +544,6 @@ fn the_first_network_keeps_the_default_route() {
     scene.talk(guest.namespace()).expect("reached");
 }
 
-#[test]
-fn switched_off_there_is_no_way_out() {
-    let scene = Scene::with(StaticConfig::without_outside);
-    let guest = scene.guest("one");
-
-    let links = scene
-        .host
-        .namespace()
-        .exec("ip", &["-o", "link"])
-        .expect("links");
-    assert!(!links.contains("ovgw"), "{links}");
-    let tables = scene
-        .host
-        .namespace()
-        .exec("nft", &["list", "tables"])
-        .expect("tables");
-    assert!(!tables.contains("overlay"), "{tables}");
-    let routes = guest.exec("ip", &["route"]).expect("routes");
-    assert!(!routes.contains("default"), "{routes}");
-}
-
 fn listen(namespace: &Namespace, address: IpAddr) -> Result<TcpListener> {
     namespace
         .run(|| TcpListener::bind((address, 0)))?
