@@ -300,7 +300,7 @@ fn two_tenants_with_one_address_and_port_talk_at_once() {
 
 #[test]
 fn an_internal_network_has_no_way_out_but_dns() {
-    let scene = Scene::new();
+    let scene = Scene::with(StaticConfig::without_dns);
     let dark = scene.container("dark-one", DARK, &[]);
     let routes = dark.exec("ip", &["route"]).expect("routes");
     assert!(!routes.contains("default"), "{routes}");
