@@ -44,6 +44,14 @@ pub(crate) struct Work {
 #[map]
 static WORK: PerCpuArray<Work> = PerCpuArray::with_max_entries(1, 0);
 
+/// This CPU's room as it was left by an earlier part of the same hook.
+#[inline(always)]
+pub(crate) fn again() -> Result<&'static mut Work, Reason> {
+    let room = WORK.get_ptr_mut(0).ok_or(Reason::Torn)?;
+    // SAFETY: as in [`get`]; the earlier part has ended.
+    Ok(unsafe { &mut *room })
+}
+
 /// This CPU's room; what was there before is left over but the network. Asked for once per packet, where its hook's own part
 /// begins.
 #[inline(always)]

@@ -2,7 +2,11 @@
 //! passes.
 
 use overlay_common::{
-    address::Mac, endpoint::EndpointKey, flow::SCOPE_HOST, reason::Reason, walk::Walk,
+    address::Mac,
+    endpoint::{ENDPOINT_BALANCED, EndpointKey},
+    flow::SCOPE_HOST,
+    reason::Reason,
+    walk::Walk,
 };
 use overlay_ebpf::{
     admission::{ETHERNET, Packet},
@@ -19,12 +23,47 @@ use super::{
 };
 use crate::{
     context::Headroom,
-    map::{self, config, scratch},
+    map::{self, config, scratch, work::Work},
 };
+
+/// Who goes on with a packet.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Whose {
+    /// Nobody: all is decided.
+    Decided,
+    /// A container's that may expect it from a virtual address; bare.
+    AClients,
+    /// Another node's, of what came to published ports; bare.
+    TheMeshs,
+    /// No VXLAN for this node: a client's, or the host's own.
+    AStrangers,
+}
 
 /// Decides about a packet from the underlay.
 #[inline(always)]
 pub(crate) fn decide(frame: &mut TcFrame) -> Result<Verdict, Reason> {
+    let mut whose = Whose::Decided;
+    sort(frame, &mut whose)?;
+    let work = map::work::again()?;
+    match whose {
+        Whose::Decided => Ok(work.verdict),
+        Whose::AClients => to_client(frame, work),
+        Whose::TheMeshs => mesh::peer::lead(frame, work),
+        Whose::AStrangers => from_outside(frame, work),
+    }
+}
+
+// A function of its own to the kernel too: its stack is free again for what follows, and what follows is looked
+// at once, whichever headers came before. What is decided stands in `Work`, for want of stack.
+#[inline(never)]
+fn sort(frame: &mut TcFrame, whose: &mut Whose) -> Result<(), Reason> {
+    let verdict = take_apart(frame, whose)?;
+    map::work::again()?.verdict = verdict;
+    Ok(())
+}
+
+#[inline(always)]
+fn take_apart(frame: &mut TcFrame, whose: &mut Whose) -> Result<Verdict, Reason> {
     if frame.0.is_for_another_host() {
         return Ok(Verdict::Pass);
     }
@@ -38,13 +77,13 @@ pub(crate) fn decide(frame: &mut TcFrame) -> Result<Verdict, Reason> {
         ETHERTYPE_IPV4 => {
             let local = config::local_ipv4().last_four();
             let outer = arrival::outer_v4(frame, local, config::port())?;
-            arrived::<INNER_V4>(frame, Headroom::V4, outer)
+            arrived::<INNER_V4>(frame, Headroom::V4, outer, whose)
         }
         ETHERTYPE_IPV6 => {
             frame.0.ensure(INNER_V6 as u32);
             let local = config::local_ipv6().bytes();
             let outer = arrival::outer_v6(frame, local, config::port())?;
-            arrived::<INNER_V6>(frame, Headroom::V6, outer)
+            arrived::<INNER_V6>(frame, Headroom::V6, outer, whose)
         }
         _ => Ok(Verdict::Pass),
     }
@@ -55,9 +94,14 @@ fn arrived<const AT: usize>(
     frame: &mut TcFrame,
     room: Headroom,
     outer: Outer,
+    whose: &mut Whose,
 ) -> Result<Verdict, Reason> {
     let carrier = match outer {
-        Outer::NotOurs => return from_outside(frame, matches!(room, Headroom::V4)),
+        Outer::NotOurs => {
+            *whose = Whose::AStrangers;
+            map::work::get(SCOPE_HOST)?.packet.is_v4 = matches!(room, Headroom::V4);
+            return Ok(Verdict::Pass);
+        }
         Outer::KernelOnly => return Ok(Verdict::Leave(Walk::LeftToKernel)),
         Outer::Vxlan(carrier) => carrier,
     };
@@ -70,10 +114,10 @@ fn arrived<const AT: usize>(
         frame.0.ensure(AT as u32 + 78);
     }
     if mesh::is_ingress(carrier.vni) {
-        return from_ingress::<AT>(frame, room, &carrier, peer_id);
+        return from_ingress::<AT>(frame, room, &carrier, peer_id, whose);
     }
     match arrival::inner::<_, AT>(frame)? {
-        Inner::Packet(packet) => decapsulate::<AT>(frame, room, &carrier, &packet),
+        Inner::Packet(packet) => decapsulate::<AT>(frame, room, &carrier, &packet, whose),
         Inner::ArpQuestion { target } => {
             let key = EndpointKey::new(carrier.vni, target);
             let mac = deliver::endpoint(&key)?.mac;
@@ -95,13 +139,27 @@ fn decapsulate<const AT: usize>(
     room: Headroom,
     carrier: &Carrier,
     packet: &Packet,
+    whose: &mut Whose,
 ) -> Result<Verdict, Reason> {
     let key = EndpointKey::new(carrier.vni, packet.destination);
     let endpoint = deliver::endpoint(&key)?;
     if let Some(verdict) = unwrap::<AT>(frame, room, carrier, packet, Some(endpoint.mac))? {
         return Ok(verdict);
     }
-    let walk = service::restore(frame, endpoint, carrier.vni, packet, Walk::Decapsulated)?;
+    if endpoint.flags & ENDPOINT_BALANCED != 0 {
+        *whose = Whose::AClients;
+        map::work::get(carrier.vni)?.packet = *packet;
+        return Ok(Verdict::Pass);
+    }
+    Ok(deliver::hand_over(frame, endpoint, Walk::Decapsulated))
+}
+
+/// A bare packet for a container that uses services.
+#[inline(always)]
+fn to_client(frame: &mut TcFrame, work: &Work) -> Result<Verdict, Reason> {
+    let key = EndpointKey::new(work.vni, work.packet.destination);
+    let endpoint = deliver::endpoint(&key)?;
+    let walk = service::restore(frame, endpoint, work.vni, &work.packet, Walk::Decapsulated)?;
     Ok(deliver::hand_over(frame, endpoint, walk))
 }
 
@@ -112,6 +170,7 @@ fn from_ingress<const AT: usize>(
     room: Headroom,
     carrier: &Carrier,
     peer_id: u32,
+    whose: &mut Whose,
 ) -> Result<Verdict, Reason> {
     let Inner::Packet(packet) = arrival::inner::<_, AT>(frame)? else {
         return Err(Reason::MeshStranger);
@@ -123,15 +182,20 @@ fn from_ingress<const AT: usize>(
     }
     match unwrap::<AT>(frame, room, carrier, &packet, None)? {
         Some(verdict) => Ok(verdict),
-        None => mesh::peer::serve(frame, carrier.vni, peer_id, packet.is_v4),
+        None => {
+            *whose = Whose::TheMeshs;
+            let work = map::work::get(carrier.vni)?;
+            work.asked = peer_id;
+            work.packet.is_v4 = packet.is_v4;
+            Ok(Verdict::Pass)
+        }
     }
 }
 
 /// What is no VXLAN for this node: a client's, or the host's own.
 #[inline(always)]
-fn from_outside(frame: &mut TcFrame, is_v4: bool) -> Result<Verdict, Reason> {
-    let work = map::work::get(SCOPE_HOST)?;
-    let mut next = mesh::client::decide(frame, work, is_v4)?;
+fn from_outside(frame: &mut TcFrame, work: &mut Work) -> Result<Verdict, Reason> {
+    let mut next = mesh::client::decide(frame, work)?;
     if next == Next::Error {
         next = mesh::client::report(frame, work)?;
     }

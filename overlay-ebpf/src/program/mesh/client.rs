@@ -19,18 +19,13 @@ use crate::map::{self, work::Work};
 /// Decides about a packet that came from outside; `work` has the scope of the host. What cannot be read is the
 /// host's own business.
 #[inline(always)]
-pub(in crate::program) fn decide(
-    frame: &mut TcFrame,
-    work: &mut Work,
-    is_v4: bool,
-) -> Result<Next, Reason> {
-    outlined(frame, work, Next::NotOurs, |frame, work| {
-        decide_here(frame, work, is_v4)
-    })
+pub(in crate::program) fn decide(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
+    outlined(frame, work, Next::NotOurs, decide_here)
 }
 
 #[inline(always)]
-fn decide_here(frame: &mut TcFrame, work: &mut Work, is_v4: bool) -> Result<Next, Reason> {
+fn decide_here(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
+    let is_v4 = work.packet.is_v4;
     let Ok(Some(transport)) = transport::find(frame, is_v4) else {
         return Ok(Next::NotOurs);
     };

@@ -48,7 +48,14 @@ pub(in crate::program) fn serve(
 ) -> Result<Verdict, Reason> {
     let work = map::work::get(vni)?;
     work.asked = peer;
-    let mut next = decide(frame, work, is_v4)?;
+    work.packet.is_v4 = is_v4;
+    lead(frame, work)
+}
+
+/// Leads a bare frame of the family `work.packet.is_v4` from the node `work.asked` on its way.
+#[inline(always)]
+pub(in crate::program) fn lead(frame: &mut TcFrame, work: &mut Work) -> Result<Verdict, Reason> {
+    let mut next = decide(frame, work)?;
     if next == Next::Error {
         next = report(frame, work)?;
     }
@@ -57,14 +64,13 @@ pub(in crate::program) fn serve(
 
 /// Decides about a bare frame from the node `work.asked`; `work` has the ingress network.
 #[inline(always)]
-fn decide(frame: &mut TcFrame, work: &mut Work, is_v4: bool) -> Result<Next, Reason> {
-    outlined(frame, work, Next::NotOurs, |frame, work| {
-        decide_here(frame, work, is_v4)
-    })
+fn decide(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
+    outlined(frame, work, Next::NotOurs, decide_here)
 }
 
 #[inline(always)]
-fn decide_here(frame: &mut TcFrame, work: &mut Work, is_v4: bool) -> Result<Next, Reason> {
+fn decide_here(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
+    let is_v4 = work.packet.is_v4;
     work.packet = read(frame, is_v4)?;
     work.transport = transport::find(frame, is_v4)?.ok_or(Reason::MeshStranger)?;
     let ends = flow::ends(frame, work)?.ok_or(Reason::UnknownFragment)?;
