@@ -180,16 +180,14 @@ fn from_ingress<const AT: usize>(
     if frame.0.gso_size() != 0 && mesh::peer::is_answer(frame, AT + ETHERNET, packet.is_v4) {
         return Ok(Verdict::Leave(Walk::LeftToKernel));
     }
-    match unwrap::<AT>(frame, room, carrier, &packet, None)? {
-        Some(verdict) => Ok(verdict),
-        None => {
-            *whose = Whose::TheMeshs;
-            let work = map::work::get(carrier.vni)?;
-            work.asked = peer_id;
-            work.packet.is_v4 = packet.is_v4;
-            Ok(Verdict::Pass)
-        }
+    if let Some(verdict) = unwrap::<AT>(frame, room, carrier, &packet, None)? {
+        return Ok(verdict);
     }
+    *whose = Whose::TheMeshs;
+    let work = map::work::get(carrier.vni)?;
+    work.asked = peer_id;
+    work.packet.is_v4 = packet.is_v4;
+    Ok(Verdict::Pass)
 }
 
 /// What is no VXLAN for this node: a client's, or the host's own.
