@@ -33,6 +33,10 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=8))]
     hosts: u8,
 
+    /// End with a service of five tasks and the death of a host. Not all that it shows holds yet.
+    #[arg(long)]
+    services: bool,
+
     #[command(flatten)]
     need: Need,
 }
@@ -51,7 +55,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
     let mut wanted = PACKAGES.to_vec();
-    wanted.push(nginx::PACKAGE);
+    if options.services {
+        wanted.push(nginx::PACKAGE);
+    }
     packages::ensure(&wanted, options.need.install())?;
     let binaries = bench::build(&options.need)?;
     let broken = interruption::interruptible(|| show(options, &binaries))?;
@@ -74,7 +80,9 @@ fn show(options: &Options, binaries: &Binaries) -> Result<u32> {
     promises.networks_are_isolated(&session, &cluster)?;
     promises.bulk_data_flows(&session, &cluster)?;
     println!("\n{}", comparison::table(&session, &cluster)?);
-    service::show(binaries, &mut promises)?;
+    if options.services {
+        service::show(binaries, &mut promises)?;
+    }
     if options.keep {
         session.keep()?;
         println!("{}", how_to_enter(&cluster));
