@@ -65,18 +65,19 @@ impl Door {
 
     /// Waits until something was counted so often.
     pub(in crate::cluster) async fn counted(&self, counter: Counter, times: u64) {
+        self.counted_as(&[counter], times).await;
+    }
+
+    /// Waits until these counters have counted so often together.
+    pub(in crate::cluster) async fn counted_as(&self, counters: &[Counter], times: u64) {
+        let sum = || -> u64 { counters.iter().map(|one| self.counters.get(*one)).sum() };
         for _attempt in 0..1_000 {
-            if self.counters.get(counter) >= times {
+            if sum() >= times {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        assert_eq!(
-            self.counters.get(counter),
-            times,
-            "{:?}",
-            self.counters.all()
-        );
+        assert_eq!(sum(), times, "{:?}", self.counters.all());
     }
 
     /// A connection with its handshake done.
