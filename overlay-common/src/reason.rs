@@ -66,6 +66,8 @@ reasons! {
     ArpIgnored = 18, "arp-ignored", "an ARP reply or announcement; the data plane needs none";
     /// A neighbour-discovery message that is no question.
     NeighbourIgnored = 19, "neighbour-ignored", "a neighbour-discovery message that the data plane needs not";
+    /// A socket was refused: what it wanted has no backend.
+    SocketRefused = 70, "socket-refused", "a process asked for a service that has no running task; `overlay service ps` shows them";
 }
 
 /// Entries of the per-CPU counter array: room for reasons to come.

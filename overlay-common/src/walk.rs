@@ -26,11 +26,19 @@ pub enum Walk {
     MtuTold = 9,
     /// VXLAN for this node left to the kernel's own path: outer fragments, IP options.
     LeftToKernel = 10,
+    /// A connection that its socket led to a task, instead of every packet of it.
+    SocketConnected = 44,
+    /// A datagram of a socket without a connection that was led to a task.
+    SocketSent = 45,
+    /// A socket of the host that was led to a published port's task.
+    SocketPublished = 46,
+    /// A question to 127.0.0.11 that was led to the node's name server.
+    SocketNamed = 47,
 }
 
 impl Walk {
     /// Every walk, in the order of its number.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Local,
         Self::Encapsulated,
         Self::Device,
@@ -41,6 +49,10 @@ impl Walk {
         Self::NeighbourAnswered,
         Self::MtuTold,
         Self::LeftToKernel,
+        Self::SocketConnected,
+        Self::SocketSent,
+        Self::SocketPublished,
+        Self::SocketNamed,
     ];
 
     /// The name that commands and metrics print.
@@ -56,6 +68,10 @@ impl Walk {
             Self::NeighbourAnswered => "neighbour-answered",
             Self::MtuTold => "mtu-told",
             Self::LeftToKernel => "left-to-kernel",
+            Self::SocketConnected => "socket-connected",
+            Self::SocketSent => "socket-sent",
+            Self::SocketPublished => "socket-published",
+            Self::SocketNamed => "socket-named",
         }
     }
 }
@@ -66,9 +82,9 @@ pub const WALK_CAPACITY: u32 = 64;
 shared! {
     /// One CPU's counter of a reason or a walk.
     pub struct Count [16] {
-        /// Packets; an aggregate of several segments counts once.
+        /// Packets, or sockets; an aggregate of several segments counts once.
         pub packets: u64,
-        /// Bytes as the packet entered the program, Ethernet header included.
+        /// Bytes as the packet entered the program, Ethernet header included; none for sockets.
         pub bytes: u64,
     }
 }

@@ -15,4 +15,5 @@ pub mod frame;
 pub mod header;
 pub mod outer;
 pub mod path_mtu;
+pub mod socket;
 pub mod verdict;

@@ -6,3 +6,4 @@ mod from_container;
 mod from_underlay;
 mod mutation;
 mod packet;
+mod sockets;

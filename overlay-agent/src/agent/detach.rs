@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tracing::info;
 
-use super::{directory::Ambiguous, owner::Owner, store::StoreError, swarm::News};
+use super::{directory::Ambiguous, owner::Owner, sockets::Ending, store::StoreError, swarm::News};
 use crate::{
     api::ApiError,
     control::{Plumbing as _, PortError},
@@ -78,6 +78,11 @@ impl Owner {
         let file = self.store.remove(&attachment.id);
         let gone = self.shared.directory_mut().remove(&attachment.id);
         if let Some(gone) = gone {
+            if gone.service.is_some() {
+                for address in gone.addresses() {
+                    self.shared.end_sockets(Ending::of_task(gone.vni, address));
+                }
+            }
             self.tell(News::Detached(gone));
         }
         connection.and(device)?;

@@ -5,6 +5,7 @@
 //! | `owner` (a thread) | commands | answers, `shared::Shared` | when nobody can send commands any more |
 //! | `watch` | the kernel's news | commands | with the data plane |
 //! | `audit` | time | commands | with the data plane |
+//! | `sockets` | tasks that are gone | ended sockets in containers | with the data plane |
 //! | `events` | the ring buffer | a broadcast channel | with the data plane |
 //! | `swarm::follower` | news of managers, gossip and endpoints | commands, claims, leases | with the data plane |
 //! | `api::server` | requests | commands, answers | with the agent, after running requests |
@@ -33,6 +34,7 @@ mod owner;
 mod plane;
 mod plumbing;
 mod shared;
+mod sockets;
 mod start;
 mod store;
 mod swarm;

@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::directory::Directory;
+use tokio::sync::mpsc;
+use tracing::trace;
+
+use super::{directory::Directory, sockets::Ending};
 use crate::{
     api::types::AuditSummary,
     control::{Table, Tables},
@@ -26,6 +29,8 @@ pub(super) struct Shared {
     pub(super) features: Features,
     /// Where maps and programs are pinned.
     pub(super) pins: Pins,
+    /// To the task that ends sockets whose task is gone.
+    pub(super) endings: mpsc::UnboundedSender<Ending>,
     /// When the agent started.
     pub(super) started: Instant,
     desired: RwLock<Arc<Desired>>,
@@ -59,11 +64,13 @@ impl Shared {
         desired: Arc<Desired>,
         features: Features,
         pins: Pins,
+        endings: mpsc::UnboundedSender<Ending>,
     ) -> Self {
         Self {
             settings,
             features,
             pins,
+            endings,
             started: Instant::now(),
             desired: RwLock::new(desired),
             directory: RwLock::default(),
@@ -86,6 +93,18 @@ impl Shared {
     /// How many entries the maps have room for.
     pub(super) fn capacity(&self) -> Capacity {
         capacity(&self.settings)
+    }
+
+    /// Whether services are balanced once for each socket.
+    pub(super) fn balances_sockets(&self) -> bool {
+        self.settings.services.socket_lb && self.features.sockets.is_some()
+    }
+
+    /// Has sockets ended, soon and by somebody else.
+    pub(super) fn end_sockets(&self, ending: Ending) {
+        if self.endings.send(ending).is_err() {
+            trace!("nobody ends sockets any more");
+        }
     }
 
     /// The endpoints of this node.

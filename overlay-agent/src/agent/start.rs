@@ -13,17 +13,19 @@ use super::{
     owner::{KernelReconciler, Owner},
     plumbing::KernelPlumbing,
     shared::{Shared, capacity},
+    sockets::Ending,
     store::Store,
     swarm::News,
     traffic::KernelTraffic,
     underlay::KernelUnderlay,
 };
 use crate::{
-    control::{HostEnd, Plumbing as _, PortError, Ports, Reconciler, planner::Plan},
+    control::{HostEnd, Plumbing as _, PortError, Ports, Reconciler, Sockets, planner::Plan},
     datapath::{
         DatapathConfig, Features, KernelDatapath, Pins, is_mounted, remove_filters, remove_pins,
     },
     model::Attachment,
+    netlink::Namespace,
     settings::Settings,
 };
 
@@ -32,20 +34,25 @@ const LOCAL_PORTS: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 /// What the kernel uses when nobody set anything.
 const USUAL_LOCAL_PORTS: (u16, u16) = (32_768, 60_999);
 
+/// Whom a data plane tells what.
+#[derive(Debug)]
+pub(super) struct Senders {
+    /// Which endpoints come and go.
+    pub(super) changes: mpsc::UnboundedSender<News>,
+    /// Which sockets shall end.
+    pub(super) endings: mpsc::UnboundedSender<Ending>,
+}
+
 /// Takes over what an earlier agent left, or begins from nothing. Traffic that flows goes on: tables
 /// are compared, not emptied, and programs are replaced in place. A first start that fails takes away
 /// what it made.
-pub(super) fn start(
-    settings: Settings,
-    plan: Plan,
-    changes: mpsc::UnboundedSender<News>,
-) -> Result<Owner, Error> {
+pub(super) fn start(settings: Settings, plan: Plan, senders: Senders) -> Result<Owner, Error> {
     require_root()?;
     neighbour_limit::raise();
     let mut plumbing = KernelPlumbing::open(settings.port, &settings.run_dir)?;
     let is_first = !plumbing.has_tunnel()? && !is_mounted(&settings.run_dir);
     let run_dir = settings.run_dir.clone();
-    take_over(settings, plan, plumbing, changes).inspect_err(|_| {
+    take_over(settings, plan, plumbing, senders).inspect_err(|_| {
         if is_first && let Err(error) = undo(&run_dir) {
             let error: &dyn std::error::Error = &error;
             warn!(
@@ -69,7 +76,7 @@ fn take_over(
     settings: Settings,
     plan: Plan,
     mut plumbing: KernelPlumbing,
-    changes: mpsc::UnboundedSender<News>,
+    senders: Senders,
 ) -> Result<Owner, Error> {
     let features = Features::probe(settings.attach)?;
     for missing in &features.missing {
@@ -88,6 +95,10 @@ fn take_over(
     let traffic = KernelTraffic::open()?;
     let mode = features.attach;
     let datapath = KernelDatapath::load(pins.clone(), config, mode, traffic, &settings.run_dir)?;
+    let sockets = Sockets {
+        are_balanced: config.sockets.is_some(),
+        host: own_cookie(),
+    };
     let directory = restore(&store, &mut plumbing)?;
 
     let underlay = KernelUnderlay::open()?;
@@ -97,7 +108,7 @@ fn take_over(
         plumbing,
     };
     let mut reconciler: KernelReconciler =
-        Reconciler::new(ports, Arc::clone(&desired), settings.encap, tunnel);
+        Reconciler::new(ports, Arc::clone(&desired), settings.encap, tunnel).with_sockets(sockets);
     let started = Instant::now();
     let written = reconciler.follow(Arc::clone(&desired), plan.exact, directory.iter())?;
     let programmed = started.elapsed();
@@ -110,14 +121,20 @@ fn take_over(
         warn!(error, "something of an earlier agent is left");
     }
 
-    let shared = Arc::new(Shared::new(settings, desired, features, pins));
+    let shared = Arc::new(Shared::new(
+        settings,
+        desired,
+        features,
+        pins,
+        senders.endings,
+    ));
     *shared.directory_mut() = directory;
     shared.summary_mut().programmed = programmed;
     let owner = Owner {
         reconciler,
         store,
         shared,
-        changes,
+        changes: senders.changes,
     };
     owner.publish();
     Ok(owner)
@@ -145,6 +162,8 @@ fn datapath_config(
         source_ports: local_ports(),
         event_sample: settings.event_sample,
         decap_l3: features.decap_l3,
+        sockets: features.sockets.filter(|_| settings.services.socket_lb),
+        packet_lb: settings.services.packet_lb,
         capacity: capacity(settings),
     }
 }
@@ -166,7 +185,7 @@ fn restore(store: &Store, plumbing: &mut KernelPlumbing) -> Result<Directory, Er
     let mut directory = Directory::default();
     for attachment in store.load()? {
         if ends.iter().any(|end| is_of(end, &attachment)) {
-            directory.insert(attachment);
+            directory.insert(with_cookie(attachment, store)?);
         } else {
             info!(
                 endpoint = attachment.name,
@@ -177,6 +196,29 @@ fn restore(store: &Store, plumbing: &mut KernelPlumbing) -> Result<Directory, Er
         }
     }
     Ok(directory)
+}
+
+/// An agent that knew no cookies may have kept it.
+fn with_cookie(attachment: Attachment, store: &Store) -> Result<Attachment, Error> {
+    if attachment.cookie.is_some() {
+        return Ok(attachment);
+    }
+    let namespace = Namespace::open(&attachment.netns);
+    let same = namespace.ok().filter(|it| it.id() == attachment.namespace);
+    let Some(cookie) = same.and_then(|namespace| namespace.cookie().ok()) else {
+        return Ok(attachment);
+    };
+    let attachment = Attachment {
+        cookie: Some(cookie),
+        ..attachment
+    };
+    store.save(&attachment)?;
+    Ok(attachment)
+}
+
+/// By what the programs at sockets know the agent's own namespace; nothing on kernels where there are none.
+fn own_cookie() -> Option<u64> {
+    Namespace::current().ok()?.cookie().ok()
 }
 
 fn is_of(end: &HostEnd, attachment: &Attachment) -> bool {

@@ -10,8 +10,8 @@ use ipnet::IpNet;
 
 use super::{Datapath, Hook, Key, Row, Table, Tables};
 use crate::model::{
-    Encap, EndpointEntry, InterfaceEntry, MacAddress, NetworkEntry, PeerEntry, PeerId, Place,
-    RouteEntry, Vni,
+    Encap, EndpointEntry, InterfaceEntry, MacAddress, NamespaceEntry, NetworkEntry, PeerEntry,
+    PeerId, Place, RouteEntry, Vni,
 };
 
 fn ip(text: &str) -> IpAddr {
@@ -79,6 +79,8 @@ fn rows() -> Vec<Row> {
         Row::Interface(9, interface(6)),
         Row::Endpoint(place(1, "10.1.0.5"), endpoint(8)),
         Row::Endpoint(place(1, "fd00::5"), endpoint(9)),
+        Row::Namespace(4711, NamespaceEntry::new([vni(1), vni(2)])),
+        Row::Namespace(1, NamespaceEntry::HOST),
     ]
 }
 

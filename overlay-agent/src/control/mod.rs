@@ -22,8 +22,8 @@ pub use drift::{Action, DriftKind, Expected, Repair, Survey};
 pub use order::changes;
 pub use ports::{
     Datapath, Filter, Hook, HostEnd, Inspect, InterfaceWish, MadeInterface, Plumbing, PortError,
-    PortErrorKind, Program, TrafficControl, Underlay, UnderlayDevice,
+    PortErrorKind, Program, SocketCall, TrafficControl, Underlay, UnderlayDevice,
 };
-pub use reconciler::{Ports, Reconciler};
+pub use reconciler::{Ports, Reconciler, Sockets};
 pub use row::{Change, Key, Row, Table};
 pub use tables::Tables;

@@ -6,7 +6,8 @@ use super::{
 };
 
 /// Tables whose entries name peers, interfaces or networks, in the order in which they are cleared.
-const REFERRING: [Table; 4] = [
+const REFERRING: [Table; 5] = [
+    Table::Namespace,
     Table::Endpoint,
     Table::Interface,
     Table::Block,

@@ -5,7 +5,8 @@ use std::{fmt, net::IpAddr};
 use ipnet::IpNet;
 
 use crate::model::{
-    EndpointEntry, InterfaceEntry, NetworkEntry, PeerEntry, PeerId, Place, RouteEntry, Vni,
+    EndpointEntry, InterfaceEntry, NamespaceEntry, NetworkEntry, PeerEntry, PeerId, Place,
+    RouteEntry, Vni,
 };
 
 /// The tables of the data plane.
@@ -25,12 +26,14 @@ pub enum Table {
     Interface,
     /// The way into each container.
     Endpoint,
+    /// Networks of each network namespace, by cookie.
+    Namespace,
 }
 
 impl Table {
     /// Every table, so that what an entry refers to is in an earlier one: written in this order and
     /// cleared in the reverse one, no table ever names something that is not there.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Peer,
         Self::PeerAddress,
         Self::Network,
@@ -38,6 +41,7 @@ impl Table {
         Self::Block,
         Self::Interface,
         Self::Endpoint,
+        Self::Namespace,
     ];
 }
 
@@ -58,6 +62,8 @@ pub enum Key {
     Interface(u32),
     /// In [`Table::Endpoint`].
     Endpoint(Place),
+    /// In [`Table::Namespace`].
+    Namespace(u64),
 }
 
 impl Key {
@@ -71,6 +77,7 @@ impl Key {
             Self::Block(..) => Table::Block,
             Self::Interface(_) => Table::Interface,
             Self::Endpoint(_) => Table::Endpoint,
+            Self::Namespace(_) => Table::Namespace,
         }
     }
 }
@@ -86,6 +93,7 @@ impl fmt::Display for Key {
             }
             Self::Block(vni, block) => write!(f, "{block} in vni {vni}"),
             Self::Interface(ifindex) => write!(f, "interface {ifindex}"),
+            Self::Namespace(cookie) => write!(f, "cookie {cookie}"),
         }
     }
 }
@@ -107,6 +115,8 @@ pub enum Row {
     Interface(u32, InterfaceEntry),
     /// Of [`Table::Endpoint`].
     Endpoint(Place, EndpointEntry),
+    /// Of [`Table::Namespace`].
+    Namespace(u64, NamespaceEntry),
 }
 
 impl Row {
@@ -120,6 +130,7 @@ impl Row {
             Self::Block(vni, block, _) => Key::Block(vni, block),
             Self::Interface(ifindex, _) => Key::Interface(ifindex),
             Self::Endpoint(place, _) => Key::Endpoint(place),
+            Self::Namespace(cookie, _) => Key::Namespace(cookie),
         }
     }
 }

@@ -6,8 +6,8 @@ use ipnet::IpNet;
 
 use super::{Change, Inspect, Key, PortError, Row, Table};
 use crate::model::{
-    EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, PeerEntry, PeerId, Place,
-    RemoteTables, RouteEntry, Vni,
+    EndpointEntry, InterfaceEntry, LocalTables, NamespaceEntry, NetworkEntry, PeerEntry, PeerId,
+    Place, RemoteTables, RouteEntry, Vni,
 };
 
 /// The contents of all tables. Routes are shared, because there may be a million of them and they
@@ -28,6 +28,8 @@ pub struct Tables {
     pub interfaces: BTreeMap<u32, InterfaceEntry>,
     /// The way into each container.
     pub endpoints: BTreeMap<Place, EndpointEntry>,
+    /// Networks of each network namespace, by cookie.
+    pub namespaces: BTreeMap<u64, NamespaceEntry>,
 }
 
 impl Tables {
@@ -41,6 +43,7 @@ impl Tables {
             blocks: Arc::new(remote.blocks),
             interfaces: local.interfaces,
             endpoints: local.endpoints,
+            namespaces: local.namespaces,
         }
     }
 
@@ -55,6 +58,7 @@ impl Tables {
             blocks: Arc::new(remote.blocks),
             interfaces: self.interfaces.clone(),
             endpoints: self.endpoints.clone(),
+            namespaces: self.namespaces.clone(),
         }
     }
 
@@ -73,6 +77,7 @@ impl Tables {
             blocks: Arc::clone(&self.blocks),
             interfaces: self.interfaces.clone(),
             endpoints: self.endpoints.clone(),
+            namespaces: self.namespaces.clone(),
         }
     }
 
@@ -113,6 +118,10 @@ impl Tables {
                 let entry = self.endpoints.get(&place);
                 entry.map(|entry| Row::Endpoint(place, *entry))
             }
+            Key::Namespace(cookie) => {
+                let entry = self.namespaces.get(&cookie);
+                entry.map(|entry| Row::Namespace(cookie, *entry))
+            }
         }
     }
 
@@ -143,6 +152,10 @@ impl Tables {
             Table::Endpoint => {
                 let endpoints = self.endpoints.iter();
                 Box::new(endpoints.map(|(place, entry)| Row::Endpoint(*place, *entry)))
+            }
+            Table::Namespace => {
+                let namespaces = self.namespaces.iter();
+                Box::new(namespaces.map(|(cookie, entry)| Row::Namespace(*cookie, *entry)))
             }
         }
     }
@@ -178,6 +191,9 @@ impl Tables {
             Row::Endpoint(place, entry) => {
                 self.endpoints.insert(place, entry);
             }
+            Row::Namespace(cookie, entry) => {
+                self.namespaces.insert(cookie, entry);
+            }
         }
     }
 
@@ -202,6 +218,9 @@ impl Tables {
             Key::Endpoint(place) => {
                 self.endpoints.remove(place);
             }
+            Key::Namespace(cookie) => {
+                self.namespaces.remove(cookie);
+            }
         }
     }
 
@@ -215,6 +234,7 @@ impl Tables {
             Table::Block => self.blocks.len(),
             Table::Interface => self.interfaces.len(),
             Table::Endpoint => self.endpoints.len(),
+            Table::Namespace => self.namespaces.len(),
         }
     }
 
@@ -227,7 +247,8 @@ impl Tables {
             | Table::PeerAddress
             | Table::Network
             | Table::Interface
-            | Table::Endpoint => false,
+            | Table::Endpoint
+            | Table::Namespace => false,
         }
     }
 }

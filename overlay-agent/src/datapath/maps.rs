@@ -16,6 +16,7 @@ use overlay_common::{
     network::Network,
     peer::Peer,
     route::{BlockKey, Route},
+    socket::Namespace,
 };
 
 use super::{
@@ -38,6 +39,7 @@ pub(super) struct Maps {
     peer: HashMap<MapData, u32, Peer>,
     peer_address: HashMap<MapData, Address, u32>,
     network: HashMap<MapData, u32, Network>,
+    namespace: HashMap<MapData, u64, Namespace>,
 }
 
 impl Maps {
@@ -51,6 +53,7 @@ impl Maps {
             peer: open(pins, map::PEER)?,
             peer_address: open(pins, map::PEER_BY_ADDR)?,
             network: open(pins, map::NETWORK)?,
+            namespace: open(pins, map::NAMESPACE)?,
         })
     }
 
@@ -82,6 +85,10 @@ impl Maps {
                 self.endpoint
                     .insert(table::place_key(*place), table::endpoint::encode(entry), 0)
             }
+            Row::Namespace(cookie, entry) => {
+                self.namespace
+                    .insert(cookie, table::namespace::encode(entry), 0)
+            }
         }
         .map_err(failed("write", row.key().table()))
     }
@@ -96,6 +103,7 @@ impl Maps {
             Key::Block(vni, block) => self.block.remove(&table::block::encode(*vni, *block)),
             Key::Interface(ifindex) => self.interface.remove(ifindex),
             Key::Endpoint(place) => self.endpoint.remove(&table::place_key(*place)),
+            Key::Namespace(cookie) => self.namespace.remove(cookie),
         };
         match removed {
             Err(error) if map_errno(&error) == Some(libc::ENOENT) => Ok(()),
@@ -121,6 +129,9 @@ impl Maps {
                 .map(|entry| Row::Interface(ifindex, entry)),
             Key::Endpoint(place) => found(self.endpoint.get(&table::place_key(place), 0), table)?
                 .map(|value| Row::Endpoint(place, table::endpoint::decode(&value))),
+            Key::Namespace(cookie) => found(self.namespace.get(&cookie, 0), table)?
+                .and_then(|value| table::namespace::decode(&value))
+                .map(|entry| Row::Namespace(cookie, entry)),
         })
     }
 
@@ -158,6 +169,7 @@ impl Maps {
             Table::Block => visit_all(self.block.iter(), meaning::block, visit),
             Table::Interface => visit_all(self.interface.iter(), meaning::interface, visit),
             Table::Endpoint => visit_all(self.endpoint.iter(), meaning::endpoint, visit),
+            Table::Namespace => visit_all(self.namespace.iter(), meaning::namespace, visit),
         }
         .map_err(failed("read", table))
     }
@@ -171,6 +183,7 @@ impl Maps {
             Table::Block => self.purge_blocks(),
             Table::Interface => purge(&mut self.interface, meaning::interface),
             Table::Endpoint => purge(&mut self.endpoint, meaning::endpoint),
+            Table::Namespace => purge(&mut self.namespace, meaning::namespace),
         }
         .map_err(failed("clear", table))
     }
@@ -215,6 +228,7 @@ pub fn map_name(table: Table) -> &'static str {
         Table::Block => map::BLOCK,
         Table::Interface => map::INTERFACE,
         Table::Endpoint => map::ENDPOINT,
+        Table::Namespace => map::NAMESPACE,
     }
 }
 

@@ -30,7 +30,7 @@ pub use service::{
     TaskClaim, TaskState,
 };
 pub use tables::{
-    EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, PeerEntry, PeerId, Place,
-    RemoteTables, RouteEntry,
+    EndpointEntry, InterfaceEntry, LocalTables, NAMESPACE_NETWORKS, NamespaceEntry, NetworkEntry,
+    PeerEntry, PeerId, Place, RemoteTables, RouteEntry,
 };
 pub use underlay::Way;

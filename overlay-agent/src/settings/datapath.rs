@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Limits, duration,
+    Limits, Services, duration,
     problem::{Problem, Refusal},
     typed,
 };
@@ -60,6 +60,13 @@ pub(super) fn event_sample(typed: Option<u64>) -> Result<u32, Refusal> {
         }
         .at_key("events.sample")
     })
+}
+
+pub(super) fn services(typed: &typed::Services) -> Services {
+    Services {
+        socket_lb: typed.socket_lb.unwrap_or(true),
+        packet_lb: typed.packet_lb.unwrap_or(true),
+    }
 }
 
 pub(super) fn audit_interval(typed: Option<typed::Scalar>) -> Result<Duration, Refusal> {

@@ -143,6 +143,7 @@ fn check(
         cluster,
         port,
         event_sample,
+        services: datapath::services(&typed.services),
         audit_interval,
         data_dir,
         run_dir,

@@ -46,12 +46,23 @@ pub struct Settings {
     pub limits: Limits,
     /// One of this many drops of a reason becomes an event; 0: none.
     pub event_sample: u32,
+    /// How services are balanced.
+    pub services: Services,
     /// Time between audits.
     pub audit_interval: Duration,
     /// What must survive a reboot; absolute.
     pub data_dir: PathBuf,
     /// Socket and pins; absolute.
     pub run_dir: PathBuf,
+}
+
+/// How services are balanced.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Services {
+    /// Once for each socket, where the kernel can.
+    pub socket_lb: bool,
+    /// Packet by packet, what sockets were not.
+    pub packet_lb: bool,
 }
 
 /// Where nodes and networks come from.

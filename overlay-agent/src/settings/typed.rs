@@ -20,6 +20,8 @@ pub(super) struct File {
     pub(super) datapath: Datapath,
     #[serde(default)]
     pub(super) events: Events,
+    #[serde(default)]
+    pub(super) services: Services,
     pub(super) audit_interval: Option<Scalar>,
     #[serde(default)]
     pub(super) cluster: Cluster,
@@ -54,6 +56,13 @@ pub(super) struct Limits {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Events {
     pub(super) sample: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Services {
+    pub(super) socket_lb: Option<bool>,
+    pub(super) packet_lb: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

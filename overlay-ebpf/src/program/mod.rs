@@ -8,6 +8,7 @@ pub(crate) mod from_tunnel;
 pub(crate) mod from_underlay;
 mod neighbour;
 pub(crate) mod report;
+pub(crate) mod socket;
 
 use overlay_ebpf::frame::Frame;
 

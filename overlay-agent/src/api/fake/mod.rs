@@ -21,10 +21,10 @@ use super::{
     ApiError, Backend,
     refusals::{no_network, not_attachable},
     types::{
-        AttachKind, AttachRequest, AuditReport, AuditSummary, Breadth, Check, CheckVerdict,
-        ClusterStatus, DropCount, EndpointInfo, EndpointState, Event, Explanation, MapUse,
-        MissingFeature, Mode, NetworkInfo, NetworkPeer, NodeInfo, Repair, Stats, Status, Step,
-        StepVerdict, WalkCount,
+        AttachKind, AttachRequest, AuditReport, AuditSummary, Balancing, Breadth, Check,
+        CheckVerdict, ClusterStatus, DropCount, EndpointInfo, EndpointState, Event, Explanation,
+        MapUse, MissingFeature, Mode, NetworkInfo, NetworkPeer, NodeInfo, Repair, Stats, Status,
+        Step, StepVerdict, WalkCount,
     },
 };
 use crate::model::{Encap, MacAddress, NamespaceId, Network, Role, Vni};
@@ -198,6 +198,10 @@ impl Backend for FakeBackend {
             abi: 1,
             kernel: "6.18.44".to_owned(),
             attach: AttachKind::Tcx,
+            balancing: Balancing {
+                sockets: true,
+                packets: true,
+            },
             encap: Encap::Native,
             port: 4789,
             address: IpAddr::from([192, 0, 2, 1]),

@@ -30,7 +30,7 @@ pub use node::{
     NodeStatus, NodeUpdate, NodeUpdated, Reachability,
 };
 pub use stats::{DropCount, Stats, WalkCount};
-pub use status::{AttachKind, AuditSummary, MapUse, MissingFeature, Mode, Status};
+pub use status::{AttachKind, AuditSummary, Balancing, MapUse, MissingFeature, Mode, Status};
 pub use swarm::{
     Addresses, GossipKeys, JoinWay, RootCa, SwarmInit, SwarmInitialized, SwarmJoin, SwarmJoined,
     SwarmLeave, SwarmUpdate,

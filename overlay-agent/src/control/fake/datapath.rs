@@ -42,7 +42,9 @@ impl State {
                 Row::Route(_, entry) | Row::Block(_, _, entry) => Key::Peer(entry.peer),
                 Row::PeerAddress(_, peer) => Key::Peer(*peer),
                 Row::Endpoint(_, entry) => Key::Interface(entry.ifindex),
-                Row::Peer(..) | Row::Network(..) | Row::Interface(..) => return false,
+                Row::Peer(..) | Row::Network(..) | Row::Interface(..) | Row::Namespace(..) => {
+                    return false;
+                }
             };
             !self.rows.contains_key(&named) && !self.stolen.contains(&named)
         };

@@ -1,10 +1,13 @@
 //! Tables that follow from this node's endpoints.
 
-use std::net::IpAddr;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use crate::{
     control::Row,
-    model::{Attachment, EndpointEntry, InterfaceEntry, LocalTables, Place},
+    model::{Attachment, EndpointEntry, InterfaceEntry, LocalTables, NamespaceEntry, Place, Vni},
 };
 
 /// What the container may send as.
@@ -26,7 +29,11 @@ pub fn local_tables<'a>(attachments: impl IntoIterator<Item = &'a Attachment>) -
     let connected = attachments
         .into_iter()
         .filter(|attachment| attachment.conflict.is_none());
+    let mut networks: BTreeMap<u64, BTreeSet<Vni>> = BTreeMap::new();
     for attachment in connected {
+        if let Some(cookie) = attachment.cookie {
+            networks.entry(cookie).or_default().insert(attachment.vni);
+        }
         let ifindex = attachment.host_ifindex;
         tables
             .interfaces
@@ -38,6 +45,10 @@ pub fn local_tables<'a>(attachments: impl IntoIterator<Item = &'a Attachment>) -
                 .insert(Place { vni, address }, endpoint_entry(attachment));
         }
     }
+    tables.namespaces = networks
+        .into_iter()
+        .map(|(cookie, networks)| (cookie, NamespaceEntry::new(networks)))
+        .collect();
     tables
 }
 

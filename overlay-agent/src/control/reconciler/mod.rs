@@ -16,11 +16,11 @@ use std::{
 };
 
 use super::{
-    Change, Datapath, Expected, Hook, Plumbing, PortError, PortErrorKind, Program, Tables,
-    Underlay, UnderlayDevice, changes, numbers,
+    Change, Datapath, Expected, Hook, Plumbing, PortError, PortErrorKind, Program, SocketCall,
+    Tables, Underlay, UnderlayDevice, changes, numbers,
     planner::{self, Facts},
 };
-use crate::model::{Attachment, Desired, Encap, Exact, PeerId, Place, Way};
+use crate::model::{Attachment, Desired, Encap, Exact, NamespaceEntry, PeerId, Place, Way};
 
 /// What the reconciler works with.
 #[derive(Debug)]
@@ -52,6 +52,16 @@ pub struct Reconciler<D, U, P> {
     hooks: BTreeSet<Hook>,
     /// The vxlan device.
     tunnel: u32,
+    sockets: Sockets,
+}
+
+/// What becomes of sockets, which follows from configuration and kernel.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Sockets {
+    /// Whether they are balanced.
+    pub are_balanced: bool,
+    /// The cookie of the host's own namespace, if its sockets are.
+    pub host: Option<u64>,
 }
 
 impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
@@ -76,7 +86,14 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             applied: None,
             hooks: BTreeSet::new(),
             tunnel,
+            sockets: Sockets::default(),
         }
+    }
+
+    /// The same with sockets balanced, or not.
+    #[must_use]
+    pub fn with_sockets(self, sockets: Sockets) -> Self {
+        Self { sockets, ..self }
     }
 
     /// What the cluster wants.
@@ -130,7 +147,12 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         self.number(&actual);
         self.look_around()?;
         let remote = planner::remote_tables(self.facts());
-        let desired = Tables::new(remote, planner::local_tables(attachments.clone()));
+        let mut local = planner::local_tables(attachments.clone());
+        let host = self.sockets.host;
+        local
+            .namespaces
+            .extend(host.map(|cookie| (cookie, NamespaceEntry::HOST)));
+        let desired = Tables::new(remote, local);
         let written = self.apply(&actual, desired)?;
         let attached = self.hang(&self.wanted_hooks(attachments), Stale::Listed)?;
         Ok(written + attached)
@@ -212,6 +234,9 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             ifindex: self.tunnel,
         });
         hooks.extend(attachments.into_iter().map(endpoint::hook));
+        if self.sockets.are_balanced {
+            hooks.extend(SocketCall::ALL.map(Hook::of_sockets));
+        }
         hooks
     }
 

@@ -8,6 +8,7 @@ use overlay_common::{
     network::Network,
     peer::Peer,
     route::{BlockKey, Route},
+    socket::Namespace,
 };
 
 use crate::{
@@ -54,4 +55,10 @@ pub(in crate::datapath) fn interface(ifindex: u32, value: Interface) -> Option<R
 pub(in crate::datapath) fn endpoint(key: EndpointKey, value: Endpoint) -> Option<Row> {
     let place = super::place(&key)?;
     Some(Row::Endpoint(place, super::endpoint::decode(&value)))
+}
+
+/// `NAMESPACE`.
+pub(in crate::datapath) fn namespace(cookie: u64, value: Namespace) -> Option<Row> {
+    let entry = super::namespace::decode(&value)?;
+    Some(Row::Namespace(cookie, entry))
 }

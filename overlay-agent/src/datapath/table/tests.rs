@@ -6,7 +6,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     control::planner,
-    model::{Encap, EndpointEntry, InterfaceEntry, NetworkEntry, PeerEntry, PeerId, RouteEntry},
+    model::{
+        Encap, EndpointEntry, InterfaceEntry, NamespaceEntry, NetworkEntry, PeerEntry, PeerId,
+        RouteEntry,
+    },
 };
 
 /// Any address but `::`, which stands for none, and the IPv4 addresses spelt as IPv6.
@@ -99,6 +102,13 @@ proptest! {
     }
 
     #[test]
+    fn namespaces_survive(networks in prop::collection::vec(vni(), 0..20), is_host: bool) {
+        let mut entry = NamespaceEntry::new(networks);
+        entry.is_host = is_host;
+        prop_assert_eq!(namespace::decode(&namespace::encode(&entry)), Some(entry));
+    }
+
+    #[test]
     fn no_block_key_is_misread(prefix in 0_u32..200, vni: [u8; 4], bytes: [u8; 16]) {
         let key = aya::maps::lpm_trie::Key::new(
             prefix,
@@ -116,6 +126,12 @@ proptest! {
 fn plans_and_programs_count_the_same_overhead() {
     assert_eq!(planner::OVERHEAD_V4, overlay_common::peer::OVERHEAD_V4);
     assert_eq!(planner::OVERHEAD_V6, overlay_common::peer::OVERHEAD_V6);
+}
+
+#[test]
+fn entries_and_programs_have_room_for_the_same_networks() {
+    let room = overlay_common::socket::NAMESPACE_NETWORKS;
+    assert_eq!(crate::model::NAMESPACE_NETWORKS, room);
 }
 
 #[test]

@@ -47,6 +47,7 @@ fn the_page_has_every_key_and_no_other() {
         ("datapath.", fields::<typed::Datapath>()),
         ("datapath.limits.", fields::<typed::Limits>()),
         ("events.", fields::<typed::Events>()),
+        ("services.", fields::<typed::Services>()),
         ("cluster.", fields::<typed::Cluster>()),
         ("cluster.nodes[].", fields::<typed::Node>()),
         ("cluster.nodes[].endpoints[].", fields::<typed::Endpoint>()),
