@@ -12,6 +12,7 @@ mod mtu;
 mod pinned;
 mod refusals;
 mod scene;
+mod sockets;
 mod spoofing;
 mod sudden_end;
 mod traces;

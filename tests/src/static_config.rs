@@ -184,6 +184,8 @@ pub struct StaticConfig {
     audit_interval: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     events: Option<Events>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    services: Option<Services>,
     cluster: Cluster,
 }
 
@@ -199,6 +201,11 @@ struct Datapath {
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Events {
     sample: u32,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Services {
+    socket_lb: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -221,6 +228,7 @@ impl StaticConfig {
             },
             audit_interval: None,
             events: None,
+            services: None,
             cluster: Cluster {
                 mode: "static",
                 nodes,
@@ -271,6 +279,15 @@ impl StaticConfig {
     pub fn event_sample(self, sample: u32) -> Self {
         Self {
             events: Some(Events { sample }),
+            ..self
+        }
+    }
+
+    /// Switches balancing by sockets on or off.
+    #[must_use]
+    pub fn socket_lb(self, socket_lb: bool) -> Self {
+        Self {
+            services: Some(Services { socket_lb }),
             ..self
         }
     }
