@@ -22,7 +22,7 @@ mod uninstall;
 pub use counters::{Counters, MapUse, Total, map_uses};
 pub use error::Error;
 pub use events::{DropEvent, DropEvents};
-pub use features::{AttachMode, Features, Missing};
+pub use features::{AttachMode, Features, Missing, SocketHooks};
 pub use flows::{Flows, Sweep, Timeouts};
 pub use kernel::{KernelDatapath, KernelInspector};
 pub use load::{DatapathConfig, program_name};

@@ -146,7 +146,12 @@ fn beyond(
     work: &mut Work,
     whose: Whose,
 ) -> Result<Verdict, Reason> {
-    let balanced = match service::balance(frame, work)? {
+    let balanced = if map::config::packet_lb() == 0 {
+        Balanced::NotAVip
+    } else {
+        service::balance(frame, work)?
+    };
+    let balanced = match balanced {
         Balanced::Error => service::report_to_task(frame, work)?,
         other => other,
     };
