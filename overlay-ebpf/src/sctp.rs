@@ -1,4 +1,4 @@
-//! SCTP's checksum, a CRC32c over the whole packet (RFC 9260, 6.8 and appendix A). It is linear: what a new
+//! SCTP's checksum, a `CRC32c` over the whole packet (RFC 9260, 6.8 and appendix A). It is linear: what a new
 //! port changes in it follows from the two ports and from how many bytes stand behind them.
 
 /// The polynomial, lowest power first.

@@ -211,12 +211,13 @@ fn a_worker_that_raves_changes_nothing() {
         let body = directory.join(number.to_string());
         fs::write(&body, garbage.piece()).expect("a body");
         let call = calls[number as usize % calls.len()];
-        script += &format!(
+        let step = format!(
             "next\ncert = {certificate:?}\nkey = {certificate:?}\ninsecure\nsilent\n\
              output = /dev/null\nwrite-out = \"%{{http_code}}\\n\"\n\
              data-binary = \"@{}\"\nurl = https://192.0.2.1:{MANAGERS}/v1/{call}\n",
             body.display()
         );
+        script.push_str(&step);
     }
     let config = swarm.session().directory().join("curl");
     fs::write(&config, script).expect("a script");

@@ -79,7 +79,12 @@ fn world() -> (Swarm, Vec<Container>, IpAddr, Vec<Maps>) {
         .network("blue", &["--subnet", "10.9.0.0/24"])
         .expect("a network");
     let clients = (0..3)
-        .map(|place| swarm.guest(place, "blue", "client").expect("a container").0)
+        .map(|place| {
+            swarm
+                .guest(place, "blue", &format!("client{place}"))
+                .expect("a container")
+                .0
+        })
         .collect();
     swarm[0]
         .overlay(&[

@@ -98,6 +98,11 @@ fn status_counts_what_the_nodes_tell_each_other() {
     assert!(gossip()["received"].as_u64() > Some(0), "{}", gossip());
     let told = interrupt::wait_until(AGREED, || gossip()["queued"] == 0);
     assert!(told.expect("no interruption"), "{}", gossip());
+    let heard = interrupt::wait_until(AGREED, || {
+        let status = swarm[1].status().expect("a status");
+        status["cluster"]["heard_unix_s"].as_u64() > Some(0)
+    });
+    assert!(heard.expect("no interruption"), "managers are heard");
     let nodes = swarm[0].overlay_json(&["node", "inspect", "self"]);
     let version = &nodes.expect("a node")[0]["description"]["engine_version"];
     assert_eq!(version, env!("CARGO_PKG_VERSION"));

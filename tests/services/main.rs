@@ -7,4 +7,5 @@ mod failures;
 mod names;
 mod ports;
 mod scene;
+mod tools;
 mod walkthrough;

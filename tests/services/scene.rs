@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use overlay_tests::{
-    Container, Service, Swarm, Wiring, container::Attached, service::await_service, swarm::Role,
-    traffic::Target, underlay::Families,
+    Binaries, Container, Service, Session, Swarm, Wiring, container::Attached,
+    service::await_service, traffic::Target, underlay::Families,
 };
 
 /// The network of the tasks unless a test has its own.
@@ -20,12 +20,10 @@ pub(crate) fn three_hosts() -> Swarm {
         families: Families::Dual,
         ..Wiring::default()
     };
-    let swarm = Swarm::apart_on(wiring, &["a", "b", "c", "x"]).expect("hosts");
-    swarm.init(0).expect("swarm init");
-    for place in [1, 2] {
-        swarm.join(place, Role::Worker).expect("swarm join");
-    }
-    swarm.await_members(3).expect("members");
+    let session = Session::for_test().expect("a session");
+    let binaries = Binaries::find().expect("programs");
+    let swarm = Swarm::besides(session, wiring, &["a", "b", "c", "x"], OUTSIDE, &binaries);
+    let swarm = swarm.expect("a swarm");
     swarm.network(BLUE, &["--ipv6"]).expect("a network");
     swarm
 }

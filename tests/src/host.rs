@@ -68,8 +68,19 @@ impl Host {
         machine: &Machine,
         binaries: &Binaries,
     ) -> Result<Self> {
+        Self::of_swarm_with(session, label, machine, binaries, "")
+    }
+
+    /// [`Host::of_swarm`] with further lines of configuration.
+    pub fn of_swarm_with(
+        session: &Session,
+        label: &str,
+        machine: &Machine,
+        binaries: &Binaries,
+        lines: &str,
+    ) -> Result<Self> {
         let host = Self::bare(session, label, machine, binaries)?;
-        host.write(&format!("node: {}\n", machine.name))?;
+        host.write(&format!("node: {}\n{lines}", machine.name))?;
         Ok(host)
     }
 

@@ -43,21 +43,16 @@ pub struct Request {
 }
 
 impl Nginx {
-    /// `overlay run --service SERVICE --name NAME … -- nginx` on a host; listens on port 80 of both families.
-    pub fn start(
-        session: &Session,
-        host: &Host,
-        service: &str,
-        name: &str,
-        options: &[&str],
-    ) -> Result<Self> {
+    /// `overlay run --name NAME … -- nginx` on a host; `joining` says whereto: `--service SERVICE`, or `--network
+    /// NETWORK`. Listens on port 80 of both families.
+    pub fn start(session: &Session, host: &Host, name: &str, joining: &[&str]) -> Result<Self> {
         let directory = session.directory().join(format!("nginx-{name}"));
         fs::create_dir(&directory).with_context(|| format!("creating {}", directory.display()))?;
         let config = directory.join("nginx.conf");
         fs::write(&config, configuration(&directory, name))
             .with_context(|| format!("writing {}", config.display()))?;
-        let mut command = host.cli(&["run", "--service", service, "--name", name]);
-        command.args(options).args(["--", "nginx", "-p"]);
+        let mut command = host.cli(&["run", "--name", name]);
+        command.args(joining).args(["--", "nginx", "-p"]);
         command.arg(&directory).arg("-c").arg(&config);
         let run = Daemon::start(
             &format!("task {name}"),

@@ -50,7 +50,8 @@ impl<'s> Service<'s> {
         let number = self.tasks.len() + 1;
         let name = format!("{}.{number}", self.name);
         let host = &self.swarm[place];
-        let task = Nginx::start(self.swarm.session(), host, &self.name, &name, &[])?;
+        let joining = ["--service", &self.name];
+        let task = Nginx::start(self.swarm.session(), host, &name, &joining)?;
         self.tasks.push(task);
         Ok(name)
     }

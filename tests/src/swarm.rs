@@ -52,7 +52,7 @@ impl Swarm {
 
     /// [`Swarm::apart`] on an underlay of this wiring.
     pub fn apart_on(wiring: Wiring, names: &[&str]) -> Result<Self> {
-        Self::apart_in(Session::for_test()?, wiring, names, &Binaries::find()?)
+        Self::apart_in(Session::for_test()?, wiring, names, &Binaries::find()?, "")
     }
 
     fn apart_in(
@@ -60,6 +60,7 @@ impl Swarm {
         wiring: Wiring,
         names: &[&str],
         binaries: &Binaries,
+        lines: &str,
     ) -> Result<Self> {
         let underlay = Underlay::build(&session, "u", names, wiring)?;
         let mut swarm = Self {
@@ -68,7 +69,7 @@ impl Swarm {
             session,
         };
         for machine in swarm.underlay.machines() {
-            let mut host = Host::of_swarm(&swarm.session, "host", machine, binaries)?;
+            let mut host = Host::of_swarm_with(&swarm.session, "host", machine, binaries, lines)?;
             host.start_agent()?;
             swarm.hosts.push(host);
         }
@@ -88,7 +89,36 @@ impl Swarm {
         managers: usize,
         binaries: &Binaries,
     ) -> Result<Self> {
-        Self::apart_in(session, wiring, names, binaries)?.joined(managers)
+        Self::configured(session, wiring, names, managers, binaries, "")
+    }
+
+    /// [`Swarm::in_session`] with further lines in every agent's configuration.
+    pub fn configured(
+        session: Session,
+        wiring: Wiring,
+        names: &[&str],
+        managers: usize,
+        binaries: &Binaries,
+        lines: &str,
+    ) -> Result<Self> {
+        Self::apart_in(session, wiring, names, binaries, lines)?.joined(managers)
+    }
+
+    /// The first `members` hosts are a cluster with one manager; the others are beside it. In a session of one's own.
+    pub fn besides(
+        session: Session,
+        wiring: Wiring,
+        names: &[&str],
+        members: usize,
+        binaries: &Binaries,
+    ) -> Result<Self> {
+        let swarm = Self::apart_in(session, wiring, names, binaries, "")?;
+        swarm.init(0)?;
+        for place in 1..members {
+            swarm.join(place, Role::Worker)?;
+        }
+        swarm.await_members(members)?;
+        Ok(swarm)
     }
 
     fn joined(self, managers: usize) -> Result<Self> {

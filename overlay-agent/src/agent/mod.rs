@@ -159,7 +159,7 @@ async fn run_static(
     cancel: &CancellationToken,
 ) -> Result<Tasks, Error> {
     let exact = BTreeMap::new();
-    let (changes, changed) = mpsc::unbounded_channel();
+    let (changes, comings) = mpsc::unbounded_channel();
     let services = Vec::new();
     let plan = Plan {
         desired: desired.clone(),
@@ -168,7 +168,7 @@ async fn run_static(
     };
     let (shared, commands, mut tasks) =
         plane::start(settings, plan, changes, events, cancel).await?;
-    let naming = names::follow(Arc::clone(&shared), desired, changed);
+    let naming = names::follow(Arc::clone(&shared), desired, comings);
     spawn_until(&mut tasks, cancel.clone(), async move {
         naming.await;
         Ok("names of the file")

@@ -182,12 +182,12 @@ impl BackendEnd for Told {
 /// second for long. It lasts for a year.
 fn first_backend() -> u32 {
     let uptime = fs::read_to_string(UPTIME).unwrap_or_default();
-    let seconds: Option<f64> = uptime
-        .split_whitespace()
+    let whole = uptime
+        .split('.')
         .next()
-        .and_then(|text| text.parse().ok());
-    let ticks = seconds.unwrap_or_default() * 64.0;
-    (ticks as u32 % FIRST_LOCAL_NUMBER).max(1)
+        .and_then(|text| text.parse::<u32>().ok());
+    let ticks = whole.unwrap_or_default().wrapping_mul(64);
+    (ticks % FIRST_LOCAL_NUMBER).max(1)
 }
 
 /// Takes programs, maps and the vxlan device away; endpoints are gone before.

@@ -52,6 +52,7 @@ pub(super) fn desired() -> Desired {
         endpoints: Vec::new(),
     };
     Desired {
+        ingress: None,
         this: [192, 0, 2, 1].into(),
         nodes: vec![
             node("a", 1, ["10.1.0.0/29", "fd00:1::/120"]),

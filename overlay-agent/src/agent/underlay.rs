@@ -73,7 +73,7 @@ impl Underlay for KernelUnderlay {
 
     fn own_addresses(&mut self) -> Result<BTreeMap<IpAddr, u32>, PortError> {
         let listed = self.socket.all_addresses();
-        let listed = listed.map_err(|error| failed_to_list(error))?;
+        let listed = listed.map_err(failed_to_list)?;
         let mut devices: BTreeMap<u32, bool> = BTreeMap::new();
         let mut own = BTreeMap::new();
         for entry in listed {
@@ -85,7 +85,7 @@ impl Underlay for KernelUnderlay {
                 Some(is_ethernet) => *is_ethernet,
                 None => match self.socket.link_by_index(ifindex) {
                     Err(error) if error.is_not_found() => continue,
-                    link => is_ethernet(&link.map_err(|error| failed_to_list(error))?),
+                    link => is_ethernet(&link.map_err(failed_to_list)?),
                 },
             };
             devices.insert(ifindex, is_ethernet);

@@ -1,6 +1,10 @@
 //! The contents of all tables.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
 
 use ipnet::IpNet;
 
@@ -142,7 +146,9 @@ impl Tables {
     /// The same tables with these entries.
     #[must_use]
     pub fn with_rows(mut self, rows: Vec<Row>) -> Self {
-        rows.into_iter().for_each(|row| self.insert(row));
+        for row in rows {
+            self.insert(row);
+        }
         self
     }
 
@@ -265,6 +271,24 @@ impl Tables {
                 let namespaces = self.namespaces.iter();
                 Box::new(namespaces.map(|(cookie, entry)| Row::Namespace(*cookie, *entry)))
             }
+        }
+    }
+
+    /// Whether a network has virtual addresses.
+    pub(super) fn has_vips(&self, vni: Vni) -> bool {
+        let first = Place {
+            vni,
+            address: IpAddr::from([0; 4]),
+        };
+        let next = self.vips.range(first..).next();
+        next.is_some_and(|(place, _)| place.vni == vni)
+    }
+
+    /// Marks the endpoints that may expect answers from virtual addresses.
+    pub(super) fn mark_balanced(&mut self) {
+        let networks: BTreeSet<Vni> = self.vips.keys().map(|place| place.vni).collect();
+        for (place, entry) in &mut self.endpoints {
+            entry.balanced = networks.contains(&place.vni);
         }
     }
 

@@ -89,13 +89,13 @@ impl Desk {
                 return Step::Nothing;
             }
         };
-        let Some(asker) = self.askers.asker(source) else {
+        let Some(who) = self.askers.asker(source) else {
             return self.refuse(&asked);
         };
         let zone = Arc::clone(&self.zone.borrow());
         let meaning = match &asked.name {
-            Some(name) => lookup(&zone, &asker, name, asked.kind),
-            None => lookup(&zone, &asker, "", asked.kind),
+            Some(name) => lookup(&zone, &who, name, asked.kind),
+            None => lookup(&zone, &who, "", asked.kind),
         };
         let limit = match carrier {
             Carrier::Datagram => asked.datagram,

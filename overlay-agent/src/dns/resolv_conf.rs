@@ -57,21 +57,18 @@ impl ResolvConf {
     /// options, and, unless the host has a wish of its own, names without dots are asked for as they are.
     #[must_use]
     pub fn for_container(&self, servers: &[IpAddr]) -> String {
-        let mut text = String::new();
-        for server in servers {
-            text.push_str(&format!("nameserver {server}\n"));
-        }
+        let servers = servers
+            .iter()
+            .map(|server| format!("nameserver {server}\n"));
         // A single dot means: no suffix.
-        let search: Vec<&str> = self.search.iter().map(String::as_str).collect();
-        if !search.is_empty() && search != ["."] {
-            text.push_str(&format!("search {}\n", search.join(" ")));
-        }
+        let has_search = !self.search.is_empty() && self.search != ["."];
+        let search = has_search.then(|| format!("search {}\n", self.search.join(" ")));
         let mut options = self.options.clone();
         if !options.iter().any(|option| option.starts_with("ndots:")) {
             options.push("ndots:0".to_owned());
         }
-        text.push_str(&format!("options {}\n", options.join(" ")));
-        text
+        let options = format!("options {}\n", options.join(" "));
+        servers.chain(search).chain([options]).collect()
     }
 }
 

@@ -78,9 +78,10 @@ pub(super) fn put(zone: &mut Zone, claim: &Claim) {
 /// A service with these VIPs, by network, that publishes 8080 for the tasks' 80.
 pub(super) fn service(number: u128, name: &str, networks: &[(u32, &[&str])]) -> ClusterService {
     let vips = |vips: &[&str]| vips.iter().map(|vip| ip(vip)).collect::<Vec<_>>();
-    let mode = match networks.iter().all(|(_, vips)| vips.is_empty()) {
-        true => EndpointMode::Dnsrr,
-        false => EndpointMode::Vip,
+    let mode = if networks.iter().all(|(_, vips)| vips.is_empty()) {
+        EndpointMode::Dnsrr
+    } else {
+        EndpointMode::Vip
     };
     ClusterService {
         id: ServiceId::from_random(number),

@@ -15,6 +15,7 @@ use super::{
 
 /// A network with all that `network create` was told.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "they are what can be chosen")]
 pub struct ClusterNetwork {
     /// Its identifier.
     pub id: NetworkId,

@@ -15,6 +15,9 @@ pub struct Desired {
     pub networks: Vec<Network>,
     /// Those of them that nothing leaves for the outside.
     pub internal: BTreeSet<Vni>,
+    /// The network by which nodes send each other what came to published ports, whether this node takes part in
+    /// it or not.
+    pub ingress: Option<Vni>,
 }
 
 /// The node that has a single address which its blocks do not tell.

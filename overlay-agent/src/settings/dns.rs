@@ -23,7 +23,7 @@ const LONGEST_TTL: u64 = 86_400;
 pub struct DnsSettings {
     /// Whether they get any.
     pub enabled: bool,
-    /// Where they ask: addresses of the gateway device.
+    /// Where they ask: the gateway device's addresses, or others of the host.
     pub addresses: Vec<IpAddr>,
     /// The port.
     pub port: u16,

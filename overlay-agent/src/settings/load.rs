@@ -201,6 +201,7 @@ fn desired(
         .collect();
     nodes.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Desired {
+        ingress: None,
         this,
         nodes,
         networks,

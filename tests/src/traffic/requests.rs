@@ -171,13 +171,13 @@ impl Target {
                 let begun = Instant::now();
                 let outcome = match self.carrier {
                     Carrier::Http => self.get(),
-                    Carrier::Udp => self.datagram(&self.socket()?, number),
+                    Carrier::Udp => datagram(&self.socket()?, number),
                     Carrier::UdpFlow => {
                         if kept.is_none() {
                             kept = Some(self.socket()?);
                         }
                         let socket = kept.as_ref().context("BUG: no socket")?;
-                        self.datagram(socket, number)
+                        datagram(socket, number)
                     }
                 };
                 record.attempts.push(Attempt {
@@ -215,23 +215,23 @@ impl Target {
             .with_context(|| format!("aiming at {}", self.to))?;
         Ok(socket)
     }
+}
 
-    fn datagram(&self, socket: &UdpSocket, number: u32) -> Outcome {
-        let question = number.to_be_bytes();
-        if let Err(error) = socket.send(&question) {
-            return failed(&error, Outcome::Refused);
-        }
-        let mut answer = [0; 512];
-        loop {
-            match socket.recv(&mut answer) {
-                Ok(length) if answer[..length].starts_with(&question) => {
-                    let name = &answer[question.len()..length];
-                    return Outcome::Answered(String::from_utf8_lossy(name).into_owned());
-                }
-                // The answer to an earlier one that was given up.
-                Ok(_) => {}
-                Err(error) => return failed(&error, Outcome::Refused),
+fn datagram(socket: &UdpSocket, number: u32) -> Outcome {
+    let question = number.to_be_bytes();
+    if let Err(error) = socket.send(&question) {
+        return failed(&error, Outcome::Refused);
+    }
+    let mut answer = [0; 512];
+    loop {
+        match socket.recv(&mut answer) {
+            Ok(length) if answer[..length].starts_with(&question) => {
+                let name = &answer[question.len()..length];
+                return Outcome::Answered(String::from_utf8_lossy(name).into_owned());
             }
+            // The answer to an earlier one that was given up.
+            Ok(_) => {}
+            Err(error) => return failed(&error, Outcome::Refused),
         }
     }
 }
@@ -252,11 +252,19 @@ fn read_name(mut stream: TcpStream, patience: Duration) -> std::io::Result<Strin
 
 /// `reset`: what a reset means at this point.
 fn failed(error: &std::io::Error, reset: Outcome) -> Outcome {
-    match error.kind() {
-        ErrorKind::ConnectionRefused => Outcome::Refused,
-        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => reset,
-        ErrorKind::TimedOut | ErrorKind::WouldBlock => Outcome::Silent,
-        _ => Outcome::NoRoute(error.to_string()),
+    let is = |kinds: &[ErrorKind]| kinds.contains(&error.kind());
+    if is(&[ErrorKind::ConnectionRefused]) {
+        Outcome::Refused
+    } else if is(&[
+        ErrorKind::ConnectionReset,
+        ErrorKind::BrokenPipe,
+        ErrorKind::UnexpectedEof,
+    ]) {
+        reset
+    } else if is(&[ErrorKind::TimedOut, ErrorKind::WouldBlock]) {
+        Outcome::Silent
+    } else {
+        Outcome::NoRoute(error.to_string())
     }
 }
 
@@ -288,7 +296,7 @@ impl Record {
     }
 
     /// How many requests each server has answered.
-    pub fn answers(&self) -> BTreeMap<&str, usize> {
+    pub fn answers(&self) -> BTreeMap<&str, u32> {
         let mut answers = BTreeMap::new();
         for attempt in &self.attempts {
             if let Outcome::Answered(server) = &attempt.outcome {
@@ -306,6 +314,7 @@ impl Record {
     }
 
     /// Those that began at a moment or later.
+    #[must_use]
     pub fn since(&self, moment: Instant) -> Self {
         let attempts = self.attempts.iter();
         Self {
@@ -326,12 +335,16 @@ impl Record {
     }
 
     /// How far the busiest and the idlest of `servers` servers are from an equal share, as a fraction of it.
-    pub fn imbalance(&self, servers: usize) -> f64 {
+    pub fn imbalance(&self, servers: u32) -> f64 {
         let answers = self.answers();
-        let all: usize = answers.values().sum();
-        let share = all as f64 / servers as f64;
-        let off = |count: usize| (count as f64 - share).abs() / share;
-        let missing = if answers.len() < servers { 1.0 } else { 0.0 };
+        let all: u32 = answers.values().sum();
+        let share = f64::from(all) / f64::from(servers);
+        let off = |count: u32| (f64::from(count) - share).abs() / share;
+        let missing = if answers.len() < servers as usize {
+            1.0
+        } else {
+            0.0
+        };
         answers
             .values()
             .map(|count| off(*count))

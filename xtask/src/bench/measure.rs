@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Where the load server listens.
-const PORT: u16 = 7000;
+pub(crate) const PORT: u16 = 7000;
 
 /// How long the load server may take to listen.
 const LISTENING: Duration = Duration::from_secs(5);
@@ -102,7 +102,7 @@ impl Route {
         })
     }
 
-    fn iperf<'a>(&'a self, seconds: u32, directory: &'a Path) -> Iperf<'a> {
+    pub(crate) fn iperf<'a>(&'a self, seconds: u32, directory: &'a Path) -> Iperf<'a> {
         Iperf {
             client: &self.client,
             server: &self.server,
@@ -120,12 +120,21 @@ impl Route {
         seconds: u32,
         directory: &Path,
     ) -> Result<Outcome> {
+        self.ask_behind(self.address, protocol, flows, seconds, directory)
+    }
+
+    /// [`Route::ask`] where the server listens on another address than is asked.
+    pub(crate) fn ask_behind(
+        &self,
+        listens: IpAddr,
+        protocol: Protocol,
+        flows: u16,
+        seconds: u32,
+        directory: &Path,
+    ) -> Result<Outcome> {
         let this = env::current_exe().context("finding this program")?;
-        let (flows, port, address) = (
-            flows.to_string(),
-            PORT.to_string(),
-            self.address.to_string(),
-        );
+        let (flows, port) = (flows.to_string(), PORT.to_string());
+        let (listens, address) = (listens.to_string(), self.address.to_string());
         let end = ["bench", "load"];
         let log = directory.join(format!("load-{}.log", self.server.name()));
         // Its word of an earlier run must not pass for this one's.
@@ -134,7 +143,7 @@ impl Route {
         server.args(end).args([
             "server",
             protocol.name(),
-            &address,
+            &listens,
             &port,
             "--flows",
             &flows,

@@ -10,6 +10,7 @@ mod machine;
 mod measure;
 mod progress;
 pub(crate) mod report;
+mod service;
 mod statistics;
 mod subject;
 mod suite;
@@ -43,6 +44,8 @@ enum Part {
     Density(density::Options),
     /// Measure how fast a cluster of real agents learns, and what it takes of its hosts.
     Cluster(cluster::Options),
+    /// Measure services: a VIP beside a direct address, and beside kube-proxy's way.
+    Service(service::Options),
     /// Play one end of a request and response measurement.
     #[command(hide = true)]
     Load(load::Options),
@@ -53,6 +56,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         None => suite::run(&options.suite),
         Some(Part::Density(options)) => density::run(options),
         Some(Part::Cluster(options)) => cluster::run(options),
+        Some(Part::Service(options)) => service::run(options),
         Some(Part::Load(options)) => load::run(options),
     }
 }

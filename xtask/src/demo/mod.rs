@@ -3,9 +3,10 @@
 mod cluster;
 mod comparison;
 mod promises;
+mod service;
 
 use anyhow::{Result, ensure};
-use overlay_tests::{Binaries, Session, session};
+use overlay_tests::{Binaries, Session, nginx, session};
 
 use self::{cluster::Cluster, promises::Promises};
 use crate::{
@@ -38,7 +39,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     if options.clean {
-        let there = session::remove(SESSION)?;
+        let there = session::remove(SESSION)? | session::remove(service::SESSION)?;
         println!(
             "{}",
             if there {
@@ -49,7 +50,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         );
         return Ok(());
     }
-    packages::ensure(&PACKAGES, options.need.install())?;
+    let mut wanted = PACKAGES.to_vec();
+    wanted.push(nginx::PACKAGE);
+    packages::ensure(&wanted, options.need.install())?;
     let binaries = bench::build(&options.need)?;
     let broken = interruption::interruptible(|| show(options, &binaries))?;
     ensure!(
@@ -71,6 +74,7 @@ fn show(options: &Options, binaries: &Binaries) -> Result<u32> {
     promises.networks_are_isolated(&session, &cluster)?;
     promises.bulk_data_flows(&session, &cluster)?;
     println!("\n{}", comparison::table(&session, &cluster)?);
+    service::show(binaries, &mut promises)?;
     if options.keep {
         session.keep()?;
         println!("{}", how_to_enter(&cluster));

@@ -144,7 +144,8 @@ impl Promises {
         Ok(())
     }
 
-    fn promise(&mut self, holds: bool, what: &str) {
+    /// Shows one promise and whether it holds.
+    pub(super) fn promise(&mut self, holds: bool, what: &str) {
         self.broken += u32::from(!holds);
         println!("{} {what}", if holds { '✓' } else { '✗' });
     }

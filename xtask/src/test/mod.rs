@@ -14,14 +14,16 @@ use crate::{
 };
 
 /// Programs that the tests call.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 11] = [
     "bpftool",
+    "curl",
     "ethtool",
     "iperf3",
     "iproute2",
     "iptables",
     "iputils-ping",
     "nftables",
+    "nginx-light",
     "procps",
     "tcpdump",
 ];
@@ -49,6 +51,8 @@ enum Which {
     Program,
     /// Hosts in network namespaces.
     Netns,
+    /// Services on such hosts.
+    Services,
     /// Debian's kernels in virtual machines.
     Vm,
     /// All of them.
@@ -99,9 +103,10 @@ fn suites(which: Which) -> Vec<Suite> {
         Which::Unit => vec![Suite::Unit],
         Which::Program => vec![Suite::Program],
         Which::Netns => vec![Suite::Netns],
+        Which::Services => vec![Suite::Services],
         Which::Vm => vms().into(),
         Which::All => {
-            let mut all = vec![Suite::Unit, Suite::Program, Suite::Netns];
+            let mut all = vec![Suite::Unit, Suite::Program, Suite::Netns, Suite::Services];
             all.extend(vms());
             all
         }

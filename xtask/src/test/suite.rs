@@ -25,6 +25,8 @@ pub(super) enum Suite {
     Program,
     /// Hosts in network namespaces.
     Netns,
+    /// Services: nginx tasks on hosts in network namespaces.
+    Services,
     /// The kernel of this version in a virtual machine.
     Vm(&'static str),
 }
@@ -35,7 +37,7 @@ impl Suite {
     }
 
     pub(super) fn needs_agent(self) -> bool {
-        matches!(self, Self::Netns | Self::Vm(_))
+        matches!(self, Self::Netns | Self::Services | Self::Vm(_))
     }
 
     /// Runs the suite, adding its results to `tally`.
@@ -49,6 +51,7 @@ impl Suite {
             Self::Unit => unit(filter, tally),
             Self::Program => single_threaded(&["program"], filter, tally),
             Self::Netns => single_threaded(&netns()?, filter, tally),
+            Self::Services => single_threaded(&["services"], filter, tally),
             Self::Vm(kernel) => in_vm(kernel, filter, tally),
         }
     }
@@ -60,6 +63,7 @@ impl fmt::Display for Suite {
             Self::Unit => f.write_str("unit"),
             Self::Program => f.write_str("program"),
             Self::Netns => f.write_str("netns"),
+            Self::Services => f.write_str("services"),
             Self::Vm(kernel) => write!(f, "vm with Linux {kernel}"),
         }
     }
@@ -96,7 +100,7 @@ fn single_threaded(
 /// The test programs of overlay-tests that want a network: all without a suite of their own.
 fn netns() -> Result<Vec<String>> {
     let mut names = test_programs()?;
-    names.retain(|name| name != "program" && name != "vm");
+    names.retain(|name| !["program", "services", "vm"].contains(&name.as_str()));
     if !names.iter().any(|name| name == "netns") {
         // Asking for it says that it is not there.
         names.push("netns".to_owned());

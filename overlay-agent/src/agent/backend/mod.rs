@@ -180,7 +180,8 @@ impl Backend for AgentBackend {
             let view = access.view.borrow().clone();
             drain::drain(&plane, &view, &found).await?;
         }
-        let told = |attachment| EndpointInfo::new(attachment, EndpointState::Up);
+        let pools = told::pools(&plane.shared);
+        let told = |attachment| EndpointInfo::new(attachment, EndpointState::Up, pools);
         Ok(found.iter().map(|attachment| told(attachment)).collect())
     }
 

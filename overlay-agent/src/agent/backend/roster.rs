@@ -254,7 +254,7 @@ pub(super) async fn status(access: &Access) -> Result<ClusterStatus, ApiError> {
         state: NodeState::Ready,
         managers: managers.collect(),
         index: view.index,
-        heard_unix_s: None,
+        heard_unix_s: access.heard(),
         gossip: doors::gossip(access, claims),
     })
 }

@@ -165,10 +165,10 @@ pub(super) async fn follow(
         tell(names, attachment, true);
     }
     while let Some(news) = changes.recv().await {
-        match news {
-            News::Attached(attachment) => tell(names, &attachment, true),
-            News::Detached(attachment) => tell(names, &attachment, false),
-            _ => {}
+        if let News::Attached(attachment) = &news {
+            tell(names, attachment, true);
+        } else if let News::Detached(attachment) = &news {
+            tell(names, attachment, false);
         }
     }
 }

@@ -69,9 +69,12 @@ impl Reserved {
 
 fn reserve(key: &PortKey) -> Result<Option<OwnedFd>, ReserveError> {
     let key = *key;
-    let refused = |source| match source {
-        Errno::EADDRNOTAVAIL => ReserveError::NoAddress { key },
-        source => ReserveError::Refused { key, source },
+    let refused = |source| {
+        if source == Errno::EADDRNOTAVAIL {
+            ReserveError::NoAddress { key }
+        } else {
+            ReserveError::Refused { key, source }
+        }
     };
     let bound = match open(&key) {
         Ok(socket) => try_bind(&socket, &key).map(|()| socket),

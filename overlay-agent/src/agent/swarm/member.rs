@@ -176,6 +176,11 @@ impl Member {
 }
 
 impl Access {
+    /// When a manager last told that it is there, seconds since 1970.
+    pub(in crate::agent) fn heard(&self) -> Option<u64> {
+        self.client.heard()
+    }
+
     /// What this node does, as the managers say.
     pub(in crate::agent) fn role(&self) -> Role {
         let view = self.view.borrow();

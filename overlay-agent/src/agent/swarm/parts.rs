@@ -29,9 +29,7 @@ use super::{
     member::{Access, Entry, FIRST_WORD, Ground, MemberError},
     relay::{self, Teller},
     renewal::Renewal,
-    tasks,
-    tenancy::Tenancy,
-    watcher,
+    tasks, tenancy, watcher,
 };
 use crate::{
     agent::{
@@ -85,11 +83,7 @@ pub(super) async fn start(
         (None, None)
     };
 
-    let view = last_word(&client, ground).await?;
-    kept.epoch = Some(next_epoch(kept.epoch));
-    kept.managers = watcher::managers(&view);
-    ground.disk.save_node(kept).map_err(MemberError::from)?;
-    client.set_managers(kept.managers.clone());
+    let view = begin_run(&client, ground, kept).await?;
 
     let (service, gossip, updates) = bind_gossip(kept, cluster_id, &view).await?;
     let mut cluster = seen_from_here(ground, kept, view)?;
@@ -130,50 +124,33 @@ pub(super) async fn start(
         Box::pin(service.run(gossiping)).await;
         Ok("gossip")
     });
-    spawn_until(tasks, cancel.clone(), async move {
-        follower.run(hear).await;
-        Ok("follower")
-    });
+    run_as(tasks, cancel, "follower", follower.run(hear));
     let checked = news.clone();
-    spawn_until(tasks, cancel.clone(), async move {
-        health::check(wanted, checked).await;
-        Ok("checks")
-    });
+    run_as(tasks, cancel, "checks", health::check(wanted, checked));
     let (telling, hearing) = (gossip.clone(), news.clone());
     let (heard, following) = (news.clone(), gossip.clone());
-    spawn_until(tasks, cancel.clone(), async move {
-        relay::tell(words, telling, heard).await;
-        Ok("words")
-    });
-    let hearing_names = Arc::clone(&names);
-    spawn_until(tasks, cancel.clone(), async move {
-        relay::hear(updates, hearing, down, hearing_names).await;
-        Ok("updates")
-    });
+    run_as(tasks, cancel, "words", relay::tell(words, telling, heard));
+    run_as(
+        tasks,
+        cancel,
+        "updates",
+        relay::hear(updates, hearing, down, Arc::clone(&names)),
+    );
     let (disk, watching) = (ground.disk.clone(), client.clone());
-    spawn_until(tasks, cancel.clone(), async move {
-        watcher::follow(watching, disk, view, following, news, names).await;
-        Ok("watcher")
-    });
-    let tenancy = Tenancy {
-        plane,
-        view: view_now.clone(),
-    };
-    spawn_until(tasks, cancel.clone(), async move {
-        tenancy.run().await;
-        Ok("tenancy")
-    });
-    let renewal = Renewal {
-        client: client.clone(),
-        files: ground.disk.certificates(),
-        clock: ground.clock.clone(),
-        tls,
-        view: view_now.clone(),
-    };
-    spawn_until(tasks, cancel.clone(), async move {
-        renewal.run().await;
-        Ok("renewal")
-    });
+    run_as(
+        tasks,
+        cancel,
+        "watcher",
+        watcher::follow(watching, disk, view, following, news, names),
+    );
+    run_as(
+        tasks,
+        cancel,
+        "tenancy",
+        tenancy::follow(plane, view_now.clone()),
+    );
+    let renewal = renewal(ground, &client, tls, view_now.clone());
+    run_as(tasks, cancel, "renewal", renewal.run());
     info!(node = %kept.node, manager = kept.is_manager, "takes part in the swarm");
     Ok(Access {
         kept: kept.clone(),
@@ -185,6 +162,34 @@ pub(super) async fn start(
         manager,
         door,
     })
+}
+
+fn renewal(
+    ground: &Ground,
+    client: &Client,
+    tls: watch::Sender<Arc<Tls>>,
+    view: watch::Receiver<Arc<ClusterView>>,
+) -> Renewal {
+    Renewal {
+        client: client.clone(),
+        files: ground.disk.certificates(),
+        clock: ground.clock.clone(),
+        tls,
+        view,
+    }
+}
+
+/// Runs what never ends by itself, until it is told to stop.
+fn run_as(
+    tasks: &mut Tasks,
+    cancel: &CancellationToken,
+    name: &'static str,
+    task: impl Future<Output = ()> + Send + 'static,
+) {
+    spawn_until(tasks, cancel.clone(), async move {
+        task.await;
+        Ok(name)
+    });
 }
 
 async fn bind_gossip(
@@ -324,6 +329,20 @@ async fn start_manager(
         manager.found(&beginning).await.map_err(MemberError::from)?;
     }
     Ok((manager, door))
+}
+
+/// Remembers that a run begins, with what the managers said last.
+async fn begin_run(
+    client: &Client,
+    ground: &Ground,
+    kept: &mut Kept,
+) -> Result<ClusterView, Error> {
+    let view = last_word(client, ground).await?;
+    kept.epoch = Some(next_epoch(kept.epoch));
+    kept.managers = watcher::managers(&view);
+    ground.disk.save_node(kept).map_err(MemberError::from)?;
+    client.set_managers(kept.managers.clone());
+    Ok(view)
 }
 
 /// What the managers said last: what is kept, or their first word.

@@ -92,15 +92,18 @@ fn moves(view: &ClusterView, endpoints: &BTreeMap<String, Arc<Attachment>>, now:
     moves
 }
 
-/// Has tasks follow their services.
-pub(super) struct Tenancy {
-    pub(super) plane: Arc<Plane>,
-    pub(super) view: watch::Receiver<Arc<ClusterView>>,
+/// Has tasks follow their services, until the managers' word comes no more.
+pub(super) async fn follow(plane: Arc<Plane>, view: watch::Receiver<Arc<ClusterView>>) {
+    Tenancy { plane, view }.run().await;
+}
+
+struct Tenancy {
+    plane: Arc<Plane>,
+    view: watch::Receiver<Arc<ClusterView>>,
 }
 
 impl Tenancy {
-    /// Follows until the managers' word comes no more.
-    pub(super) async fn run(mut self) {
+    async fn run(mut self) {
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // What failed is told once.

@@ -40,6 +40,18 @@ pub(super) async fn attach(
     })
 }
 
+/// Has all of them end their connections at once. Who cannot be asked is dealt with by what comes next.
+pub(super) async fn drain(client: &Client, names: &[String], network: Option<&str>) {
+    let patient = client.clone().with_patience(LONGEST_DRAIN);
+    let drained = names.iter().map(|name| patient.drain(name, network));
+    for outcome in join_all(drained).await {
+        if let Err(error) = outcome {
+            let error: &dyn std::error::Error = &error;
+            tracing::debug!(error, "could not drain");
+        }
+    }
+}
+
 /// One row or identifier for each network of the service.
 pub(super) async fn attach_task(
     client: &Client,
@@ -59,18 +71,6 @@ pub(super) async fn attach_task(
         warnings: made.into_iter().flat_map(|made| made.warnings).collect(),
         ..Answer::default()
     })
-}
-
-/// Has all of them end their connections at once. Who cannot be asked is dealt with by what comes next.
-pub(super) async fn drain(client: &Client, names: &[String], network: Option<&str>) {
-    let patient = client.clone().with_patience(LONGEST_DRAIN);
-    let drained = names.iter().map(|name| patient.drain(name, network));
-    for outcome in join_all(drained).await {
-        if let Err(error) = outcome {
-            let error: &dyn std::error::Error = &error;
-            tracing::debug!(error, "could not drain");
-        }
-    }
 }
 
 /// Takes away what it can; like `docker rm`, it prints the names of what is gone.

@@ -119,7 +119,7 @@ pub(in crate::cli) struct ServiceUpdateArguments {
     #[command(flatten)]
     pub(in crate::cli) health: HealthArguments,
     /// No health check any more
-    #[arg(long, conflicts_with_all = ["health_tcp", "health_http"])]
+    #[arg(long, conflicts_with_all = ["tcp", "http"])]
     pub(in crate::cli) no_healthcheck: bool,
     /// Its name, identifier or a beginning of that
     #[arg(value_name = "SERVICE")]
@@ -129,20 +129,20 @@ pub(in crate::cli) struct ServiceUpdateArguments {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct HealthArguments {
     /// A task takes new flows while it accepts connections at this port
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(in crate::cli) health_tcp: Option<u16>,
+    #[arg(long = "health-tcp", value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(in crate::cli) tcp: Option<u16>,
     /// A task takes new flows while it answers a GET with a status from 200 to 399, as 80/healthz
-    #[arg(long, value_name = "PORT/PATH", conflicts_with = "health_tcp")]
-    pub(in crate::cli) health_http: Option<HttpProbe>,
+    #[arg(long = "health-http", value_name = "PORT/PATH", conflicts_with = "tcp")]
+    pub(in crate::cli) http: Option<HttpProbe>,
     /// Time from one try to the next [default: 5s]
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub(in crate::cli) health_interval: Option<Duration>,
+    #[arg(long = "health-interval", value_name = "DURATION", value_parser = duration)]
+    pub(in crate::cli) interval: Option<Duration>,
     /// Time until a try has failed [default: 3s]
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub(in crate::cli) health_timeout: Option<Duration>,
+    #[arg(long = "health-timeout", value_name = "DURATION", value_parser = duration)]
+    pub(in crate::cli) timeout: Option<Duration>,
     /// Failures in a row until a task takes no new flows [default: 3]
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(in crate::cli) health_retries: Option<u32>,
+    #[arg(long = "health-retries", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(in crate::cli) retries: Option<u32>,
 }
 
 /// `80/healthz`: a port, and a path from the slash on.

@@ -33,9 +33,10 @@ pub(in crate::cli) fn stats(stats: &Stats, with_zeroes: bool) -> String {
             event.count.to_string(),
         ]
     });
-    let control = match stats.control.is_empty() {
-        true => String::new(),
-        false => format!("\n{}", table(["PORT", "EVENT", "COUNT"], control)),
+    let control = if stats.control.is_empty() {
+        String::new()
+    } else {
+        format!("\n{}", table(["PORT", "EVENT", "COUNT"], control))
     };
     let evicted = match stats.flows_evicted {
         0 => String::new(),
@@ -85,5 +86,44 @@ fn names(count: NamesCount, with_zeroes: bool) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    table(["NAMES", "NUMBER", "HINT"], rows.into_iter())
+    table(["NAMES", "NUMBER", "HINT"], rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_for_names_are_shown_where_there_were_any() {
+        let count = NamesCount {
+            queries: 7,
+            answered: 5,
+            refused: 2,
+            ..NamesCount::default()
+        };
+        let told = |names| {
+            let stats = Stats {
+                names,
+                ..Stats::default()
+            };
+            super::stats(&stats, false)
+        };
+
+        let lines: Vec<String> = told(Some(count))
+            .lines()
+            .skip_while(|line| !line.starts_with("NAMES"))
+            .map(|line| {
+                line.split_whitespace()
+                    .take(2)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            })
+            .collect();
+        assert_eq!(
+            lines,
+            ["NAMES NUMBER", "queries 7", "answered 5", "refused 2"]
+        );
+        assert!(!told(Some(NamesCount::default())).contains("NAMES"));
+        assert!(!told(None).contains("NAMES"));
+    }
 }

@@ -118,16 +118,15 @@ fn patterns(texts: &[String], verb: &[&str]) -> Result<Vec<PortWish>, clap::Erro
 }
 
 fn health(typed: &HealthArguments, verb: &[&str]) -> Result<Option<HealthCheck>, clap::Error> {
-    let probe = match (typed.health_tcp, &typed.health_http) {
+    let probe = match (typed.tcp, &typed.http) {
         (Some(port), _) => HealthProbe::Tcp { port },
         (None, Some(probe)) => HealthProbe::Http {
             port: probe.port,
             path: probe.path.clone(),
         },
         (None, None) => {
-            let is_tuned = typed.health_interval.is_some()
-                || typed.health_timeout.is_some()
-                || typed.health_retries.is_some();
+            let is_tuned =
+                typed.interval.is_some() || typed.timeout.is_some() || typed.retries.is_some();
             if is_tuned {
                 let message = "a health check needs --health-tcp or --health-http";
                 return Err(invalid(verb, message.to_owned()));
@@ -139,13 +138,13 @@ fn health(typed: &HealthArguments, verb: &[&str]) -> Result<Option<HealthCheck>,
         u32::try_from(time.as_millis())
             .map_err(|_too_long| invalid(verb, format!("{option}: it is too long")))
     };
-    let interval = typed.health_interval.unwrap_or(INTERVAL);
-    let timeout = typed.health_timeout.unwrap_or(TIMEOUT);
+    let interval = typed.interval.unwrap_or(INTERVAL);
+    let timeout = typed.timeout.unwrap_or(TIMEOUT);
     Ok(Some(HealthCheck {
         probe,
         interval_ms: milliseconds(interval, "--health-interval")?,
         timeout_ms: milliseconds(timeout, "--health-timeout")?,
-        retries: typed.health_retries.unwrap_or(RETRIES),
+        retries: typed.retries.unwrap_or(RETRIES),
     }))
 }
 

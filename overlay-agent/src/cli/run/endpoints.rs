@@ -1,6 +1,6 @@
 //! The endpoints of one command: attached together, taken away together.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use nix::unistd;
@@ -15,6 +15,9 @@ use crate::{
         plan::Run,
     },
 };
+
+/// Time between two looks for what is still there.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What was attached so far.
 pub(super) struct Endpoints<'a> {
@@ -102,6 +105,23 @@ impl<'a> Endpoints<'a> {
             .map(|address| format!("{address}\t{}\n", self.name))
             .collect();
         lines.concat()
+    }
+
+    /// Waits until the agent has none of them any more, seen twice. Others in the same namespace count:
+    /// a task goes with its service from network to network.
+    pub(super) async fn taken_away(&self) {
+        let Some(first) = self.attached.first() else {
+            return std::future::pending().await;
+        };
+        let mut missed = 0;
+        while missed < 2 {
+            tokio::time::sleep(LOOK).await;
+            // An agent that does not answer has taken nothing away.
+            if let Ok(all) = self.client.endpoints().await {
+                let is_there = all.iter().any(|one| one.namespace == first.namespace);
+                missed = if is_there { 0 } else { missed + 1 };
+            }
+        }
     }
 
     /// Takes all of them away; what fails is told, and left to the agent's audit, which finds their

@@ -11,11 +11,16 @@ mod signals;
 #[cfg(test)]
 mod tests;
 
-use std::{path::Path, process::ExitCode};
+use std::{path::Path, pin::pin, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 use endpoints::Endpoints;
-use nix::{sched, sched::CloneFlags, unistd};
+use nix::{
+    sched,
+    sched::CloneFlags,
+    sys::signal::{Signal, raise},
+    unistd,
+};
 use signals::Signals;
 
 use super::{failure::warn, plan::Run, resolver};
@@ -54,7 +59,18 @@ async fn start(
     for note in files::shadow(run_dir, &endpoints.hosts(), &servers)? {
         warn(&note);
     }
-    child::supervise(&run.program, &run.arguments, signals).await
+    let mut command = pin!(child::supervise(&run.program, &run.arguments, signals));
+    if let Some(service) = &run.service {
+        tokio::select! {
+            ended = &mut command => return ended,
+            () = endpoints.taken_away() => {
+                warn(&format!("service `{service}` is gone, and its tasks with it"));
+                // As Docker ends tasks; it is passed on like one from outside.
+                raise(Signal::SIGTERM).context("end the command")?;
+            }
+        }
+    }
+    command.await
 }
 
 /// `run-` and six hexadecimal digits.

@@ -21,6 +21,7 @@ use crate::{
     api::{
         Client,
         fake::{FakeAgent, FakeBackend},
+        types::{NetworkCreate, ServiceCreate},
     },
     cli::{attach_options::Wish, failure::message, plan::Run},
 };
@@ -191,6 +192,45 @@ async fn signals_reach_the_command() {
     let (code, ()) = tokio::join!(running, signalling);
 
     assert_eq!(code, Ok(ExitCode::from(42)));
+    scene.assert_nothing_is_left().await;
+}
+
+#[tokio::test]
+async fn a_command_ends_with_its_service() {
+    let _alone = ALONE.lock().await;
+    let scene = Scene {
+        agent: FakeAgent::start(FakeBackend::manager()),
+        directory: tempfile::tempdir().unwrap(),
+    };
+    let client = scene.agent.client();
+    let blue = NetworkCreate::new("blue".to_owned());
+    client.network_create(&blue).await.unwrap();
+    let web = ServiceCreate {
+        networks: vec!["blue".to_owned()],
+        ..ServiceCreate::new("web".to_owned())
+    };
+    client.service_create(&web).await.unwrap();
+    let ready = scene.path("ready");
+    let script = format!(
+        "trap 'exit 43' TERM; touch {}; while :; do sleep 0.02; done",
+        ready.display()
+    );
+    let task = Run {
+        service: Some("web".to_owned()),
+        ..shell(&[], &script)
+    };
+
+    let running = scene.run(task);
+    let removing = async {
+        while !ready.exists() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(client.service_tasks("web").await.unwrap().len(), 1);
+        client.service_remove("web").await.unwrap();
+    };
+    let (code, ()) = tokio::join!(running, removing);
+
+    assert_eq!(code, Ok(ExitCode::from(43)));
     scene.assert_nothing_is_left().await;
 }
 

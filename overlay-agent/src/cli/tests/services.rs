@@ -243,9 +243,11 @@ fn wrong_usage_is_told() {
 
 #[test]
 fn the_ingress_network_is_not_removed_without_a_question() {
-    let asks = |line: &str| match plan(line).unwrap().action {
-        Action::Ask(question) => question.warning().is_some(),
-        other => panic!("{other:?}"),
+    let asks = |line: &str| {
+        let Action::Ask(question) = plan(line).unwrap().action else {
+            panic!("no question: {line}");
+        };
+        question.warning().is_some()
     };
 
     assert!(asks("overlay network rm ingress"));

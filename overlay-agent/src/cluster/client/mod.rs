@@ -19,8 +19,11 @@ mod watch;
 use std::{
     fmt,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 pub use backoff::{Backoff, Jitter};
@@ -88,6 +91,8 @@ struct Shared {
     jitter: Jitter,
     managers: Mutex<Managers>,
     pool: Pool,
+    /// When a manager last said anything on a watch, seconds since 1970; 0 before that.
+    heard: AtomicU64,
 }
 
 /// Where the TLS of a new connection comes from.
@@ -128,8 +133,22 @@ impl Client {
                 jitter,
                 managers: Mutex::new(managers),
                 pool: Pool::default(),
+                heard: AtomicU64::new(0),
             }),
         }
+    }
+
+    /// When a manager last told this node that it is there, seconds since 1970. `None`: not since the
+    /// client was made.
+    pub fn heard(&self) -> Option<u64> {
+        let heard = self.shared.heard.load(Ordering::Relaxed);
+        (heard > 0).then_some(heard)
+    }
+
+    fn note_heard(&self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let seconds = now.map_or(1, |now| now.as_secs());
+        self.shared.heard.store(seconds, Ordering::Relaxed);
     }
 
     /// The managers that are there now.

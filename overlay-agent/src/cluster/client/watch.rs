@@ -96,6 +96,7 @@ impl<C: DeserializeOwned> Watch<C> {
                     match read(lines, end).await {
                         Ok(line) => {
                             *heard = Instant::now();
+                            self.client.note_heard();
                             self.failures = 0;
                             self.turn = None;
                             if let Line::Change(change) = line {

@@ -23,9 +23,9 @@ impl Default for Numbers {
 }
 
 impl Numbers {
-    /// Goes on behind the last number of an earlier agent, and not below `least`.
-    pub(super) fn start(&mut self, last: u32, least: u32) {
-        self.next = last.saturating_add(1).max(least);
+    /// Goes on behind the last number of an earlier agent, and not below `floor`.
+    pub(super) fn start(&mut self, last: u32, floor: u32) {
+        self.next = last.saturating_add(1).max(floor);
     }
 
     /// A number that no backend had before.

@@ -76,7 +76,7 @@ impl Audience {
         }
     }
 
-    fn hears(&self, place: Place, backend: &Backend) -> bool {
+    fn hears(self, place: Place, backend: &Backend) -> bool {
         let is_in_scope = match self.scope {
             Scope::Everywhere => true,
             Scope::Here => backend.node.is_none(),

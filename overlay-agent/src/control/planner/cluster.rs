@@ -105,7 +105,8 @@ impl Cluster {
     /// Takes over which networks exist here.
     pub fn set_present(&mut self, present: BTreeSet<Vni>) {
         if self.present != present {
-            self.touch_networks(&self.present ^ &present);
+            let turned = &self.present ^ &present;
+            self.touch_networks(&turned);
             self.present = present;
             self.index();
         }
@@ -114,7 +115,8 @@ impl Cluster {
     /// Takes over which nodes do not answer.
     pub fn set_failed(&mut self, failed: BTreeSet<NodeId>) {
         if self.observed.failed != failed {
-            self.touch_tasks_of(&self.observed.failed ^ &failed);
+            let turned = &self.observed.failed ^ &failed;
+            self.touch_tasks_of(&turned);
             self.observed.failed = failed;
             self.index();
         }
@@ -212,6 +214,7 @@ impl Cluster {
         networks.sort_by(|a, b| a.name.cmp(&b.name));
         Some(Plan {
             desired: Desired {
+                ingress: self.ingress(),
                 this,
                 nodes,
                 networks,

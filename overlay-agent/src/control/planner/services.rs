@@ -75,7 +75,8 @@ impl Cluster {
     /// Takes over which nodes may be failing.
     pub fn set_suspects(&mut self, suspects: BTreeSet<NodeId>) {
         if self.services.suspects != suspects {
-            self.touch_tasks_of(&self.services.suspects ^ &suspects);
+            let turned = &self.services.suspects ^ &suspects;
+            self.touch_tasks_of(&turned);
             self.services.suspects = suspects;
         }
     }
@@ -224,7 +225,7 @@ impl Cluster {
     }
 
     /// Marks the services of these networks.
-    pub(super) fn touch_networks(&mut self, networks: BTreeSet<Vni>) {
+    pub(super) fn touch_networks(&mut self, networks: &BTreeSet<Vni>) {
         let services = self.view.services.values();
         let touched =
             services.filter(|service| service.networks.keys().any(|vni| networks.contains(vni)));
@@ -234,7 +235,7 @@ impl Cluster {
     }
 
     /// Marks the services that have tasks on these nodes.
-    pub(super) fn touch_tasks_of(&mut self, nodes: BTreeSet<NodeId>) {
+    pub(super) fn touch_tasks_of(&mut self, nodes: &BTreeSet<NodeId>) {
         let claims = self.observed.claims.values();
         let tasks = claims.filter(|(node, _)| nodes.contains(node));
         let services = tasks.filter_map(|(_, claim)| Some(claim.task?.service));

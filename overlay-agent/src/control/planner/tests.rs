@@ -36,6 +36,7 @@ fn three_nodes() -> Desired {
         mac: Some(MacAddress([2, 2, 2, 2, 2, 2])),
     }];
     Desired {
+        ingress: None,
         this: ip("192.0.2.1"),
         nodes: vec![
             node("a", "192.0.2.1", "10.1.0.0/26"),

@@ -44,7 +44,14 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         let hook = hook(attachment);
         self.datapath.attach(hook)?;
         self.hooks.insert(hook);
-        for row in planner::endpoint_rows(attachment) {
+        let is_balanced = self
+            .applied
+            .as_ref()
+            .is_some_and(|tables| tables.has_vips(attachment.vni));
+        for mut row in planner::endpoint_rows(attachment) {
+            if let Row::Endpoint(_, entry) = &mut row {
+                entry.balanced = is_balanced;
+            }
             self.put(row)?;
         }
         let transit = planner::transit_rows(attachment, self.pools);
@@ -112,9 +119,12 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             // Even if that failed: nobody wants the entry any more, and the next audit takes it away.
             self.record(&change);
         }
-        self.release(published.iter().filter_map(|row| match row.key() {
-            Key::Port(key) => Some(key),
-            _ => None,
+        self.release(published.iter().filter_map(|row| {
+            if let Key::Port(key) = row.key() {
+                Some(key)
+            } else {
+                None
+            }
         }));
         outcome
     }

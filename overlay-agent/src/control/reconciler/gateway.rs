@@ -56,12 +56,19 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
 
     /// What the programs are told of it.
     pub(super) fn node_entry(&self) -> Option<NodeEntry> {
-        let gateway = self.gateway?;
+        let ingress = self.desired.ingress;
+        let Some(gateway) = self.gateway else {
+            let alone = NodeEntry {
+                ingress,
+                ..NodeEntry::default()
+            };
+            return ingress.map(|_| alone);
+        };
         Some(NodeEntry {
             gateway_ifindex: gateway.far,
             gateway_mac: Some(gateway.mac),
             gateway_mtu: self.gateway_mtu.unwrap_or_default(),
-            ingress: None,
+            ingress,
         })
     }
 

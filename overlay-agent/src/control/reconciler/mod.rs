@@ -279,6 +279,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             self.settle_gateway(mtu);
         }
         desired.node = self.node_entry();
+        desired.mark_balanced();
         for change in changes(actual, &desired) {
             self.write(&change)?;
             self.note_end(actual, &change);

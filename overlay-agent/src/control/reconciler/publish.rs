@@ -30,7 +30,9 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             .collect();
         for key in &new {
             if let Err(error) = self.plumbing.hold_port(key) {
-                new.iter().for_each(|key| self.plumbing.release_port(key));
+                for key in &new {
+                    self.plumbing.release_port(key);
+                }
                 return Err(error);
             }
         }

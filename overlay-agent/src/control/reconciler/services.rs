@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Change, Datapath, Plumbing, PortError, Reconciler, Underlay};
 use crate::{
     control::{Balancer, Key, Row, Tables, order::rank},
-    model::{BackendEntry, BackendId, ServiceChange, ServiceId},
+    model::{BackendEntry, BackendId, EndpointEntry, ServiceChange, ServiceId, Vni},
 };
 
 /// A backend that is no more: flows to it lead nowhere.
@@ -72,6 +72,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             Change::Put(Row::Port(key, _)) => self.hold(key) || tables.ports.contains_key(key),
             Change::Put(_) | Change::Remove(_) => true,
         });
+        writes.extend(marks(&tables, &writes));
         // Backends before the slots that name them, these before what names the ring; gone is what
         // names others before what is named.
         writes.sort_by_key(rank);
@@ -96,6 +97,29 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             self.ended.push(Ended { id: *id, was: *was });
         }
     }
+}
+
+/// Endpoints of networks that get their first virtual address: its answers are theirs to expect. They keep the mark
+/// until the tables are compared as a whole.
+fn marks(tables: &Tables, writes: &[Change]) -> Vec<Change> {
+    let networks: BTreeSet<Vni> = writes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Put(Row::Vip(place, _)) => Some(place.vni),
+            Change::Put(_) | Change::Remove(_) => None,
+        })
+        .collect();
+    let endpoints = tables.endpoints.iter();
+    let unmarked =
+        endpoints.filter(|(place, entry)| !entry.balanced && networks.contains(&place.vni));
+    let marked = unmarked.map(|(place, entry)| {
+        let entry = EndpointEntry {
+            balanced: true,
+            ..*entry
+        };
+        Change::Put(Row::Endpoint(*place, entry))
+    });
+    marked.collect()
 }
 
 /// What one service gives up and another one takes is not taken away: a port may move.

@@ -1,7 +1,7 @@
 //! `FLOW` and `FLOW_NEW`: what the programs remember of flows. They add to them and never tidy up; here old
 //! flows are taken away, and the oldest ones where there is no room.
 
-use std::{collections::HashMap, time::Duration};
+use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
 use aya::maps::{self, MapData, MapError};
 use nix::{
@@ -141,7 +141,7 @@ impl Flows {
     }
 
     fn evict(&mut self, excess: u64, now: u32) -> Result<u64, Error> {
-        let mut flows = HashMap::new();
+        let mut flows = BTreeMap::new();
         visit(&self.answered, map::FLOW, |key, flow| {
             flows.insert(*key, (flow.twin(key), age(flow, now)));
         })?;
@@ -164,7 +164,7 @@ fn excess(entries: u64, capacity: u64) -> u64 {
 }
 
 /// At least `excess` keys of the flows that have been silent for longest, both directions of each.
-fn oldest(flows: &HashMap<FlowKey, (FlowKey, u64)>, excess: u64) -> Vec<FlowKey> {
+fn oldest(flows: &BTreeMap<FlowKey, (FlowKey, u64)>, excess: u64) -> Vec<FlowKey> {
     let mut by_age: Vec<_> = flows
         .iter()
         .map(|(key, (twin, age))| {
@@ -173,7 +173,7 @@ fn oldest(flows: &HashMap<FlowKey, (FlowKey, u64)>, excess: u64) -> Vec<FlowKey>
         })
         .collect();
     // The two directions of a flow stand together.
-    by_age.sort_unstable_by(|one, other| (other.0, other.1, other.2).cmp(&(one.0, one.1, one.2)));
+    by_age.sort_unstable_by_key(|entry| Reverse(*entry));
     let count = usize::try_from(excess).unwrap_or(usize::MAX);
     let mut keys: Vec<_> = by_age.iter().take(count).map(|(.., key)| *key).collect();
     if let (Some(last), Some(next)) = (count.checked_sub(1), by_age.get(count))

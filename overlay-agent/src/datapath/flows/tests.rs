@@ -78,8 +78,8 @@ fn a_table_makes_room_before_it_is_full() {
 }
 
 /// Flows by age; the answers came `later` seconds after the last packet of the client.
-fn table(ages: &[u64], later: u64) -> HashMap<FlowKey, (FlowKey, u64)> {
-    let mut flows = HashMap::new();
+fn table(ages: &[u64], later: u64) -> BTreeMap<FlowKey, (FlowKey, u64)> {
+    let mut flows = BTreeMap::new();
     for (port, age) in (1..).zip(ages) {
         let there = key(6, port);
         let forward = flow(FLOW_FORWARD, TASK, STATE_OPEN);

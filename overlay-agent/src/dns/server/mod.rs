@@ -35,6 +35,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// Room for questions that wait: a burst of some ten thousand.
 const RECEIVE_BUFFER: usize = 8 << 20;
 
+/// Room for answers that are on their way into containers.
+const SEND_BUFFER: usize = 2 << 20;
+
 /// Why nobody answers at an address, by address; those at which somebody does have no reason.
 pub type Doors = BTreeMap<IpAddr, Option<String>>;
 
@@ -53,7 +56,7 @@ pub async fn serve(
     }
     while tasks.join_next().await.is_some() {}
     // Without an address there is nothing to do, for ever.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn serve_at(desk: Arc<Desk>, address: IpAddr, port: u16, doors: &watch::Sender<Doors>) {
@@ -95,22 +98,22 @@ async fn listen(place: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
     // More than net.core.rmem_max takes a privilege; with less, bursts are lost sooner.
     let forced = setsockopt(&datagrams, sockopt::RcvBufForce, &RECEIVE_BUFFER);
     forced.or_else(|_forbidden| setsockopt(&datagrams, sockopt::RcvBuf, &RECEIVE_BUFFER))?;
+    let forced = setsockopt(&datagrams, sockopt::SndBufForce, &SEND_BUFFER);
+    forced.or_else(|_forbidden| setsockopt(&datagrams, sockopt::SndBuf, &SEND_BUFFER))?;
     Ok((datagrams, TcpListener::bind(place).await?))
 }
 
 /// Why nobody can listen at a place, and what to do.
 fn reason(place: SocketAddr, error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrNotAvailable => format!(
-            "{} is on no device yet: the gateway device brings it",
-            place.ip()
-        ),
-        io::ErrorKind::AddrInUse => format!(
-            "port {} of {} is in use by another program, perhaps on all addresses; `ss -lnup sport = :{}` names it",
-            place.port(),
-            place.ip(),
-            place.port()
-        ),
-        _ => format!("listen at {place}: {error}"),
+    let (address, port) = (place.ip(), place.port());
+    if error.kind() == io::ErrorKind::AddrNotAvailable {
+        return format!("{address} is on no device; the gateway device brings the usual ones");
     }
+    if error.kind() == io::ErrorKind::AddrInUse {
+        return format!(
+            "port {port} of {address} is in use by another program, perhaps on all addresses; \
+             `ss -lntup sport = :{port}` names it"
+        );
+    }
+    format!("listen at {place}: {error}")
 }

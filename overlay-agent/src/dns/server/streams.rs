@@ -65,7 +65,7 @@ pub(super) async fn serve(desk: Arc<Desk>, listener: TcpListener) -> io::Error {
         };
         let desk = Arc::clone(&desk);
         connections.spawn(async move {
-            if let Err(error) = converse(&desk, stream, place.origin).await {
+            if let Err(error) = converse(&desk, stream, &place).await {
                 trace!(%error, "a connection ended");
             }
         });
@@ -107,13 +107,13 @@ impl Drop for Place {
     }
 }
 
-async fn converse(desk: &Desk, mut stream: TcpStream, source: IpAddr) -> io::Result<()> {
+async fn converse(desk: &Desk, mut stream: TcpStream, place: &Place) -> io::Result<()> {
     stream.set_nodelay(true)?;
     loop {
         let Some(message) = timeout(IDLE, read(&mut stream)).await?? else {
             return Ok(());
         };
-        let reply = match desk.take(&message, source, Carrier::Stream) {
+        let reply = match desk.take(&message, place.origin, Carrier::Stream) {
             // Whoever sends no questions has no business here.
             Step::Nothing => return Ok(()),
             Step::Reply(reply) => Some(reply),

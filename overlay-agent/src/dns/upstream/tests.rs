@@ -44,7 +44,10 @@ async fn resolver(tasks: &mut JoinSet<()>, manner: Manner) -> SocketAddr {
     let datagrams = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let place = datagrams.local_addr().unwrap();
     if let Manner::AnswerInStream(word) = manner {
-        let streams = TcpListener::bind(place).await.unwrap();
+        // Another test's client may have the same number for TCP.
+        let Ok(streams) = TcpListener::bind(place).await else {
+            return Box::pin(resolver(tasks, manner)).await;
+        };
         tasks.spawn(async move {
             let (mut stream, _) = streams.accept().await.unwrap();
             let mut query = vec![0; stream.read_u16().await.unwrap().into()];

@@ -70,6 +70,14 @@ pub(in crate::dns) fn has_question(reply: &[u8], query: &[u8], end: usize) -> bo
         && given_kind == asked_kind
 }
 
+/// Says that there is one more additional record.
+pub(in crate::dns) fn count_additional(message: &mut [u8]) -> Option<()> {
+    let count = message.get_mut(10..LENGTH)?;
+    let more = u16::from_be_bytes(count.try_into().ok()?).checked_add(1)?;
+    count.copy_from_slice(&more.to_be_bytes());
+    Some(())
+}
+
 /// A reply without anything but its question, which says that it was cut.
 pub(in crate::dns) fn cut(mut reply: Vec<u8>, end: usize) -> Vec<u8> {
     reply.truncate(end);

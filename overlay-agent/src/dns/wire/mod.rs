@@ -7,7 +7,7 @@ mod tests;
 use std::net::IpAddr;
 
 use hickory_proto::{
-    op::{Edns, Message, MessageType, OpCode, Query, ResponseCode},
+    op::{Message, MessageType, OpCode, Query, ResponseCode},
     rr::{
         DNSClass, Name, RData, RecordType,
         rdata::{A, AAAA, PTR, SRV},
@@ -64,14 +64,17 @@ pub(super) fn parse(message: &[u8]) -> Parsed {
     let id = u16::from_be_bytes(id);
     match understand(message, id) {
         Ok(asked) => Parsed::Asked(Box::new(asked)),
-        Err(declined) => {
-            encode(&declined, USUAL_DATAGRAM).map_or(Parsed::Garbage, Parsed::Declined)
-        }
+        Err(reply) => reply
+            .bytes(USUAL_DATAGRAM)
+            .map_or(Parsed::Garbage, Parsed::Declined),
     }
 }
 
-fn understand(message: &[u8], id: u16) -> Result<Asked, Box<Message>> {
-    let declined = |code| Box::new(Message::error_msg(id, OpCode::Query, code));
+fn understand(message: &[u8], id: u16) -> Result<Asked, Reply> {
+    let declined = |code| Reply {
+        message: Box::new(Message::error_msg(id, OpCode::Query, code)),
+        has_edns: false,
+    };
     let read = Message::from_vec(message).map_err(|_malformed| declined(ResponseCode::FormErr))?;
     if read.metadata.op_code != OpCode::Query || read.metadata.message_type != MessageType::Query {
         return Err(declined(ResponseCode::NotImp));
@@ -92,29 +95,30 @@ fn understand(message: &[u8], id: u16) -> Result<Asked, Box<Message>> {
         query,
     };
     if read.edns.as_ref().is_some_and(|edns| edns.version() > 0) {
-        return Err(Box::new(asked.reply(ResponseCode::BADVERS)));
+        return Err(asked.reply(ResponseCode::BADVERS));
     }
     if asked.query.query_class() != DNSClass::IN {
-        return Err(Box::new(asked.reply(ResponseCode::Refused)));
+        return Err(asked.reply(ResponseCode::Refused));
     }
     Ok(asked)
 }
 
 fn kind(asked: RecordType) -> Kind {
-    match asked {
-        RecordType::A => Kind::A,
-        RecordType::AAAA => Kind::Aaaa,
-        RecordType::ANY => Kind::Any,
-        RecordType::PTR => Kind::Ptr,
-        RecordType::SRV => Kind::Srv,
-        _ => Kind::Other,
-    }
+    const KINDS: [(RecordType, Kind); 5] = [
+        (RecordType::A, Kind::A),
+        (RecordType::AAAA, Kind::Aaaa),
+        (RecordType::ANY, Kind::Any),
+        (RecordType::PTR, Kind::Ptr),
+        (RecordType::SRV, Kind::Srv),
+    ];
+    let known = KINDS.iter().find(|(known, _)| *known == asked);
+    known.map_or(Kind::Other, |(_, kind)| *kind)
 }
 
 /// A name as text, if its labels have no dots and nothing that is no letter, digit or sign.
 fn text(name: &Name) -> Option<String> {
     let mut text = String::new();
-    for label in name.iter() {
+    for label in name {
         if !label
             .iter()
             .all(|byte| byte.is_ascii_graphic() && *byte != b'.')
@@ -133,17 +137,15 @@ fn text(name: &Name) -> Option<String> {
 }
 
 impl Asked {
-    fn reply(&self, code: ResponseCode) -> Message {
+    fn reply(&self, code: ResponseCode) -> Reply {
         let mut reply = Message::error_msg(self.id, OpCode::Query, code);
         reply.metadata.recursion_desired = self.wants_recursion;
         reply.metadata.recursion_available = true;
         reply.add_query(self.query.clone());
-        if self.has_edns {
-            let mut edns = Edns::new();
-            edns.set_max_payload(LONGEST_DATAGRAM);
-            reply.set_edns(edns);
+        Reply {
+            message: Box::new(reply),
+            has_edns: self.has_edns,
         }
-        reply
     }
 
     /// The message that tells what is known.
@@ -154,7 +156,8 @@ impl Asked {
             ResponseCode::NXDomain
         };
         let mut reply = self.reply(code);
-        reply.metadata.authoritative = true;
+        let message = &mut reply.message;
+        message.metadata.authoritative = true;
         let owner = self.query.name();
         let records = answer.records.iter().filter_map(|record| {
             let data = match record {
@@ -170,7 +173,7 @@ impl Asked {
                 data,
             ))
         });
-        reply.add_answers(records);
+        message.add_answers(records);
         let more = answer.additional.iter().filter_map(|(name, address)| {
             let data = data(*address);
             Some(hickory_proto::rr::Record::from_rdata(
@@ -179,18 +182,18 @@ impl Asked {
                 data,
             ))
         });
-        reply.add_additionals(more);
-        encode(&reply, limit)
+        message.add_additionals(more);
+        reply.bytes(limit)
     }
 
     /// The message that says no.
     pub(super) fn refusal(&self) -> Option<Vec<u8>> {
-        encode(&self.reply(ResponseCode::Refused), USUAL_DATAGRAM)
+        self.reply(ResponseCode::Refused).bytes(USUAL_DATAGRAM)
     }
 
     /// The message that says that it did not work.
     pub(super) fn failure(&self) -> Option<Vec<u8>> {
-        encode(&self.reply(ResponseCode::ServFail), USUAL_DATAGRAM)
+        self.reply(ResponseCode::ServFail).bytes(USUAL_DATAGRAM)
     }
 }
 
@@ -207,11 +210,41 @@ fn host(name: &str) -> Option<Name> {
     Some(name)
 }
 
-/// The bytes of a message, cut where they reach the limit.
-fn encode(message: &Message, limit: u16) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(USUAL_DATAGRAM.into());
-    let mut encoder = BinEncoder::new(&mut bytes);
-    encoder.set_max_size(limit);
-    message.emit(&mut encoder).ok()?;
-    Some(bytes)
+/// A message on its way out.
+struct Reply {
+    message: Box<Message>,
+    has_edns: bool,
+}
+
+impl Reply {
+    /// Its bytes, cut where they reach the limit. The OPT record stays even then (RFC 6891, 7), for which
+    /// reason it is not left to the encoder: that one has no room for it in a message that it cuts.
+    fn bytes(&self, limit: u16) -> Option<Vec<u8>> {
+        let opt = self.opt();
+        let mut bytes = Vec::with_capacity(USUAL_DATAGRAM.into());
+        let mut encoder = BinEncoder::new(&mut bytes);
+        encoder.set_max_size(limit.checked_sub(opt.len().try_into().ok()?)?);
+        self.message.emit(&mut encoder).ok()?;
+        // Of a record that did not fit, a part is still there.
+        encoder.trim();
+        if !opt.is_empty() {
+            bytes.extend(opt);
+            header::count_additional(&mut bytes)?;
+        }
+        Some(bytes)
+    }
+
+    /// The OPT record of an answer to a question that had one.
+    fn opt(&self) -> Vec<u8> {
+        const KIND: u16 = 41;
+        if !self.has_edns {
+            return Vec::new();
+        }
+        let mut opt = vec![0];
+        opt.extend(KIND.to_be_bytes());
+        opt.extend(LONGEST_DATAGRAM.to_be_bytes());
+        // The code's upper part, the version, and no flags; then no options.
+        opt.extend([self.message.metadata.response_code.high(), 0, 0, 0, 0, 0]);
+        opt
+    }
 }

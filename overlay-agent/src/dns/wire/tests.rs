@@ -1,4 +1,4 @@
-use hickory_proto::rr::RecordType;
+use hickory_proto::{op::Edns, rr::RecordType};
 use proptest::prelude::*;
 
 use super::*;
@@ -135,13 +135,13 @@ fn an_answer_that_does_not_fit_is_cut_and_says_so() {
 fn a_stream_holds_what_64_kib_hold() {
     let asked = asked(&query("web.", RecordType::A));
 
-    let whole = asked.answer(&addresses(4000), 1, LONGEST_MESSAGE).unwrap();
+    let whole = asked.answer(&addresses(3400), 1, LONGEST_MESSAGE).unwrap();
     let cut = asked.answer(&addresses(5000), 1, LONGEST_MESSAGE).unwrap();
 
-    assert_eq!(Message::from_vec(&whole).unwrap().answers.len(), 4000);
+    assert_eq!(Message::from_vec(&whole).unwrap().answers.len(), 3400);
     assert!(!header::is_truncated(&whole));
     assert!(header::is_truncated(&cut) && cut.len() <= LONGEST_MESSAGE.into());
-    assert!(Message::from_vec(&cut).unwrap().answers.len() > 4000);
+    assert!(Message::from_vec(&cut).unwrap().answers.len() > 3400);
 }
 
 #[test]
@@ -165,7 +165,9 @@ fn what_is_no_plain_question_is_declined() {
         (chaos, ResponseCode::Refused),
         (later, ResponseCode::BADVERS),
     ] {
-        assert_eq!(declined(&message.to_vec().unwrap()), code);
+        // One number has two names.
+        let told = declined(&message.to_vec().unwrap());
+        assert_eq!(u16::from(told), u16::from(code));
     }
     let mut pointer = plain.to_vec().unwrap();
     pointer[12] = 0xc0;

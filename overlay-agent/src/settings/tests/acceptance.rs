@@ -212,3 +212,28 @@ fn a_host_may_say_where_it_takes_part_in_a_swarm() {
     let swarm = cluster("cluster: {mode: swarm, listen: \"[2001:db8::1]:99\"}");
     assert_eq!(swarm.listen, "[2001:db8::1]:99".parse().unwrap());
 }
+
+#[test]
+fn containers_get_names_unless_the_file_says_otherwise() {
+    let usual = parse(CLUSTER).unwrap().dns;
+    let other = with(
+        "node: a",
+        "node: a\ndns: {enabled: false, addresses: [192.0.2.53], port: 5353, ttl: 0, \
+         upstream: [198.51.100.53, \"[2001:db8::53]:5353\"]}",
+    );
+    let other = parse(&other).unwrap().dns;
+
+    let addresses = [address("169.254.53.53"), address("fd6f:7665:726c:53::53")];
+    assert!(usual.enabled && usual.upstream.is_empty());
+    assert_eq!(
+        (usual.addresses, usual.port, usual.ttl_s),
+        (addresses.to_vec(), 53, 2)
+    );
+    assert!(!other.enabled);
+    assert_eq!(
+        (other.addresses, other.port, other.ttl_s),
+        (vec![address("192.0.2.53")], 5353, 0)
+    );
+    let upstream: Vec<String> = other.upstream.iter().map(ToString::to_string).collect();
+    assert_eq!(upstream, ["198.51.100.53:53", "[2001:db8::53]:5353"]);
+}

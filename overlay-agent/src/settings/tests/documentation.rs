@@ -46,6 +46,7 @@ fn the_page_has_every_key_and_no_other() {
         ("", fields::<typed::File>()),
         ("datapath.", fields::<typed::Datapath>()),
         ("datapath.limits.", fields::<typed::Limits>()),
+        ("dns.", fields::<typed::Dns>()),
         ("events.", fields::<typed::Events>()),
         ("outside.", fields::<typed::Outside>()),
         ("services.", fields::<typed::Services>()),

@@ -136,6 +136,7 @@ fn ask_for(mut flow: Flow, start: &Barrier, duration: Duration) -> Result<Counts
 enum Carrier {
     Udp(UdpSocket),
     Tcp(TcpStream),
+    Connect(SocketAddr),
 }
 
 struct Flow {
@@ -149,6 +150,7 @@ impl Flow {
         let carrier = match protocol {
             Protocol::Udp => Carrier::Udp(connect_udp(SocketAddr::new(address, port + flow))?),
             Protocol::Tcp => Carrier::Tcp(connect_tcp(SocketAddr::new(address, port))?),
+            Protocol::Connect => Carrier::Connect(SocketAddr::new(address, port)),
         };
         Ok(Self {
             carrier,
@@ -184,6 +186,19 @@ impl Flow {
                     response[..NUMBER] == number,
                     "a response to another request came over TCP"
                 );
+                Ok(true)
+            }
+            Carrier::Connect(server) => {
+                let mut stream = connect_tcp(*server)?;
+                stream
+                    .write_all(&self.message)
+                    .context("sending a request")?;
+                stream
+                    .read_exact(&mut response)
+                    .context("receiving a response")?;
+                // The server closes first.
+                let rest = stream.read(&mut [0]).context("waiting for the end")?;
+                ensure!(rest == 0, "a response that does not end");
                 Ok(true)
             }
             Carrier::Udp(socket) => {

@@ -39,6 +39,8 @@ pub(crate) enum Protocol {
     Udp,
     /// One segment each way, without Nagle's delay.
     Tcp,
+    /// The same on a connection of its own for each request, which the server closes.
+    Connect,
 }
 
 impl Protocol {
@@ -47,6 +49,7 @@ impl Protocol {
         match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
+            Self::Connect => "connect",
         }
     }
 }

@@ -30,7 +30,8 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> Result<()> {
     match options.protocol {
         Protocol::Udp => udp(options),
-        Protocol::Tcp => tcp(options),
+        Protocol::Tcp => tcp(options, serve),
+        Protocol::Connect => tcp(options, serve_one),
     }
 }
 
@@ -73,7 +74,7 @@ fn echo(socket: &UdpSocket) -> Result<()> {
     }
 }
 
-fn tcp(options: &Options) -> Result<()> {
+fn tcp(options: &Options, serve: fn(TcpStream) -> Result<()>) -> Result<()> {
     let listener = TcpListener::bind((options.address, options.port)).with_context(|| {
         format!(
             "listening on TCP port {} of {}",
@@ -97,4 +98,13 @@ fn serve(mut stream: TcpStream) -> Result<()> {
         stream.read_exact(&mut message)?;
         stream.write_all(&message)?;
     }
+}
+
+/// The server's end keeps the address pair busy for a while, so that the client can go on.
+fn serve_one(mut stream: TcpStream) -> Result<()> {
+    stream.set_nodelay(true)?;
+    let mut message = [0; MESSAGE];
+    stream.read_exact(&mut message)?;
+    stream.write_all(&message)?;
+    Ok(())
 }

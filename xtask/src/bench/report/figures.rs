@@ -26,6 +26,18 @@ impl Figures {
         self.enter(Record::new(case, "kernel", metric, "", &series));
     }
 
+    /// Enters the median of a series of any subject.
+    pub(crate) fn of(
+        &mut self,
+        subject: &str,
+        case: &str,
+        metric: &str,
+        unit: &str,
+        series: &Series,
+    ) {
+        self.enter(Record::new(case, subject, metric, unit, series));
+    }
+
     /// All that was entered.
     pub(crate) fn records(&self) -> &[Record] {
         &self.records
@@ -34,8 +46,9 @@ impl Figures {
     fn enter(&mut self, record: Option<Record>) {
         if let Some(record) = record {
             println!(
-                "  {:<16} {:<22} {:>12} {}",
+                "  {:<16} {:<12} {:<22} {:>12} {}",
                 record.case,
+                record.subject,
                 record.metric,
                 short(record.value),
                 record.unit

@@ -47,7 +47,9 @@ async fn a_watch_goes_on_where_it_was_when_its_manager_dies() {
     let mut watch = client.watch(None);
     let connected = watch.next().await;
     assert!(matches!(connected, Watched::Connected { manager } if manager == first.address));
+    assert_eq!(client.heard(), None, "it has said nothing yet");
     assert_eq!(change(&mut watch).await, (1, "one".to_owned()));
+    assert!(client.heard() > Some(1_700_000_000));
     cluster.publish("two");
     cluster.publish("three");
     assert_eq!(change(&mut watch).await, (2, "two".to_owned()));

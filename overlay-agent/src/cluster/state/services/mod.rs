@@ -93,7 +93,7 @@ impl Cluster {
         after.ports = self.ports_of(id, &after.ports, &edit.add_ports, after.mode)?;
         self.check_ingress(&after.ports)?;
         let networks = self.networks_after(&before, &edit.add_networks, &edit.remove_networks)?;
-        after.networks = self.move_vips(&before, networks, after.mode)?;
+        after.networks = self.move_vips(&before, &networks, after.mode)?;
         after.updated = entry.at;
         after.version += 1;
         self.services.insert(after);
@@ -230,7 +230,7 @@ impl Cluster {
     fn move_vips(
         &mut self,
         before: &ClusterService,
-        networks: BTreeSet<Vni>,
+        networks: &BTreeSet<Vni>,
         mode: EndpointMode,
     ) -> Result<BTreeMap<Vni, Vec<IpAddr>>, Refusal> {
         let is_kept = |vni: &Vni| mode == before.mode && networks.contains(vni);

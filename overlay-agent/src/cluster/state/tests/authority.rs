@@ -30,7 +30,7 @@ fn a_token_changes_and_the_other_stays() {
 
 #[test]
 fn an_authority_takes_over_when_all_nodes_follow() {
-    let mut world = World::with_nodes(2);
+    let mut world = World::with_ingress(2);
     world.make(Change::StartAuthorityRotation {
         next: authority("second"),
         bundle: BOTH.to_owned(),
@@ -104,7 +104,7 @@ fn a_rotation_may_begin_before_the_last_one_ended_but_forgets_nobody() {
 
 #[test]
 fn chosen_times_stay_until_others_are_chosen() {
-    let mut world = World::with_nodes(1);
+    let mut world = World::with_ingress(1);
     let keys = Times {
         keys: Some(600),
         ..Times::default()

@@ -198,7 +198,7 @@ fn a_removed_nodes_addresses_come_back_after_the_reap_period() {
 
 #[test]
 fn a_removed_node_knows_no_key_in_use_and_soon_none_that_is_accepted() {
-    let mut world = World::with_nodes(2);
+    let mut world = World::with_ingress(2);
     for byte in [2, 3] {
         world.make(Change::RotateKeys {
             secret: super::world::secret(byte),

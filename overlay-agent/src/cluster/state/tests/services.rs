@@ -32,6 +32,10 @@ fn vips(service: &ClusterService) -> Vec<IpAddr> {
     service.networks.values().flatten().copied().collect()
 }
 
+fn networks(service: &ClusterService) -> Vec<Vni> {
+    service.networks.keys().copied().collect()
+}
+
 fn published(service: &ClusterService) -> Vec<u16> {
     service.ports.iter().map(|port| port.published).collect()
 }
@@ -142,7 +146,7 @@ fn a_service_has_a_virtual_address_of_each_family_in_each_network() {
 fn a_service_without_a_network_is_on_ingress_until_it_gets_one() {
     let mut world = world();
     let web = world.serve(service_wish(1, "web", &[]));
-    assert_eq!(Vec::from_iter(web.networks.keys().copied()), [vni(4096)]);
+    assert_eq!(networks(&web), [vni(4096)]);
     assert_eq!(vips(&web).len(), 1);
 
     let web = world
@@ -154,7 +158,7 @@ fn a_service_without_a_network_is_on_ingress_until_it_gets_one() {
             },
         )
         .unwrap();
-    assert_eq!(Vec::from_iter(web.networks.keys().copied()), [vni(4097)]);
+    assert_eq!(networks(&web), [vni(4097)]);
     let web = world
         .edit(
             1,
@@ -164,7 +168,7 @@ fn a_service_without_a_network_is_on_ingress_until_it_gets_one() {
             },
         )
         .unwrap();
-    assert_eq!(Vec::from_iter(web.networks.keys().copied()), [vni(4096)]);
+    assert_eq!(networks(&web), [vni(4096)]);
 }
 
 #[test]

@@ -146,6 +146,7 @@ pub(super) fn desired(nodes: &[(u8, bool)], singles: &[(u8, u8)], mtu: Option<u3
     nodes.insert(0, node(0, true));
     nodes.dedup_by(|a, b| a.name == b.name);
     Desired {
+        ingress: None,
         this: underlay_address(0),
         nodes,
         networks: vec![Network {

@@ -127,9 +127,11 @@ impl Table {
 
     /// Nodes other than this one that have an endpoint of this name in a network.
     pub(in crate::gossip::core) fn named(&self, vni: Vni, name: &str) -> BTreeSet<NodeId> {
-        let addresses = self.ledger(Topic::Network(vni)).into_iter();
-        addresses
-            .flat_map(|ledger| ledger.addresses())
+        let Some(ledger) = self.ledger(Topic::Network(vni)) else {
+            return BTreeSet::new();
+        };
+        ledger
+            .addresses()
             .filter_map(|address| self.winner(vni, address))
             .filter(|(_, claim)| claim.name == name)
             .map(|(node, _)| node)

@@ -1,6 +1,7 @@
 //! One test for each reason to refuse a configuration, with the words that a user reads.
 
 mod addresses;
+mod dns;
 mod networks;
 mod nodes;
 mod numbers;

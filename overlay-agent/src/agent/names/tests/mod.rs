@@ -1,7 +1,13 @@
+mod glibc;
+
 use std::net::IpAddr;
 
 use super::{super::testing, *};
-use crate::{agent::directory::Directory, dns::Asker, model::TaskState};
+use crate::{
+    agent::directory::Directory,
+    dns::Asker,
+    model::{TaskState, TransitPools},
+};
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -9,6 +15,13 @@ fn ip(text: &str) -> IpAddr {
 
 fn vni(number: u32) -> Vni {
     Vni::try_from(number).unwrap()
+}
+
+fn pools() -> TransitPools {
+    TransitPools {
+        ipv4: Some("100.127.0.0/16".parse().unwrap()),
+        ipv6: Some("fd6f:7665:726c::/64".parse().unwrap()),
+    }
 }
 
 /// The endpoint `c<number>` in a network, at a transit position, in the namespace of another one.
@@ -31,7 +44,7 @@ fn an_asker_is_on_all_networks_of_its_namespace_in_the_order_in_which_it_came_to
     cut_off.conflict = Some("lost".to_owned());
     directory.insert(cut_off);
 
-    let behind = |text: &str| askers::behind(&directory, ip(text));
+    let behind = |text: &str| askers::behind(&directory, pools(), ip(text));
 
     let first = Some(Asker {
         networks: vec![vni(4099), vni(4096)],
@@ -63,7 +76,7 @@ fn a_detached_endpoint_asks_no_more() {
 
     directory.remove(&id);
 
-    assert_eq!(askers::behind(&directory, ip("100.127.0.1")), None);
+    assert_eq!(askers::behind(&directory, pools(), ip("100.127.0.1")), None);
 }
 
 #[test]
