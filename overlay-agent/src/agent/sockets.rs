@@ -4,18 +4,20 @@
 //! Input: [`Ending`]s, until the data plane ends. Output: none; what cannot be ended is told to the log.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     sync::Arc,
     time::Instant,
 };
 
-use tokio::{sync::mpsc, task};
+use tokio::{runtime::Handle, sync::mpsc, task};
 use tracing::{debug, warn};
 
 use super::shared::Shared;
 use crate::{
+    control::{BackendEnd, Ended},
+    datapath::{self, ClientFlow, Flows},
     model::{NamespaceId, Vni},
     netlink::{Conversation, Error, Namespace, SocketDiagnosis, Transport},
 };
@@ -32,6 +34,10 @@ pub(super) struct Ending {
     /// The only one among them: the flow of a client whose packets went to a task that is gone. `None`: all.
     pub(super) flow: Option<(Transport, SocketAddr)>,
 }
+
+/// IP protocols.
+const TCP: u8 = 6;
+const UDP: u8 = 17;
 
 /// Where sockets are looked for: the namespaces of containers, and the paths by which they were attached.
 type Homes = BTreeMap<NamespaceId, PathBuf>;
@@ -50,6 +56,21 @@ impl Ending {
         }
     }
 
+    /// The socket of a client whose packets were balanced; nothing where there is none to end.
+    fn of_flow(flow: &ClientFlow) -> Option<Self> {
+        let transport = match flow.protocol {
+            TCP => Transport::Tcp,
+            UDP => Transport::Udp,
+            _ => return None,
+        };
+        Some(Self {
+            network: Some(flow.network),
+            peer: flow.service.ip(),
+            port: Some(flow.service.port()),
+            flow: Some((transport, flow.client)),
+        })
+    }
+
     fn covers(&self, conversation: &Conversation) -> bool {
         let Conversation {
             transport,
@@ -60,6 +81,49 @@ impl Ending {
             && self.port.is_none_or(|port| port == peer.port())
             && self.flow.is_none_or(|flow| flow == (*transport, *local))
     }
+}
+
+/// Ends the sockets of clients of backends that are gone: of those that were led there, and of those whose
+/// packets were. Flows stay: the programs find that they lead nowhere when their next packet comes.
+#[derive(Debug)]
+pub(super) struct SocketsEnd {
+    shared: Arc<Shared>,
+    runtime: Handle,
+}
+
+impl SocketsEnd {
+    /// Must be called in a runtime.
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let runtime = Handle::current();
+        Self { shared, runtime }
+    }
+}
+
+impl BackendEnd for SocketsEnd {
+    fn ended(&mut self, backends: &[Ended]) {
+        for Ended { id, was } in backends {
+            debug!(backend = id.0, service = was.service, "ended");
+            let ending = Ending::of_task(was.place.vni, was.place.address);
+            self.shared.end_sockets(ending);
+        }
+        let shared = Arc::clone(&self.shared);
+        let gone = backends.iter().map(|backend| backend.id.0).collect();
+        // There may be very many flows to look at.
+        drop(self.runtime.spawn_blocking(move || {
+            if let Err(error) = end_clients(&shared, &gone) {
+                let error: &dyn std::error::Error = &error;
+                warn!(error, "sockets of clients of a task that is gone may hang");
+            }
+        }));
+    }
+}
+
+fn end_clients(shared: &Shared, gone: &BTreeSet<u32>) -> Result<(), datapath::Error> {
+    let flows = Flows::open(&shared.pins, shared.capacity().flows)?;
+    for ending in flows.clients_of(gone)?.iter().filter_map(Ending::of_flow) {
+        shared.end_sockets(ending);
+    }
+    Ok(())
 }
 
 /// Ends what it is told to. Ends itself when nobody can tell it any more.
@@ -182,6 +246,23 @@ mod tests {
         );
         assert_eq!(covered("10.1.0.5:4000", "10.1.0.8:80", tcp), [false; 3]);
         assert_eq!(covered("10.1.0.7:80", "10.1.0.5:4000", tcp), [false; 3]);
+    }
+
+    #[test]
+    fn a_flow_ends_the_socket_of_its_client() {
+        let flow = |protocol| ClientFlow {
+            network: blue(),
+            protocol,
+            client: "10.1.0.5:4000".parse().unwrap(),
+            service: "10.1.0.9:80".parse().unwrap(),
+        };
+        let ending = Ending::of_flow(&flow(6)).unwrap();
+        let covers = |local, transport| ending.covers(&conversation(transport, local, "10.1.0.9:80"));
+
+        assert!(covers("10.1.0.5:4000", Transport::Tcp));
+        assert!(!covers("10.1.0.5:4001", Transport::Tcp));
+        assert!(!covers("10.1.0.5:4000", Transport::Udp));
+        assert_eq!(Ending::of_flow(&flow(1)), None);
     }
 
     #[test]

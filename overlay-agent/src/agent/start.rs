@@ -4,7 +4,7 @@
 use std::{fs, net::IpAddr, path::Path, sync::Arc, time::Instant};
 
 use tokio::sync::mpsc;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use super::{
     Error,
@@ -13,7 +13,7 @@ use super::{
     owner::{KernelReconciler, Owner},
     plumbing::KernelPlumbing,
     shared::{Shared, capacity},
-    sockets::Ending,
+    sockets::{Ending, SocketsEnd},
     store::Store,
     swarm::News,
     traffic::KernelTraffic,
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     control::{
-        BackendEnd, Balancer, Ended, HostEnd, Plumbing as _, PortError, Ports, Reconciler, Sockets,
+        Balancer, HostEnd, Plumbing as _, PortError, Ports, Reconciler, Sockets,
         planner::Plan,
     },
     datapath::{
@@ -143,38 +143,17 @@ fn take_over(
     ));
     *shared.directory_mut() = directory;
     shared.summary_mut().programmed = programmed;
+    let backend_end = SocketsEnd::new(Arc::clone(&shared));
     let mut owner = Owner {
         reconciler,
         store,
         shared,
-        backend_end: backend_end(),
+        backend_end: Box::new(backend_end),
         changes: senders.changes,
     };
     owner.end_flows();
     owner.publish();
     Ok(owner)
-}
-
-/// Who ends flows to backends that are gone: the one place where that is decided.
-fn backend_end() -> Box<dyn BackendEnd> {
-    Box::new(Told)
-}
-
-/// Ends nothing: programs find flows to a backend that is not there by themselves when their next packet
-/// comes.
-#[derive(Debug)]
-struct Told;
-
-impl BackendEnd for Told {
-    fn ended(&mut self, backends: &[Ended]) {
-        for backend in backends {
-            debug!(
-                backend = backend.id.0,
-                service = backend.was.service,
-                "ended"
-            );
-        }
-    }
 }
 
 /// No backend gets a lower number than the time since boot in 64ths of a second, so that a number that an

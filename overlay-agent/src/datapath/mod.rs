@@ -23,7 +23,7 @@ pub use counters::{Counters, MapUse, Total, map_uses};
 pub use error::Error;
 pub use events::{DropEvent, DropEvents};
 pub use features::{AttachMode, Features, Missing, SocketHooks};
-pub use flows::{Flows, Sweep, Timeouts};
+pub use flows::{ClientFlow, Flows, Sweep, Timeouts};
 pub use kernel::{KernelDatapath, KernelInspector};
 pub use load::{DatapathConfig, program_name};
 pub use maps::map_name;
