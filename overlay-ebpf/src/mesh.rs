@@ -23,11 +23,11 @@ impl Names {
     /// The names of a task.
     #[inline(always)]
     pub fn of(task: &Address) -> Self {
-        let [a, b, c, d, e, f, g, h] = task.words[1].to_ne_bytes();
+        let half = task.words[1].to_ne_bytes();
         let [first, second] = BEGIN;
         Self {
-            destination: [first, second, e, f, g, h],
-            source: [first, second, a, b, c, d],
+            destination: [first, second, half[4], half[5], half[6], half[7]],
+            source: [first, second, half[0], half[1], half[2], half[3]],
         }
     }
 }
@@ -36,12 +36,15 @@ impl Names {
 /// address is named whole, of an IPv6 address the half that is the host's.
 #[inline(always)]
 pub fn named(ethernet: &Ethernet, other: &Address) -> Option<Address> {
-    let ([z, y, e, f, g, h], [x, w, a, b, c, d]) = (ethernet.destination, ethernet.source);
-    if [z, y] != BEGIN || [x, w] != BEGIN {
+    let (low, high) = (ethernet.destination, ethernet.source);
+    if [low[0], low[1]] != BEGIN || [high[0], high[1]] != BEGIN {
         return None;
     }
+    let half = [
+        high[2], high[3], high[4], high[5], low[2], low[3], low[4], low[5],
+    ];
     let named = Address {
-        words: [other.words[0], u64::from_ne_bytes([a, b, c, d, e, f, g, h])],
+        words: [other.words[0], u64::from_ne_bytes(half)],
     };
     (named.is_v4() == other.is_v4()).then_some(named)
 }

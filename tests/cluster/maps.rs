@@ -70,7 +70,7 @@ impl Maps {
         let map: HashMap<_, u32, Backend> = self.open("BACKEND")?;
         let mut backends = BTreeMap::new();
         let mut addresses = BTreeMap::new();
-        for found in map.iter() {
+        for found in &map {
             let (number, backend) = found?;
             if backend.service == entry.service {
                 backends.insert(IpAddr::from(backend.address), number);

@@ -99,6 +99,7 @@ fn the_ingress_network_is_there_and_nobody_s_to_join() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story")]
 fn services_are_made_changed_and_removed() {
     let swarm = Swarm::start(&["a", "b"], 1).expect("a swarm");
     for (name, subnet) in [("front", "10.9.0.0/24"), ("back", "10.8.0.0/24")] {
@@ -286,10 +287,14 @@ fn tasks_go_where_their_service_goes_and_end_with_it() {
     interrupt::pause(Duration::from_secs(5)).expect("no interruption");
     let update = ["service", "update", "--network-add", "back", "web"];
     swarm[0].overlay(&update).expect("service update");
-    tasks.iter().for_each(|task| await_interfaces(task, 2));
+    for task in &tasks {
+        await_interfaces(task, 2);
+    }
     let update = ["service", "update", "--network-rm", "front", "web"];
     swarm[0].overlay(&update).expect("service update");
-    tasks.iter().for_each(|task| await_interfaces(task, 1));
+    for task in &tasks {
+        await_interfaces(task, 1);
+    }
     let moved = swarm[1].overlay(&["endpoint", "ls"]).expect("endpoint ls");
     assert!(
         moved.contains("back") && !moved.contains("front"),
@@ -298,7 +303,9 @@ fn tasks_go_where_their_service_goes_and_end_with_it() {
     swarm[0]
         .overlay(&["service", "rm", "web"])
         .expect("service rm");
-    tasks.iter().for_each(|task| await_interfaces(task, 0));
+    for task in &tasks {
+        await_interfaces(task, 0);
+    }
 }
 
 #[test]

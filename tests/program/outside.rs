@@ -33,7 +33,7 @@ fn datagram(source: &[u8], destination: &[u8], ports: (u16, u16), data: &[u8]) -
 
 /// What a transport checksum covers besides the payload.
 fn pseudo(source: &[u8], destination: &[u8], protocol: u8, length: usize) -> Vec<u8> {
-    let length = u16::try_from(length).unwrap().to_be_bytes();
+    let length = (length as u16).to_be_bytes();
     [source, destination, &[0, protocol], &length].concat()
 }
 

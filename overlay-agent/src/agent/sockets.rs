@@ -257,7 +257,8 @@ mod tests {
             service: "10.1.0.9:80".parse().unwrap(),
         };
         let ending = Ending::of_flow(&flow(6)).unwrap();
-        let covers = |local, transport| ending.covers(&conversation(transport, local, "10.1.0.9:80"));
+        let covers =
+            |local, transport| ending.covers(&conversation(transport, local, "10.1.0.9:80"));
 
         assert!(covers("10.1.0.5:4000", Transport::Tcp));
         assert!(!covers("10.1.0.5:4001", Transport::Tcp));

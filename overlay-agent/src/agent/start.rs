@@ -21,8 +21,7 @@ use super::{
 };
 use crate::{
     control::{
-        Balancer, HostEnd, Plumbing as _, PortError, Ports, Reconciler, Sockets,
-        planner::Plan,
+        Balancer, HostEnd, Plumbing as _, PortError, Ports, Reconciler, Sockets, planner::Plan,
     },
     datapath::{
         DatapathConfig, Features, KernelDatapath, Pins, is_mounted, remove_filters, remove_pins,

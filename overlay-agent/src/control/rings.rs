@@ -183,7 +183,9 @@ mod tests {
                 prop_assert_eq!(distinct.len(), entries.len());
                 prop_assert_eq!(free(&regions) + entries.len() as u32, 8192 / SLOTS);
             }
-            held.into_iter().for_each(|ring| regions.give_back(ring));
+            for ring in held {
+                regions.give_back(ring);
+            }
             regions.settle();
             prop_assert_eq!(regions.free, BTreeMap::from([(0, 8192 / SLOTS)]));
         }

@@ -46,7 +46,9 @@ pub(super) fn facts(name: &str, subnets: &[&str]) -> NetworkFacts {
 
 /// An endpoint whose identifier begins with the name's letters as numbers.
 pub(super) fn claim(network: u32, name: &str, address: &str) -> Claim {
-    let digits: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let digits = name
+        .bytes()
+        .fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"));
     Claim {
         vni: vni(network),
         address: ip(address),

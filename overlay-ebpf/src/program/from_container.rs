@@ -146,15 +146,13 @@ fn beyond(
     work: &mut Work,
     whose: Whose,
 ) -> Result<Verdict, Reason> {
-    let balanced = if map::config::packet_lb() == 0 {
-        Balanced::NotAVip
-    } else {
-        service::balance(frame, work)?
-    };
-    let balanced = match balanced {
-        Balanced::Error => service::report_to_task(frame, work)?,
-        other => other,
-    };
+    let mut balanced = Balanced::NotAVip;
+    if map::config::packet_lb() != 0 {
+        balanced = service::balance(frame, work)?;
+    }
+    if balanced == Balanced::Error {
+        balanced = service::report_to_task(frame, work)?;
+    }
     match balanced {
         Balanced::NotAVip | Balanced::Error if whose == Whose::AStrangers => {
             to_outside(frame, interface, work)
@@ -186,12 +184,12 @@ fn to_outside(
     interface: &Interface,
     work: &mut Work,
 ) -> Result<Verdict, Reason> {
-    let next = match mesh::answer::decide(frame, work)? {
-        Next::Error => mesh::answer::report(frame, work)?,
-        next => next,
-    };
-    match next {
-        Next::NotOurs | Next::Error => outside::leave(frame, interface, work),
-        next => mesh::carry_out(frame, work, next, Reason::NoRoute),
+    let mut next = mesh::answer::decide(frame, work)?;
+    if next == Next::Error {
+        next = mesh::answer::report(frame, work)?;
     }
+    if next == Next::NotOurs || next == Next::Error {
+        return outside::leave(frame, interface, work);
+    }
+    mesh::carry_out(frame, work, next, Reason::NoRoute)
 }

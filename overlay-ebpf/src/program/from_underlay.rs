@@ -131,14 +131,14 @@ fn from_ingress<const AT: usize>(
 #[inline(always)]
 fn from_outside(frame: &mut TcFrame, is_v4: bool) -> Result<Verdict, Reason> {
     let work = map::work::get(SCOPE_HOST)?;
-    let next = match mesh::client::decide(frame, work, is_v4)? {
-        Next::Error => mesh::client::report(frame, work)?,
-        next => next,
-    };
-    match next {
-        Next::NotOurs => Ok(Verdict::Pass),
-        next => mesh::carry_out(frame, work, next, Reason::MeshStranger),
+    let mut next = mesh::client::decide(frame, work, is_v4)?;
+    if next == Next::Error {
+        next = mesh::client::report(frame, work)?;
     }
+    if next == Next::NotOurs {
+        return Ok(Verdict::Pass);
+    }
+    mesh::carry_out(frame, work, next, Reason::MeshStranger)
 }
 
 /// Takes the outer headers off. `None`: it is done, and the frame is as the other node had it, but for its

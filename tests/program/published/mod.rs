@@ -94,12 +94,12 @@ fn published() -> Fixture {
             first,
             size: RING_SINGLE,
         };
-        let none = Ring { first: 0, size: 0 };
+        let empty = Ring { first: 0, size: 0 };
         let (near, far) = (single(family.backend), single(family.backend + 1));
         for (port, everywhere, here, flags) in [
             (NEAR, near, near, 0),
             (FAR, far, near, 0),
-            (EMPTY, none, none, 0),
+            (EMPTY, empty, empty, 0),
             (DIRECT, far, near, PORT_DIRECT_RETURN),
             (HOST, far, near, PORT_HOST),
         ] {

@@ -107,7 +107,7 @@ fn what_does_not_fit_the_tunnel_is_told_to_the_client() {
     }
 }
 
-/// A bitwise CRC32c, as RFC 9260 has it, in the order of the wire.
+/// A bitwise `CRC32c`, as RFC 9260 has it, in the order of the wire.
 fn crc32c(bytes: &[u8]) -> [u8; 4] {
     let mut remainder = u32::MAX;
     for byte in bytes {

@@ -101,7 +101,9 @@ impl World {
             .map(Change::Put)
             .collect();
         writes.extend(placing.gone.into_iter().map(Change::Remove));
-        writes.iter().for_each(|change| self.tables.record(change));
+        for change in &writes {
+            self.tables.record(change);
+        }
         self.balancer.settle();
         writes.len()
     }
@@ -370,9 +372,9 @@ fn where_slots_are_scarce_rings_are_small_and_nobody_goes_without() {
         balancer.want(&[(service(number), Some(wanted))]);
         let placing = balancer.place_one(service(number), &peers());
         balancer.settle();
-        let ring = placing.rows.iter().find_map(|row| match row {
-            Row::Vip(_, entry) => Some(entry.ring),
-            _ => None,
+        let ring = placing.rows.iter().find_map(|row| {
+            let Row::Vip(_, entry) = row else { return None };
+            Some(entry.ring)
         });
         sizes.push((ring.unwrap().size, placing.is_crowded));
     }

@@ -17,18 +17,18 @@ fn with_edns(mut query: Message, payload: u16) -> Message {
     query
 }
 
-fn asked(message: &Message) -> Box<Asked> {
-    match parse(&message.to_vec().unwrap()) {
-        Parsed::Asked(asked) => asked,
-        other => panic!("{other:?}"),
-    }
+fn asked(message: &Message) -> Asked {
+    let Parsed::Asked(asked) = parse(&message.to_vec().unwrap()) else {
+        panic!("not taken for a question")
+    };
+    *asked
 }
 
 fn declined(message: &[u8]) -> ResponseCode {
-    match parse(message) {
-        Parsed::Declined(reply) => Message::from_vec(&reply).unwrap().metadata.response_code,
-        other => panic!("{other:?}"),
-    }
+    let Parsed::Declined(reply) = parse(message) else {
+        panic!("not declined")
+    };
+    Message::from_vec(&reply).unwrap().metadata.response_code
 }
 
 fn addresses(count: u32) -> Answer {

@@ -131,7 +131,7 @@ mod tests {
     fn an_identifier_of_64_digits_takes_32_bytes() {
         let bytes = written(&claim("web", &"0f".repeat(32))).unwrap();
 
-        assert_eq!(bytes.len(), 1 + 3 + 1 + 1 + 32 + 1);
+        assert_eq!(bytes.len(), 1 + 3 + 1 + 1 + 32 + 1 + 1 + 1);
     }
 
     #[test]

@@ -64,7 +64,7 @@ fn of_client(work: &mut Work) -> Option<Found> {
     let ingress = ingress();
     let found = map::flow::find(&work.key)?;
     let flow = found.flow();
-    let is_outside = (flow.vni == SCOPE_HOST) | (flow.vni == ingress);
+    let is_outside = matches!(flow.vni, SCOPE_HOST) || flow.vni == ingress;
     if flow.kind != FLOW_REVERSE || !is_outside {
         return None;
     }

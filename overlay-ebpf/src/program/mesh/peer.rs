@@ -48,10 +48,10 @@ pub(in crate::program) fn serve(
 ) -> Result<Verdict, Reason> {
     let work = map::work::get(vni)?;
     work.asked = peer;
-    let next = match decide(frame, work, is_v4)? {
-        Next::Error => report(frame, work)?,
-        next => next,
-    };
+    let mut next = decide(frame, work, is_v4)?;
+    if next == Next::Error {
+        next = report(frame, work)?;
+    }
     carry_out(frame, work, next, Reason::MeshStranger)
 }
 

@@ -224,23 +224,20 @@ fn here(
     }
     rewrite::check(frame, &work.transport, ends.destination, port.target)?;
     flow::expect_fragments(frame, ends, work)?;
-    match found {
-        Some(found) => {
-            if found.is_new {
-                work.flow = *found.flow();
-                turn_around(port, work);
-                flow::remember_missing(&work.twin, &work.flow);
-            }
-            flow::progress(&found, Way::There, flags, &work.key, &work.twin);
-        }
-        None => {
-            if is_taken(work) {
-                return refuse(frame, work, Reason::NoBackend);
-            }
-            map::flow::remember(&work.key, &work.flow);
+    if let Some(found) = found {
+        if found.is_new {
+            work.flow = *found.flow();
             turn_around(port, work);
-            map::flow::remember(&work.twin, &work.flow);
+            flow::remember_missing(&work.twin, &work.flow);
         }
+        flow::progress(&found, Way::There, flags, &work.key, &work.twin);
+    } else {
+        if is_taken(work) {
+            return refuse(frame, work, Reason::NoBackend);
+        }
+        map::flow::remember(&work.key, &work.flow);
+        turn_around(port, work);
+        map::flow::remember(&work.twin, &work.flow);
     }
     work.port = port.target;
     Ok(Next::Here)

@@ -257,14 +257,11 @@ async fn nobody_joins_with_a_forged_token() {
 
     let joins = tries(5);
     for _ in 0..joins {
-        let mut typed = match random.random_range(0..4) {
-            0 => rotated.as_bytes().to_vec(),
-            _ => {
-                let mut typed = token.as_bytes().to_vec();
-                mutate(&mut typed, &mut random);
-                typed
-            }
-        };
+        let mut typed = rotated.as_bytes().to_vec();
+        if random.random_range(0..4) > 0 {
+            typed = token.as_bytes().to_vec();
+            mutate(&mut typed, &mut random);
+        }
         // What is no text would be refused as JSON.
         typed.retain(u8::is_ascii_graphic);
         let typed = String::from_utf8(typed).unwrap();

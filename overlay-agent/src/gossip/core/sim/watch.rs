@@ -20,7 +20,7 @@ fn watch(world: &mut World) {
     for at in world.alive() {
         let others: BTreeSet<_> = (0..5).filter(|other| *other != at).map(node).collect();
         world.at(at, |gossip, now, effects| {
-            gossip.watch(&others, now, effects)
+            gossip.watch(&others, now, effects);
         });
     }
 }
@@ -153,7 +153,7 @@ fn a_withdrawal_is_known_to_all_within_200_ms() {
         for at in 0..25 {
             let claim = super::quiet::claim(at, 1);
             world.at(at, |gossip, now, effects| {
-                gossip.claim(&claim, now, effects).unwrap()
+                gossip.claim(&claim, now, effects).unwrap();
             });
         }
         world.run_for(Duration::from_secs(5));
