@@ -23,7 +23,7 @@ const MARGIN: Duration = Duration::from_millis(200);
 const SILENCE: usize = 5;
 
 /// How long a stream lasts, which is longer than anything that happens here.
-const STREAM: u32 = 4;
+const STREAM: u32 = 20;
 
 /// The kernel takes a namespace away when it finds the time.
 const PATIENCE: Duration = Duration::from_secs(20);

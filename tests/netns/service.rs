@@ -8,13 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aya::maps::{Array, HashMap, Map, MapData};
+use aya::maps::{HashMap, Map, MapData};
 use overlay_common::{
     abi::map,
     address::Address,
     endpoint::{ENDPOINT_BALANCED, Endpoint, EndpointKey},
     flow::{Flow, FlowKey},
-    service::{Backend, Ring, Vip},
+    service::{Backend, RING_SINGLE, Ring, Vip},
 };
 use overlay_tests::{
     Counters, Host, Pair,
@@ -82,14 +82,12 @@ impl Service {
 
     /// The backend of each family from now on; 0: none.
     fn choose(&self, numbers: [u32; 2]) {
-        let mut ring: Array<MapData, u32> = self.table(map::RING);
         let mut vips: HashMap<MapData, EndpointKey, Vip> = self.table(map::VIP);
-        for ((slot, address), number) in (0..).zip(VIPS).zip(numbers) {
-            ring.set(slot, number, 0).expect("set a slot");
+        for (address, number) in VIPS.into_iter().zip(numbers) {
             let vip = Vip {
                 ring: Ring {
-                    first: slot,
-                    size: u32::from(number != 0),
+                    first: number,
+                    size: if number == 0 { 0 } else { RING_SINGLE },
                 },
                 service: 1,
                 _reserved: 0,

@@ -202,6 +202,8 @@ pub struct StaticConfig {
     services: Option<Services>,
     #[serde(skip_serializing_if = "Option::is_none")]
     outside: Option<Outside>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dns: Option<Dns>,
     cluster: Cluster,
 }
 
@@ -221,6 +223,11 @@ struct Events {
 
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Outside {
+    enabled: bool,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Dns {
     enabled: bool,
 }
 
@@ -254,6 +261,7 @@ impl StaticConfig {
             events: None,
             services: None,
             outside: None,
+            dns: None,
             cluster: Cluster {
                 mode: "static",
                 nodes,
@@ -320,6 +328,15 @@ impl StaticConfig {
     pub fn without_outside(self) -> Self {
         Self {
             outside: Some(Outside { enabled: false }),
+            ..self
+        }
+    }
+
+    /// Answers no questions for names.
+    #[must_use]
+    pub fn without_dns(self) -> Self {
+        Self {
+            dns: Some(Dns { enabled: false }),
             ..self
         }
     }

@@ -299,17 +299,39 @@ pub(super) fn restore(
     endpoint: &Endpoint,
     vni: u32,
     packet: &Packet,
-    mut walk: Walk,
+    walk: Walk,
 ) -> Result<Walk, Reason> {
-    if endpoint.flags & ENDPOINT_BALANCED != 0 {
-        answered(frame, vni, packet.is_v4, &mut walk)?;
+    if endpoint.flags & ENDPOINT_BALANCED == 0 {
+        return Ok(walk);
     }
-    Ok(walk)
+    let mut answer = Answer::No;
+    answered(frame, vni, packet.is_v4, &mut answer)?;
+    if answer == Answer::Error {
+        // Called from here for want of stack.
+        answer = Answer::No;
+        reported(frame, work::get(vni)?, &mut answer)?;
+    }
+    Ok(if answer == Answer::Restored {
+        Walk::BalancedAnswer
+    } else {
+        walk
+    })
+}
+
+/// What a packet for a client of services turned out to be.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Answer {
+    /// No answer of a task's.
+    No,
+    /// An ICMP error: one for [`reported`].
+    Error,
+    /// A task's answer, which is the virtual address's now.
+    Restored,
 }
 
 /// Rewrites an answer, which then is counted as one. What cannot be read is no answer.
 #[inline(never)]
-fn answered(frame: &mut TcFrame, vni: u32, is_v4: bool, walk: &mut Walk) -> Result<(), Reason> {
+fn answered(frame: &mut TcFrame, vni: u32, is_v4: bool, answer: &mut Answer) -> Result<(), Reason> {
     let work = work::get(vni)?;
     let Ok(Some(transport)) = transport::find(frame, is_v4) else {
         return Ok(());
@@ -319,7 +341,10 @@ fn answered(frame: &mut TcFrame, vni: u32, is_v4: bool, walk: &mut Walk) -> Resu
         return Ok(());
     };
     match ends.icmp {
-        Icmp::Error => return reported(frame, work, walk),
+        Icmp::Error => {
+            *answer = Answer::Error;
+            return Ok(());
+        }
         Icmp::Query => return Ok(()),
         Icmp::No | Icmp::Reply | Icmp::Other => {}
     }
@@ -338,14 +363,14 @@ fn answered(frame: &mut TcFrame, vni: u32, is_v4: bool, walk: &mut Walk) -> Resu
     // Point of no return.
     let address = &work.twin.destination;
     nat::address(frame, &work.transport, Side::Source, address)?;
-    *walk = Walk::BalancedAnswer;
+    *answer = Answer::Restored;
     Ok(())
 }
 
 /// Rewrites an ICMP error about a packet that the container sent to a virtual address, so that it quotes what
 /// the container sent. Whoever reports it keeps its address, unless it is the task.
 #[inline(never)]
-fn reported(frame: &mut TcFrame, work: &mut Work, walk: &mut Walk) -> Result<(), Reason> {
+fn reported(frame: &mut TcFrame, work: &mut Work, answer: &mut Answer) -> Result<(), Reason> {
     let Ok(Some(quote)) = quote::read(frame, &work.transport) else {
         return Ok(());
     };
@@ -366,6 +391,6 @@ fn reported(frame: &mut TcFrame, work: &mut Work, walk: &mut Walk) -> Result<(),
         let address = &work.twin.destination;
         nat::address(frame, &work.transport, Side::Source, address)?;
     }
-    *walk = Walk::BalancedAnswer;
+    *answer = Answer::Restored;
     Ok(())
 }

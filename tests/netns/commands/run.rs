@@ -93,8 +93,11 @@ fn the_command_has_an_interface_in_each_of_its_networks() {
 fn the_commands_hosts_and_resolv_conf_are_its_own() {
     let pair = Pair::start().expect("a pair");
     let state = || {
-        let files = ["/etc/hosts", "/etc/resolv.conf", "/proc/self/mountinfo"];
-        files.map(|file| fs::read_to_string(file).expect("a file"))
+        let text = |file: &str| fs::read_to_string(file).expect("a file");
+        let mounts = text("/proc/self/mountinfo");
+        let of_etc = mounts.lines().filter(|line| line.contains(" /etc"));
+        let of_etc: String = of_etc.collect();
+        [text("/etc/hosts"), text("/etc/resolv.conf"), of_etc]
     };
     let before = state();
     let line = "cat /etc/hosts; echo 192.0.2.99 theirs >>/etc/hosts; \

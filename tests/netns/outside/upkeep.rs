@@ -114,3 +114,24 @@ fn a_pool_that_the_host_uses_is_refused_and_the_rest_works() {
     let said = said.expect("a diagnosis").stdout;
     assert!(said.contains("overlaps") && said.contains(POOL), "{said}");
 }
+
+#[test]
+fn switched_off_there_is_no_way_out() {
+    let scene = Scene::with(StaticConfig::without_outside);
+    let guest = scene.guest("one");
+
+    let links = scene
+        .host
+        .namespace()
+        .exec("ip", &["-o", "link"])
+        .expect("links");
+    assert!(!links.contains("ovgw"), "{links}");
+    let tables = scene
+        .host
+        .namespace()
+        .exec("nft", &["list", "tables"])
+        .expect("tables");
+    assert!(!tables.contains("overlay"), "{tables}");
+    let routes = guest.exec("ip", &["route"]).expect("routes");
+    assert!(!routes.contains("default"), "{routes}");
+}
