@@ -7,7 +7,7 @@ mod tests;
 use overlay_common::{
     address::Address,
     endpoint::EndpointKey,
-    service::{Backend, PORT_HOST, PortKey, PublishedPort, Ring, Vip},
+    service::{Backend, EVERY_IPV4, EVERY_IPV6, PORT_HOST, PortKey, PublishedPort, Ring, Vip},
     socket::{NAMESPACE_HOST, NAMESPACE_NETWORKS, Namespace},
     walk::Walk,
 };
@@ -225,7 +225,12 @@ fn published<'a>(tables: &'a impl Tables, wish: &Wish) -> Option<&'a PublishedPo
     if let Some(published) = tables.port(&at(wish.address)) {
         return Some(published);
     }
-    tables.port(&at(Address::UNSPECIFIED))
+    let every = if wish.address.is_v4() {
+        EVERY_IPV4
+    } else {
+        EVERY_IPV6
+    };
+    tables.port(&at(every))
 }
 
 /// 127.0.0.0/8 or `::1`.

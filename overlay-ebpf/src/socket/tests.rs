@@ -92,8 +92,8 @@ fn world() -> World {
 }
 
 fn publish(world: &mut World, everywhere: Ring, here: Ring, flags: u16) {
-    let key = PortKey {
-        address: Address::UNSPECIFIED,
+    let key = |address| PortKey {
+        address,
         port: PUBLISHED,
         protocol: TCP,
         _reserved: [0; 5],
@@ -107,7 +107,9 @@ fn publish(world: &mut World, everywhere: Ring, here: Ring, flags: u16) {
         flags,
         _reserved: 0,
     };
-    world.ports.insert(key, port);
+    for address in [EVERY_IPV4, EVERY_IPV6] {
+        world.ports.insert(key(address), port);
+    }
 }
 
 fn namespace(networks: &[u32]) -> Namespace {

@@ -13,7 +13,7 @@ use overlay_common::{
     endpoint::EndpointKey,
     interface::Interface,
     node::Node,
-    service::{Backend, PortKey, PublishedPort, Ring, Vip},
+    service::{Backend, PortKey, PublishedPort, Ring, SLOTS, Slots, Vip},
 };
 use overlay_tests::Host;
 
@@ -65,10 +65,13 @@ impl Tables {
             _reserved: 0,
         };
         self.put(map::BACKEND, number, backend)?;
-        let mut slots: Array<MapData, u32> = self.open(map::RING)?;
-        slots.set(number, number, 0).context("writing a slot")?;
+        let mut slots: Array<MapData, Slots> = self.open(map::RING)?;
+        let backends = [number; SLOTS];
+        slots
+            .set(number, Slots { backends }, 0)
+            .context("writing a slot")?;
         Ok(Ring {
-            first: number,
+            first: number * SLOTS as u32,
             size: 1,
         })
     }
@@ -81,7 +84,7 @@ impl Tables {
         [everywhere, here]: [Ring; 2],
     ) -> Result<()> {
         let key = PortKey {
-            address: Address::UNSPECIFIED,
+            address: overlay_common::service::EVERY_IPV4,
             port: port.to_be_bytes(),
             protocol: TCP,
             _reserved: [0; 5],
