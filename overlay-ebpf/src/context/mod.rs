@@ -3,5 +3,5 @@
 mod tc;
 
 pub(crate) use tc::{
-    Action, Change, Headroom, Skb, difference, random, redirect, redirect_neighbour, redirect_peer,
+    Action, Change, Headroom, Skb, random, redirect, redirect_neighbour, redirect_peer,
 };

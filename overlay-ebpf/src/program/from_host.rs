@@ -15,10 +15,7 @@ use overlay_ebpf::{
     way_out,
 };
 
-use super::{
-    TcFrame,
-    stand_in::{self, Side},
-};
+use super::{TcFrame, nat::Side, stand_in};
 use crate::map::{self, scratch};
 
 /// Ethernet, IPv4 and TCP without options; the same with IPv6.

@@ -30,6 +30,15 @@ const IP_CHECKSUM: u32 = 10;
 const ICMP_CHECKSUM: u32 = 2;
 
 impl Side {
+    /// An ICMP error goes the other way than what it is about.
+    #[inline(always)]
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Source => Self::Destination,
+            Self::Destination => Self::Source,
+        }
+    }
+
     /// Where the address stands, counted from the IP header.
     #[inline(always)]
     fn address_at(self, is_v4: bool) -> u32 {
@@ -114,16 +123,12 @@ pub(super) fn requote(
     original: &FlowKey,
 ) -> Result<(), Reason> {
     if quote.source != original.source {
-        quoted_address(frame, error, quote, Side::Source, &original.source)?;
+        let change = (&quote.source, &original.source);
+        quoted_address(frame, error, quote.ip_at, Side::Source, change)?;
     }
     if quote.destination != original.destination {
-        quoted_address(
-            frame,
-            error,
-            quote,
-            Side::Destination,
-            &original.destination,
-        )?;
+        let change = (&quote.destination, &original.destination);
+        quoted_address(frame, error, quote.ip_at, Side::Destination, change)?;
     }
     if quote.ends.source != original.source_port {
         quoted_port(frame, error, quote, Side::Source, original.source_port)?;
@@ -135,27 +140,24 @@ pub(super) fn requote(
     Ok(())
 }
 
-/// Replaces an address of the packet that an ICMP error quotes.
+/// Replaces an address, the first by the second, of the packet that an ICMP error quotes. Its IP header stands at
+/// `ip_at`.
 #[inline(always)]
-fn quoted_address(
+pub(super) fn quoted_address(
     frame: &mut TcFrame,
     error: &Transport,
-    quote: &Quote,
+    ip_at: u32,
     side: Side,
-    new: &Address,
+    (old, new): (&Address, &Address),
 ) -> Result<(), Reason> {
-    let at = quote.ip_at + side.address_at(error.is_v4);
-    let old = match side {
-        Side::Source => quote.source,
-        Side::Destination => quote.destination,
-    };
+    let at = ip_at + side.address_at(error.is_v4);
     if error.is_v4 {
         // What the address changes in the sum over the message, its header's checksum makes up for.
-        let checksum = quote.ip_at + IP_CHECKSUM;
-        frame.0.correct_ip(checksum, word(&old), word(new))?;
+        let checksum = ip_at + IP_CHECKSUM;
+        frame.0.correct_ip(checksum, word(old), word(new))?;
         return frame.0.store(at, &new.last_four());
     }
-    let change = Change::Payload(checksum::difference(&old, new));
+    let change = Change::Payload(checksum::difference(old, new));
     frame.0.correct(error.at + ICMP_CHECKSUM, false, change)?;
     frame.0.store(at, &new.bytes())
 }

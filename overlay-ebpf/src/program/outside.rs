@@ -15,11 +15,7 @@ use overlay_ebpf::{
     way_out,
 };
 
-use super::{
-    TcFrame, answer,
-    outlined::outlined_verdict,
-    stand_in::{self, Side},
-};
+use super::{TcFrame, answer, nat::Side, outlined::outlined_verdict, stand_in};
 use crate::map::{self, config, scratch, work::Work};
 
 /// Hands a packet that is for nobody in the network to the host, as coming from the address that stands for the

@@ -7,12 +7,11 @@ use aya_ebpf::{
         __sk_buff, BPF_CSUM_LEVEL_DEC, BPF_F_ADJ_ROOM_DECAP_L3_IPV4, BPF_F_ADJ_ROOM_DECAP_L3_IPV6,
         BPF_F_ADJ_ROOM_ENCAP_L2_ETH, BPF_F_ADJ_ROOM_ENCAP_L3_IPV4, BPF_F_ADJ_ROOM_ENCAP_L3_IPV6,
         BPF_F_ADJ_ROOM_ENCAP_L4_UDP, BPF_F_ADJ_ROOM_FIXED_GSO, BPF_F_ADJ_ROOM_NO_CSUM_RESET,
-        BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR, BPF_F_RECOMPUTE_CSUM, BPF_F_TUNINFO_IPV6,
-        TC_ACT_SHOT, bpf_adj_room_mode::BPF_ADJ_ROOM_MAC, bpf_redir_neigh, bpf_tunnel_key,
+        BPF_F_RECOMPUTE_CSUM, BPF_F_TUNINFO_IPV6, TC_ACT_SHOT, bpf_adj_room_mode::BPF_ADJ_ROOM_MAC,
+        bpf_redir_neigh, bpf_tunnel_key,
     },
     helpers::{
-        bpf_csum_diff, bpf_csum_level, bpf_get_hash_recalc, bpf_get_prandom_u32,
-        bpf_l3_csum_replace, bpf_l4_csum_replace, bpf_redirect, bpf_redirect_neigh,
+        bpf_csum_level, bpf_get_hash_recalc, bpf_get_prandom_u32, bpf_redirect, bpf_redirect_neigh,
         bpf_redirect_peer, bpf_skb_adjust_room, bpf_skb_change_tail, bpf_skb_change_type,
         bpf_skb_get_tunnel_key, bpf_skb_pull_data, bpf_skb_set_tunnel_key, bpf_skb_store_bytes,
     },
@@ -202,89 +201,6 @@ impl Skb {
         }
     }
 
-    /// Corrects the checksum of an IPv4 header.
-    #[inline(always)]
-    pub(crate) fn amend_header(&mut self, at: u32, difference: u64) -> Result<(), Reason> {
-        // SAFETY: the context is valid; no reference into the packet is alive.
-        let result = unsafe { bpf_l3_csum_replace(self.0, at, 0, difference, 0) };
-        if result == 0 {
-            Ok(())
-        } else {
-            Err(Reason::Torn)
-        }
-    }
-
-    /// Corrects a checksum that covers the packet's addresses.
-    #[inline(always)]
-    pub(crate) fn amend_transport(&mut self, at: u32, difference: u64) -> Result<(), Reason> {
-        self.amend(at, difference, u64::from(BPF_F_PSEUDO_HDR))
-    }
-
-    /// The same where 0 says that there is none.
-    #[inline(always)]
-    pub(crate) fn amend_optional(&mut self, at: u32, difference: u64) -> Result<(), Reason> {
-        let flags = BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0;
-        self.amend(at, difference, u64::from(flags))
-    }
-
-    /// Corrects a checksum for a change of what it covers besides the packet's addresses.
-    #[inline(always)]
-    pub(crate) fn amend_payload(&mut self, at: u32, difference: u64) -> Result<(), Reason> {
-        self.amend(at, difference, 0)
-    }
-
-    #[inline(always)]
-    fn amend(&mut self, at: u32, difference: u64, flags: u64) -> Result<(), Reason> {
-        // SAFETY: the context is valid; no reference into the packet is alive.
-        let result = unsafe { bpf_l4_csum_replace(self.0, at, 0, difference, flags) };
-        if result == 0 {
-            Ok(())
-        } else {
-            Err(Reason::Torn)
-        }
-    }
-
-    /// Writes an IPv4 address, whose header's checksum makes up for it in a sum over the whole packet.
-    #[inline(always)]
-    pub(crate) fn store_v4(&mut self, at: u32, address: &Address) -> Result<(), Reason> {
-        self.store_last(at, address, 4, 0)
-    }
-
-    /// Writes an IPv6 address and keeps a sum over the whole packet true: `amend_transport` corrects that sum for
-    /// the checksum's change alone.
-    #[inline(always)]
-    pub(crate) fn store_v6(&mut self, at: u32, address: &Address) -> Result<(), Reason> {
-        self.store_last(at, address, 16, u64::from(BPF_F_RECOMPUTE_CSUM))
-    }
-
-    /// Writes an IPv6 address inside a payload whose checksum makes up for it.
-    #[inline(always)]
-    pub(crate) fn store_quoted_v6(&mut self, at: u32, address: &Address) -> Result<(), Reason> {
-        self.store_last(at, address, 16, 0)
-    }
-
-    #[inline(always)]
-    fn store_last(
-        &mut self,
-        at: u32,
-        address: &Address,
-        length: u32,
-        flags: u64,
-    ) -> Result<(), Reason> {
-        let bytes = core::ptr::from_ref(address).cast::<u8>();
-        let skipped = size_of::<Address>() - length as usize;
-        // SAFETY: at most 16 bytes into 16.
-        let bytes = unsafe { bytes.add(skipped) };
-        // SAFETY: the context is valid, `bytes` points to `length` initialised bytes, and no reference into the
-        // packet is alive.
-        let result = unsafe { bpf_skb_store_bytes(self.0, at, bytes.cast(), length, flags) };
-        if result == 0 {
-            Ok(())
-        } else {
-            Err(Reason::Torn)
-        }
-    }
-
     /// Makes the packet exactly `length` bytes long.
     #[inline(always)]
     pub(crate) fn resize(&mut self, length: u32) -> Result<(), Reason> {
@@ -405,16 +321,6 @@ impl Skb {
         });
         if result == 0 { key.ok() } else { None }
     }
-}
-
-/// How much sums over an address change when it is exchanged. The same for both families: what makes an IPv4
-/// address 16 bytes long is in both and cancels out.
-#[inline(always)]
-pub(crate) fn difference(from: &Address, to: &Address) -> u64 {
-    let (from, to) = (core::ptr::from_ref(from), core::ptr::from_ref(to));
-    // SAFETY: both point to 16 initialised, aligned bytes, which the helper reads and does not write.
-    unsafe { bpf_csum_diff(from.cast_mut().cast(), 16, to.cast_mut().cast(), 16, 0) }
-        .cast_unsigned()
 }
 
 /// An IPv4 address as `struct bpf_tunnel_key` keeps it: a number in host byte order.
