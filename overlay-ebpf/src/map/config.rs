@@ -13,8 +13,9 @@ static CONFIG: Config = Config {
     source_port_first: 0,
     source_port_last: 0,
     decap_l3: 0,
-    _reserved: [0; 4],
     mark: 0,
+    set_retval: 0,
+    packet_lb: 0,
 };
 
 /// Declares a reader for each field. Volatile: the compiler must not believe the zeros above.
@@ -48,4 +49,8 @@ settings! {
     decap_l3: u16;
     /// Our part of packets' marks.
     mark: u32;
+    /// Whether a socket hook can say why it refuses.
+    set_retval: u16;
+    /// Whether packets to virtual addresses are balanced.
+    packet_lb: u16;
 }
