@@ -178,7 +178,8 @@ fn write_forward(service: u32, number: u32, backend: &Backend, work: &mut Work) 
     flow.kind = FLOW_FORWARD;
     flow.state = STATE_NEW;
     flow.flags = 0;
-    flow._reserved = [0; 7];
+    flow.partner_port = [0; 2];
+    flow._reserved = [0; 5];
     work.twin = work.flow.twin(&work.key);
 }
 

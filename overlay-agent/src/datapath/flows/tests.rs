@@ -32,7 +32,8 @@ fn flow(kind: u8, address: Address, state: u8) -> Flow {
         kind,
         state,
         flags: 0,
-        _reserved: [0; 7],
+        partner_port: [0; 2],
+        _reserved: [0; 5],
     }
 }
 
