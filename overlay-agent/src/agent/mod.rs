@@ -44,6 +44,7 @@ mod shared;
 mod start;
 mod store;
 mod swarm;
+mod task_states;
 #[cfg(test)]
 mod testing;
 mod traffic;
