@@ -46,6 +46,7 @@ mod sockets;
 mod start;
 mod store;
 mod swarm;
+mod task_states;
 #[cfg(test)]
 mod testing;
 mod traffic;

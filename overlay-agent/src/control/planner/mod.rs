@@ -4,6 +4,7 @@
 mod cluster;
 #[cfg(test)]
 mod cluster_tests;
+mod former;
 mod local;
 mod remote;
 mod services;
