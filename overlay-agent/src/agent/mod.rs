@@ -18,6 +18,7 @@
 //! pinned, and the next agent takes them over.
 
 mod addresses;
+mod alone;
 mod arrival;
 mod attach;
 mod audit;
@@ -53,6 +54,7 @@ mod watch;
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
+pub use alone::DatapathAlone;
 use backend::{AgentBackend, Outline};
 use claim::{Claim, DATA_LOCK, NamespaceClaim};
 pub use error::Error;
