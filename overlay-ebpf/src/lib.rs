@@ -21,6 +21,7 @@ pub mod path_mtu;
 pub mod quote;
 pub mod refusal;
 pub mod sctp;
+pub mod socket;
 pub mod transport;
 pub mod verdict;
 pub mod way_out;

@@ -367,6 +367,7 @@ fn attachment(
         mtu: plan.mtu,
         netns: request.netns.clone(),
         namespace: made.namespace,
+        cookie: made.cookie,
         host_interface: wish.host_interface.clone(),
         host_ifindex: made.host_ifindex,
         interface: made.interface.clone(),

@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{directory::Directory, flows::FlowCounts, names::Names};
+use tokio::sync::mpsc;
+use tracing::trace;
+
+use super::{directory::Directory, flows::FlowCounts, names::Names, sockets::Ending};
 use crate::{
     api::types::AuditSummary,
     control::{Table, Tables},
@@ -26,6 +29,8 @@ pub(super) struct Shared {
     pub(super) features: Features,
     /// Where maps and programs are pinned.
     pub(super) pins: Pins,
+    /// To the task that ends sockets whose task is gone.
+    pub(super) endings: mpsc::UnboundedSender<Ending>,
     /// When the agent started.
     pub(super) started: Instant,
     /// What containers are called.
@@ -67,11 +72,13 @@ impl Shared {
         desired: Arc<Desired>,
         features: Features,
         pins: Pins,
+        endings: mpsc::UnboundedSender<Ending>,
     ) -> Self {
         Self {
             settings,
             features,
             pins,
+            endings,
             started: Instant::now(),
             names: Arc::default(),
             flows: FlowCounts::default(),
@@ -96,6 +103,18 @@ impl Shared {
     /// How many entries the maps have room for.
     pub(super) fn capacity(&self) -> Capacity {
         capacity(&self.settings)
+    }
+
+    /// Whether services are balanced once for each socket.
+    pub(super) fn balances_sockets(&self) -> bool {
+        self.settings.services.socket_lb && self.features.sockets.is_some()
+    }
+
+    /// Has sockets ended, soon and by somebody else.
+    pub(super) fn end_sockets(&self, ending: Ending) {
+        if self.endings.send(ending).is_err() {
+            trace!("nobody ends sockets any more");
+        }
     }
 
     /// The endpoints of this node.

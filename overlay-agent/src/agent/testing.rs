@@ -30,6 +30,7 @@ pub(super) fn attachment(number: u8) -> Attachment {
         host_ifindex: 100 + u32::from(number),
         interface: "eth0".to_owned(),
         created: 0,
+        cookie: None,
         conflict: None,
         aliases: Vec::new(),
         service: None,

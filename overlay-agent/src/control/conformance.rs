@@ -10,9 +10,9 @@ use ipnet::IpNet;
 
 use super::{Datapath, Hook, Key, Row, Table, Tables};
 use crate::model::{
-    BackendEntry, BackendId, Encap, EndpointEntry, InterfaceEntry, MacAddress, NetworkEntry,
-    NodeEntry, PeerEntry, PeerId, Place, PortEntry, PortKey, Protocol, RingSpan, RouteEntry, SLOTS,
-    VipEntry, Vni,
+    BackendEntry, BackendId, Encap, EndpointEntry, InterfaceEntry, MacAddress, NamespaceEntry,
+    NetworkEntry, NodeEntry, PeerEntry, PeerId, Place, PortEntry, PortKey, Protocol, RingSpan,
+    RouteEntry, SLOTS, VipEntry, Vni,
 };
 
 fn ip(text: &str) -> IpAddr {
@@ -129,6 +129,8 @@ fn rows() -> Vec<Row> {
         Row::Transit(ip("100.127.0.1"), place(1, "10.1.0.5")),
         Row::Transit(ip("fd6f:7665:726c::1"), place(1, "fd00::5")),
         Row::Node(node),
+        Row::Namespace(4711, NamespaceEntry::new([vni(1), vni(2)])),
+        Row::Namespace(1, NamespaceEntry::HOST),
     ]
 }
 

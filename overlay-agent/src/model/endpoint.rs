@@ -43,6 +43,9 @@ pub struct Attachment {
     pub netns: PathBuf,
     /// The namespace itself.
     pub namespace: NamespaceId,
+    /// By what the programs at sockets know the namespace; `None` if the kernel did not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cookie: Option<u64>,
     /// Name of the host end (`ov…`).
     pub host_interface: String,
     /// Index of the host end in the agent's namespace.

@@ -42,8 +42,8 @@ pub use service::{
     TaskClaim, TaskState,
 };
 pub use tables::{
-    EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, NodeEntry, PeerEntry, PeerId, Place,
-    RemoteTables, RouteEntry,
+    EndpointEntry, InterfaceEntry, LocalTables, NAMESPACE_NETWORKS, NamespaceEntry, NetworkEntry,
+    NodeEntry, PeerEntry, PeerId, Place, RemoteTables, RouteEntry,
 };
 pub use transit::{TransitPools, last_transit_position, transit_address, transit_position};
 pub use underlay::Way;

@@ -68,6 +68,10 @@ pub struct Settings {
 /// How services are balanced.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Services {
+    /// Once for each socket, where the kernel can.
+    pub socket_lb: bool,
+    /// Packet by packet, what sockets were not.
+    pub packet_lb: bool,
     /// How long silent flows are kept.
     pub timeouts: Timeouts,
 }

@@ -72,6 +72,8 @@ pub(super) struct Outside {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Services {
+    pub(super) socket_lb: Option<bool>,
+    pub(super) packet_lb: Option<bool>,
     pub(super) timeouts: Timeouts,
 }
 

@@ -16,6 +16,7 @@ mod outside;
 mod refuse;
 pub(crate) mod report;
 mod service;
+pub(crate) mod socket;
 mod stand_in;
 
 use overlay_ebpf::frame::Frame;

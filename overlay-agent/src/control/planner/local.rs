@@ -1,12 +1,16 @@
 //! Tables that follow from this node's endpoints.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use crate::{
     control::Row,
     model::{
         Attachment, BackendEntry, BackendId, EndpointEntry, FIRST_LOCAL_NUMBER, InterfaceEntry,
-        LocalTables, Place, PortEntry, PortKey, PublishedPort, RingSpan, TransitPools,
+        LocalTables, NamespaceEntry, Place, PortEntry, PortKey, PublishedPort, RingSpan,
+        TransitPools, Vni,
     },
 };
 
@@ -71,7 +75,11 @@ pub fn local_tables<'a>(
     let connected = attachments
         .into_iter()
         .filter(|attachment| attachment.conflict.is_none());
+    let mut networks: BTreeMap<u64, BTreeSet<Vni>> = BTreeMap::new();
     for attachment in connected {
+        if let Some(cookie) = attachment.cookie {
+            networks.entry(cookie).or_default().insert(attachment.vni);
+        }
         let ifindex = attachment.host_ifindex;
         tables
             .interfaces
@@ -87,6 +95,10 @@ pub fn local_tables<'a>(
         tables.backends.extend(backends(attachment));
         tables.ports.extend(ports(attachment));
     }
+    tables.namespaces = networks
+        .into_iter()
+        .map(|(cookie, networks)| (cookie, NamespaceEntry::new(networks)))
+        .collect();
     tables
 }
 

@@ -8,6 +8,7 @@ pub(super) mod block;
 pub(super) mod endpoint;
 pub(super) mod interface;
 pub(super) mod meaning;
+pub(super) mod namespace;
 pub(super) mod network;
 pub(super) mod node;
 pub(super) mod peer;

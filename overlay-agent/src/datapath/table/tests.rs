@@ -7,8 +7,8 @@ use super::*;
 use crate::{
     control::planner,
     model::{
-        Encap, EndpointEntry, InterfaceEntry, NetworkEntry, PeerEntry, PeerId, PortEntry, PortKey,
-        Protocol, RingSpan, RouteEntry,
+        Encap, EndpointEntry, InterfaceEntry, NamespaceEntry, NetworkEntry, PeerEntry, PeerId,
+        PortEntry, PortKey, Protocol, RingSpan, RouteEntry,
     },
 };
 
@@ -149,6 +149,13 @@ proptest! {
     }
 
     #[test]
+    fn namespaces_survive(networks in prop::collection::vec(vni(), 0..20), is_host: bool) {
+        let mut entry = NamespaceEntry::new(networks);
+        entry.is_host = is_host;
+        prop_assert_eq!(namespace::decode(&namespace::encode(&entry)), Some(entry));
+    }
+
+    #[test]
     fn no_block_key_is_misread(prefix in 0_u32..200, vni: [u8; 4], bytes: [u8; 16]) {
         let key = aya::maps::lpm_trie::Key::new(
             prefix,
@@ -187,6 +194,12 @@ fn every_address_of_a_family_is_a_key_of_its_own() {
     assert_eq!(v4.address, overlay_common::service::EVERY_IPV4);
     assert_eq!(v6.address, overlay_common::service::EVERY_IPV6);
     assert_ne!(v4, v6);
+}
+
+#[test]
+fn entries_and_programs_have_room_for_the_same_networks() {
+    let room = overlay_common::socket::NAMESPACE_NETWORKS;
+    assert_eq!(crate::model::NAMESPACE_NETWORKS, room);
 }
 
 #[test]

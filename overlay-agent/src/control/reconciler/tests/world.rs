@@ -180,6 +180,7 @@ pub(super) fn attachment(number: u32) -> Attachment {
         host_ifindex: 1000 + number,
         interface: "eth0".to_owned(),
         created: 0,
+        cookie: None,
         conflict: None,
         aliases: Vec::new(),
         service: None,
