@@ -172,7 +172,7 @@ pub(super) fn undo(run_dir: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn datapath_config(
+pub(super) fn datapath_config(
     settings: &Settings,
     address: IpAddr,
     features: &Features,
