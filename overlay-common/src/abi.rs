@@ -14,9 +14,17 @@ pub mod program {
     pub const FROM_TUNNEL: &str = "from_tunnel";
     /// TC egress of the gateway's near end.
     pub const FROM_HOST: &str = "from_host";
+    /// TC egress of the underlay device, while anything is encrypted.
+    pub const TO_UNDERLAY: &str = "to_underlay";
 
     /// All of them, in the order in which they are loaded.
-    pub const ALL: [&str; 4] = [FROM_CONTAINER, FROM_UNDERLAY, FROM_TUNNEL, FROM_HOST];
+    pub const ALL: [&str; 5] = [
+        FROM_CONTAINER,
+        FROM_UNDERLAY,
+        FROM_TUNNEL,
+        FROM_HOST,
+        TO_UNDERLAY,
+    ];
 }
 
 /// Names of the maps in the object, also the names of their pins (at most 15 characters).

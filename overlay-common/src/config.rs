@@ -22,6 +22,8 @@ shared! {
         /// 1 if `bpf_skb_adjust_room` knows `DECAP_L3_*` (Linux 6.3), else 0.
         pub decap_l3: u16,
         /// Zero.
-        pub _reserved: [u8; 8],
+        pub _reserved: [u8; 4],
+        /// Our part of packets' marks, see [`crate::encryption`].
+        pub mark: u32,
     }
 }

@@ -40,8 +40,10 @@ shared! {
         pub kind: u8,
         /// One of the `STATE_` numbers.
         pub state: u8,
+        /// `FLOW_` flags.
+        pub flags: u8,
         /// Zero.
-        pub _reserved: [u8; 8],
+        pub _reserved: [u8; 7],
     }
 
     /// Key: one fragmented IP packet.
@@ -74,6 +76,9 @@ pub const SCOPE_HOST: u32 = 0;
 pub const FLOW_FORWARD: u8 = 1;
 /// [`Flow::kind`]: from the backend to the client.
 pub const FLOW_REVERSE: u8 = 2;
+
+/// [`Flow::flags`]: what nodes send each other of it is encrypted.
+pub const FLOW_ENCRYPTED: u8 = 1;
 
 /// [`Flow::state`]: nothing came back yet.
 pub const STATE_NEW: u8 = 1;

@@ -52,11 +52,15 @@ pub enum Walk {
     PublishedAnswer = 38,
     /// The answer of another node's task to the client.
     MeshReturned = 39,
+    /// Handed to the vxlan device, to be encrypted.
+    Encrypted = 50,
+    /// Decrypted, and decapsulated by the vxlan device.
+    Decrypted = 51,
 }
 
 impl Walk {
     /// Every walk, in the order of its number.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Local,
         Self::Encapsulated,
         Self::Device,
@@ -80,6 +84,8 @@ impl Walk {
         Self::MeshAnswered,
         Self::PublishedAnswer,
         Self::MeshReturned,
+        Self::Encrypted,
+        Self::Decrypted,
     ];
 
     /// The name that commands and metrics print.
@@ -108,6 +114,8 @@ impl Walk {
             Self::MeshAnswered => "mesh-answered",
             Self::PublishedAnswer => "published-answer",
             Self::MeshReturned => "mesh-returned",
+            Self::Encrypted => "encrypted",
+            Self::Decrypted => "decrypted",
         }
     }
 }

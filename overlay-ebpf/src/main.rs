@@ -48,6 +48,12 @@ fn from_host(context: TcContext) -> Action {
     run(context, Place::FromHost, program::from_host::decide)
 }
 
+/// TC egress of the underlay device, while anything is encrypted.
+#[classifier]
+fn to_underlay(context: TcContext) -> Action {
+    run(context, Place::ToUnderlay, program::to_underlay::decide)
+}
+
 /// Every reason drops: a packet that may go on has a verdict that says so.
 #[inline(always)]
 fn run(

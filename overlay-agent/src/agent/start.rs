@@ -196,6 +196,7 @@ fn datapath_config(
         source_ports: local_ports(),
         event_sample: settings.event_sample,
         decap_l3: features.decap_l3,
+        mark: settings.encryption.mark,
         capacity: capacity(settings),
     }
 }

@@ -24,6 +24,8 @@ pub enum Program {
     FromTunnel,
     /// Egress of the gateway's near end.
     FromHost,
+    /// Egress of an underlay device, while anything is encrypted.
+    ToUnderlay,
 }
 
 /// Which packets of a device a program sees.
@@ -37,18 +39,19 @@ pub enum Direction {
 
 impl Program {
     /// Every program.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::FromContainer,
         Self::FromUnderlay,
         Self::FromTunnel,
         Self::FromHost,
+        Self::ToUnderlay,
     ];
 
     /// Which packets it sees.
     pub fn direction(self) -> Direction {
         match self {
             Self::FromContainer | Self::FromUnderlay | Self::FromTunnel => Direction::Ingress,
-            Self::FromHost => Direction::Egress,
+            Self::FromHost | Self::ToUnderlay => Direction::Egress,
         }
     }
 }

@@ -10,7 +10,7 @@ use overlay_common::{
 };
 
 use super::{Capacity, Error, Pins, object::OBJECT, pins::file, spec};
-use crate::control::Program;
+use crate::{control::Program, model::EncryptionMark};
 
 /// What the programs are loaded with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,6 +27,8 @@ pub struct DatapathConfig {
     pub event_sample: u32,
     /// Whether a packet of one family can be taken out of one of the other.
     pub decap_l3: bool,
+    /// Our part of packets' marks.
+    pub mark: EncryptionMark,
     /// How many entries each table has room for.
     pub capacity: Capacity,
 }
@@ -47,7 +49,8 @@ impl DatapathConfig {
             source_port_first: self.source_ports.0,
             source_port_last: self.source_ports.1,
             decap_l3: u16::from(self.decap_l3),
-            _reserved: [0; 8],
+            _reserved: [0; 4],
+            mark: self.mark.outbound(),
         }
     }
 }
@@ -145,5 +148,6 @@ pub fn program_name(program: Program) -> &'static str {
         Program::FromUnderlay => program::FROM_UNDERLAY,
         Program::FromTunnel => program::FROM_TUNNEL,
         Program::FromHost => program::FROM_HOST,
+        Program::ToUnderlay => program::TO_UNDERLAY,
     }
 }

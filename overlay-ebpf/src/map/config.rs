@@ -13,7 +13,8 @@ static CONFIG: Config = Config {
     source_port_first: 0,
     source_port_last: 0,
     decap_l3: 0,
-    _reserved: [0; 8],
+    _reserved: [0; 4],
+    mark: 0,
 };
 
 /// Declares a reader for each field. Volatile: the compiler must not believe the zeros above.
@@ -45,4 +46,6 @@ settings! {
     source_port_last: u16;
     /// Whether the kernel can decapsulate one family in the other.
     decap_l3: u16;
+    /// Our part of packets' marks.
+    mark: u32;
 }

@@ -17,6 +17,7 @@ mod refuse;
 pub(crate) mod report;
 mod service;
 mod stand_in;
+pub(crate) mod to_underlay;
 
 use overlay_ebpf::frame::Frame;
 

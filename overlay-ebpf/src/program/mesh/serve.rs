@@ -135,7 +135,8 @@ fn choose(frame: &TcFrame, port: &PublishedPort, flags: u8, work: &mut Work) -> 
         port: port.target,
         kind: FLOW_FORWARD,
         state: if is_ending { STATE_CLOSING } else { STATE_NEW },
-        _reserved: [0; 8],
+        flags: 0,
+        _reserved: [0; 7],
     };
     work.twin = work.flow.twin(&work.key);
     Ok(())
