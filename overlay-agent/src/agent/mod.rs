@@ -19,6 +19,7 @@
 //! pinned, and the next agent takes them over.
 
 mod addresses;
+mod alone;
 mod arrival;
 mod attach;
 mod audit;
@@ -46,6 +47,7 @@ mod sockets;
 mod start;
 mod store;
 mod swarm;
+mod task_states;
 #[cfg(test)]
 mod testing;
 mod traffic;
@@ -55,6 +57,7 @@ mod watch;
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
+pub use alone::DatapathAlone;
 use backend::{AgentBackend, Outline};
 use claim::{Claim, DATA_LOCK, NamespaceClaim};
 pub use error::Error;

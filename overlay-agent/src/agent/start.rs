@@ -172,7 +172,7 @@ pub(super) fn undo(run_dir: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn datapath_config(
+pub(super) fn datapath_config(
     settings: &Settings,
     address: IpAddr,
     features: &Features,
@@ -185,6 +185,7 @@ fn datapath_config(
         source_ports: local_ports(),
         event_sample: settings.event_sample,
         decap_l3: features.decap_l3,
+        mark: settings.encryption.mark,
         sockets: features.sockets.filter(|_| settings.services.socket_lb),
         packet_lb: settings.services.packet_lb,
         capacity: capacity(settings),

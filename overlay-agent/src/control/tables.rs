@@ -75,21 +75,9 @@ impl Tables {
     #[must_use]
     pub fn with_remote(&self, remote: RemoteTables) -> Self {
         Self {
-            peer_addresses: addresses_of(&remote.peers),
-            peers: remote.peers,
-            networks: remote.networks,
             routes: Arc::new(remote.routes),
             blocks: Arc::new(remote.blocks),
-            interfaces: self.interfaces.clone(),
-            endpoints: self.endpoints.clone(),
-            own_addresses: remote.own_addresses,
-            ports: self.ports.clone(),
-            vips: Arc::clone(&self.vips),
-            backends: Arc::clone(&self.backends),
-            slots: Arc::clone(&self.slots),
-            transit: self.transit.clone(),
-            node: self.node,
-            namespaces: self.namespaces.clone(),
+            ..self.with_ways(remote.peers, remote.networks, remote.own_addresses)
         }
     }
 
