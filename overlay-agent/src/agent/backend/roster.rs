@@ -219,7 +219,14 @@ pub(super) async fn claims_in(
         sleep(HEARSAY).await;
     }
     let claims = claims(access, shared).await;
-    for vni in visited.iter().filter(|vni| !is_here(vni)) {
+    // Every node answers at published ports, and has to hear of the tasks behind them.
+    let is_published = |vni: &Vni| {
+        let view = access.view.borrow();
+        let mut services = view.services.values();
+        services.any(|service| !service.ports.is_empty() && service.networks.contains_key(vni))
+    };
+    let is_strange = |vni: &&Vni| !is_here(vni) && !is_published(vni);
+    for vni in visited.iter().filter(is_strange) {
         if access.gossip.leave_network(*vni).await.is_err() {
             trace!("the swarm was left meanwhile");
         }
