@@ -10,5 +10,6 @@ mod names;
 mod ports;
 mod restarts;
 mod scene;
+mod sockets;
 mod tools;
 mod walkthrough;

@@ -101,6 +101,11 @@ impl Shared {
         capacity(&self.settings)
     }
 
+    /// Whether services are balanced once for each socket.
+    pub(super) fn balances_sockets(&self) -> bool {
+        self.settings.services.socket_lb && self.features.sockets.is_some()
+    }
+
     /// The endpoints of this node.
     pub(super) fn directory(&self) -> RwLockReadGuard<'_, Directory> {
         self.directory

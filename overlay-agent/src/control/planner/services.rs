@@ -144,6 +144,7 @@ impl Cluster {
             ports: BTreeSet::new(),
             port_network,
             is_direct_return: service.direct_return,
+            is_encrypted: self.is_mesh_encrypted(port_network),
             tasks: BTreeMap::new(),
         };
         let own = self.services.own.iter();
@@ -203,6 +204,15 @@ impl Cluster {
         let mut networks = service.networks.keys().copied();
         let other = networks.find(|vni| Some(*vni) != ingress);
         other.or_else(|| service.networks.keys().next().copied())
+    }
+
+    /// Whether nodes encrypt what they send each other of ports behind which tasks of this network are.
+    fn is_mesh_encrypted(&self, port_network: Option<Vni>) -> bool {
+        let mut networks = [port_network, self.ingress()].into_iter().flatten();
+        networks.any(|vni| {
+            let network = self.view.networks.get(&vni);
+            network.is_some_and(|network| network.encrypted)
+        })
     }
 
     fn remote_task(&self, place: Place, suspects: Suspects) -> Option<Task> {
