@@ -23,7 +23,7 @@ fn many_hosts() -> Swarm {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let session = Session::for_test().expect("a session");
     let binaries = Binaries::find().expect("programs");
-    let swarm = Swarm::besides(session, Wiring::default(), &names, NODES, &binaries);
+    let swarm = Swarm::besides(session, Wiring::default(), &names, NODES, &binaries, "");
     let swarm = swarm.expect("a swarm");
     swarm.network(BLUE, &[]).expect("a network");
     swarm
