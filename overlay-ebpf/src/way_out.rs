@@ -63,8 +63,7 @@ pub fn ports<B: Bytes>(frame: &Frame<B>, packet: &Packet) -> ([u8; 2], [u8; 2]) 
 /// Whether a container asks this node's DNS.
 #[inline(always)]
 pub fn asks_dns<B: Bytes>(frame: &Frame<B>, packet: &Packet) -> bool {
-    is_dns(&packet.destination)
-        && ports(frame, packet).1 == DNS_PORT
+    is_dns(&packet.destination) && ports(frame, packet).1 == DNS_PORT
 }
 
 /// Whether this node's DNS answers a container.
@@ -78,8 +77,7 @@ pub fn is_dns_answer<B: Bytes>(frame: &Frame<B>, packet: &Packet) -> bool {
 /// address.
 #[inline(always)]
 pub fn looks_like_tunnel<B: Bytes>(frame: &Frame<B>, packet: &Packet, port: u16) -> bool {
-    packet.protocol == PROTOCOL_UDP
-        && u16::from_be_bytes(ports(frame, packet).1) == port
+    packet.protocol == PROTOCOL_UDP && u16::from_be_bytes(ports(frame, packet).1) == port
 }
 
 /// Whether a packet has no hop left for a router to take.
