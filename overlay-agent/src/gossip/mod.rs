@@ -15,7 +15,7 @@ pub use self::{
     seal::Refusals,
     service::{
         ClaimRefused, GossipCounters, GossipHandle, GossipService, GossipSettings, Known,
-        NodeState, Stopped, Update, next_epoch,
+        NodeState, Stopped, Update, Visit, next_epoch,
     },
     transport::{DatagramCounters, Limits, ListenError, StreamCounters},
 };

@@ -270,14 +270,16 @@ impl Gossip {
         had
     }
 
-    /// Takes part in a network from now on.
-    pub fn attend(&mut self, vni: Vni, now: Duration, effects: &mut Vec<Effect>) {
-        if self.table.attend(vni, now) {
+    /// Takes part in a network from now on. Returns whether it did not before.
+    pub fn attend(&mut self, vni: Vni, now: Duration, effects: &mut Vec<Effect>) -> bool {
+        let is_new = self.table.attend(vni, now);
+        if is_new {
             self.note_own(Topic::Attendance, effects);
             self.flush(effects);
             self.sync.want(Topic::Network(vni));
             self.synchronize(now, effects);
         }
+        is_new
     }
 
     /// Takes no longer part in a network: withdraws the claims there and forgets those of others.

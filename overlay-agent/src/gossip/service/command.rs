@@ -18,6 +18,8 @@ pub(super) enum Command {
     Withdraw(Vni, IpAddr, oneshot::Sender<bool>),
     Attend(Vni, oneshot::Sender<()>),
     LeaveNetwork(Vni, oneshot::Sender<()>),
+    Visit(Vni, oneshot::Sender<bool>),
+    EndVisit(Vni),
     SetMembers(BTreeMap<NodeId, SocketAddr>, oneshot::Sender<()>),
     SetKeys(KeyRing, oneshot::Sender<()>),
     Attendees(Vni, oneshot::Sender<BTreeSet<NodeId>>),

@@ -24,6 +24,7 @@ use super::{
     counters::Tally,
     exchanges::Exchanges,
     handle::{NodeState, Update},
+    presence::Presence,
     timers::Timers,
 };
 use crate::{
@@ -60,6 +61,7 @@ struct Running {
     timers: Timers<Timer>,
     effects: Vec<Effect>,
     exchanges: Exchanges,
+    presence: Presence,
     /// Whether the core has changes that have not been told.
     changed: bool,
     lost: VecDeque<Update>,
@@ -91,6 +93,7 @@ impl Owner {
             owner: self,
             origin: Instant::now(),
             timers: Timers::new(),
+            presence: Presence::default(),
             effects: Vec::new(),
             changed: false,
             lost: VecDeque::new(),
@@ -158,17 +161,38 @@ impl Running {
         let core = &mut self.owner.core;
         let effects = &mut self.effects;
         let heard = match command {
-            Command::Claim(claim, reply) => reply.send(core.claim(&claim, now, effects)).is_ok(),
+            Command::Claim(claim, reply) => {
+                self.presence.stay(claim.vni);
+                reply.send(core.claim(&claim, now, effects)).is_ok()
+            }
             Command::Withdraw(vni, address, reply) => reply
                 .send(core.withdraw(vni, address, now, effects))
                 .is_ok(),
             Command::Attend(vni, reply) => {
+                self.presence.stay(vni);
                 core.attend(vni, now, effects);
                 reply.send(()).is_ok()
             }
             Command::LeaveNetwork(vni, reply) => {
-                core.leave_network(vni, now, effects);
+                if self.presence.leave(vni) {
+                    core.leave_network(vni, now, effects);
+                }
                 reply.send(()).is_ok()
+            }
+            Command::Visit(vni, reply) => {
+                let is_new = core.attend(vni, now, effects);
+                if !is_new && !self.presence.is_visited(vni) {
+                    // It may have been taken part in before this gossip began.
+                    self.presence.stay(vni);
+                }
+                self.presence.visit(vni);
+                reply.send(is_new).is_ok()
+            }
+            Command::EndVisit(vni) => {
+                if self.presence.depart(vni) {
+                    core.leave_network(vni, now, effects);
+                }
+                true
             }
             Command::Watch(nodes, reply) => {
                 core.watch(&nodes, now, effects);
