@@ -10,7 +10,7 @@ use std::{
 
 use super::{directory::Directory, flows::FlowCounts, names::Names};
 use crate::{
-    api::types::AuditSummary,
+    api::types::{AuditSummary, EncryptionStatus},
     control::{Table, Tables},
     datapath::{Capacity, Features, Pins},
     model::{Desired, Encap, PeerId, Vni, Way},
@@ -35,6 +35,7 @@ pub(super) struct Shared {
     desired: RwLock<Arc<Desired>>,
     directory: RwLock<Directory>,
     summary: RwLock<Summary>,
+    encryption: RwLock<Option<EncryptionStatus>>,
 }
 
 /// The state of the tables, in numbers.
@@ -50,6 +51,8 @@ pub(super) struct Summary {
     pub(super) inner_mtu: u32,
     /// The ways to the other nodes, by underlay address.
     pub(super) ways: BTreeMap<IpAddr, Way>,
+    /// The numbers of the other nodes in the tables, by underlay address.
+    pub(super) numbers: BTreeMap<IpAddr, PeerId>,
     /// How packets to most peers are encapsulated.
     pub(super) encap: Encap,
     /// How long the first programming took.
@@ -78,6 +81,7 @@ impl Shared {
             desired: RwLock::new(desired),
             directory: RwLock::default(),
             summary: RwLock::default(),
+            encryption: RwLock::default(),
         }
     }
 
@@ -110,6 +114,18 @@ impl Shared {
         self.summary.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What is encrypted; none outside a swarm.
+    pub(super) fn encryption(&self) -> Option<EncryptionStatus> {
+        let encryption = self.encryption.read();
+        encryption.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// For the task that encrypts.
+    pub(super) fn set_encryption(&self, status: EncryptionStatus) {
+        let present = self.encryption.write();
+        *present.unwrap_or_else(PoisonError::into_inner) = Some(status);
+    }
+
     /// For the owner.
     pub(super) fn directory_mut(&self) -> RwLockWriteGuard<'_, Directory> {
         self.directory
@@ -140,6 +156,8 @@ impl Summary {
             .map(|(vni, entry)| (*vni, entry.mtu))
             .collect();
         self.ways.clone_from(ways);
+        let peers = tables.peers.iter();
+        self.numbers = peers.map(|(number, peer)| (peer.remote, *number)).collect();
         let is_native = tables
             .peers
             .values()

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod disk;
+mod encryption;
 #[cfg(test)]
 mod fake;
 mod follower;
@@ -22,6 +23,7 @@ mod tests;
 mod watcher;
 
 pub(super) use disk::Disk;
+pub(super) use encryption::remove_xfrm;
 pub use disk::DiskError;
 pub(super) use follower::{Follower, News};
 pub(super) use handle::Handle;

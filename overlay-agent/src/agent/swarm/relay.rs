@@ -18,6 +18,7 @@ use crate::{
 pub(super) struct Teller {
     words: mpsc::UnboundedSender<Word>,
     names: Arc<Names>,
+    attended: watch::Sender<BTreeSet<Vni>>,
 }
 
 /// What is told.
@@ -34,7 +35,18 @@ impl Teller {
     /// A teller, and what it says. What it says of addresses counts for this node's names at once.
     pub(super) fn new(names: Arc<Names>) -> (Self, mpsc::UnboundedReceiver<Word>) {
         let (words, said) = mpsc::unbounded_channel();
-        (Self { words, names }, said)
+        let attended = watch::Sender::default();
+        let teller = Self {
+            words,
+            names,
+            attended,
+        };
+        (teller, said)
+    }
+
+    /// The networks that this node has to do with, as they change.
+    pub(super) fn attended(&self) -> watch::Receiver<BTreeSet<Vni>> {
+        self.attended.subscribe()
     }
 
     fn say(&self, word: Word) {
@@ -46,10 +58,16 @@ impl Teller {
 
 impl Announce for Teller {
     fn attend(&self, vni: Vni) {
+        self.attended.send_modify(|attended| {
+            attended.insert(vni);
+        });
         self.say(Word::Attend(vni));
     }
 
     fn leave(&self, vni: Vni) {
+        self.attended.send_modify(|attended| {
+            attended.remove(&vni);
+        });
         self.say(Word::Leave(vni));
     }
 

@@ -27,7 +27,7 @@ use tracing::warn;
 
 pub use self::{
     counters::GossipCounters,
-    handle::{ClaimRefused, GossipHandle, NodeState, Stopped, Update},
+    handle::{Aside, ClaimRefused, GossipHandle, NodeState, Stopped, Update},
     settings::{GossipSettings, Known, next_epoch},
 };
 use self::{counters::Tally, owner::Owner};
@@ -110,6 +110,7 @@ impl GossipService {
             updates,
             states,
             tally: tally.clone(),
+            asides: None,
         };
         let handle = GossipHandle {
             commands: commands_in,

@@ -462,6 +462,10 @@ fn decode_state(payload: &[u8]) -> Result<Option<(StateId, StateRow)>, DecodeErr
 }
 
 fn decode_policy(payload: &[u8]) -> Result<Option<Policy>, DecodeError> {
+    // The parser trusts the length.
+    if payload.len() < netlink_packet_xfrm::XFRM_USER_POLICY_INFO_LEN {
+        return Err(DecodeError::from("a policy is cut short"));
+    }
     let PolicyMessage {
         user_policy_info: info,
         nlas,

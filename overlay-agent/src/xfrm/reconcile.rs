@@ -261,6 +261,3 @@ impl Outlook<'_> {
         })
     }
 }
-
-#[cfg(test)]
-mod tests;
