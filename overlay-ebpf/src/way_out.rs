@@ -40,42 +40,42 @@ pub fn source<B: Bytes>(frame: &Frame<B>, is_v4: bool) -> Result<Address, Reason
     }
 }
 
-/// Source and destination port where they are at their usual place, as they stand on the wire.
+/// Source and destination port where they are at their usual place, as they stand on the wire; else zeros. Not an
+/// `Option`: the compiler would leave undefined what is in it where it is `None`, and look at it all the same.
 #[inline(always)]
-pub fn ports<B: Bytes>(frame: &Frame<B>, packet: &Packet) -> Option<([u8; 2], [u8; 2])> {
+fn ports<B: Bytes>(frame: &Frame<B>, packet: &Packet) -> [u8; 4] {
     let has_ports = packet.protocol == PROTOCOL_TCP || packet.protocol == PROTOCOL_UDP;
     if !has_ports || !packet.is_plain {
-        return None;
+        return [0; 4];
     }
     let ports = if packet.is_v4 {
-        frame.header::<[u8; 4]>(ETHERNET + size_of::<Ipv4>()).ok()?
+        frame.header::<[u8; 4]>(ETHERNET + size_of::<Ipv4>())
     } else {
-        frame.header::<[u8; 4]>(ETHERNET + size_of::<Ipv6>()).ok()?
+        frame.header::<[u8; 4]>(ETHERNET + size_of::<Ipv6>())
     };
-    let [a, b, c, d] = *ports;
-    Some(([a, b], [c, d]))
+    ports.map_or([0; 4], |ports| *ports)
 }
 
 /// Whether a container asks this node's DNS.
 #[inline(always)]
 pub fn asks_dns<B: Bytes>(frame: &Frame<B>, packet: &Packet) -> bool {
-    is_dns(&packet.destination)
-        && ports(frame, packet).is_some_and(|(_, destination)| destination == DNS_PORT)
+    let [_, _, high, low] = ports(frame, packet);
+    is_dns(&packet.destination) && [high, low] == DNS_PORT
 }
 
 /// Whether this node's DNS answers a container.
 #[inline(always)]
 pub fn is_dns_answer<B: Bytes>(frame: &Frame<B>, packet: &Packet) -> bool {
-    source(frame, packet.is_v4).is_ok_and(|source| is_dns(&source))
-        && ports(frame, packet).is_some_and(|(source, _)| source == DNS_PORT)
+    let [high, low, ..] = ports(frame, packet);
+    [high, low] == DNS_PORT && source(frame, packet.is_v4).is_ok_and(|source| is_dns(&source))
 }
 
 /// Whether a packet would be taken for this node's own VXLAN by other nodes, since it leaves with this node's
 /// address.
 #[inline(always)]
 pub fn looks_like_tunnel<B: Bytes>(frame: &Frame<B>, packet: &Packet, port: u16) -> bool {
-    packet.protocol == PROTOCOL_UDP
-        && ports(frame, packet).is_some_and(|(_, to)| u16::from_be_bytes(to) == port)
+    let [_, _, high, low] = ports(frame, packet);
+    packet.protocol == PROTOCOL_UDP && u16::from_be_bytes([high, low]) == port
 }
 
 /// Whether a packet has no hop left for a router to take.
