@@ -72,7 +72,9 @@ impl Scene {
     fn flood(&self) -> Vec<Flood> {
         let targets = self.targets.iter();
         let start = |target: &IpAddr| Flood::start(self.one.namespace(), *target, INTERVAL);
-        targets.map(|target| start(target).expect("a flood")).collect()
+        targets
+            .map(|target| start(target).expect("a flood"))
+            .collect()
     }
 
     /// What comes out of the first host for the second one's data path.
@@ -99,17 +101,26 @@ fn await_settled(swarm: &Swarm, generation: u64) {
 }
 
 fn generation(swarm: &Swarm) -> u64 {
-    encryption(&swarm[0])["generation"].as_u64().expect("a generation")
+    encryption(&swarm[0])["generation"]
+        .as_u64()
+        .expect("a generation")
 }
 
 fn rotate(swarm: &Swarm) {
-    swarm[0].overlay(&["swarm", "keys", "--rotate"]).expect("a rotation");
+    swarm[0]
+        .overlay(&["swarm", "keys", "--rotate"])
+        .expect("a rotation");
 }
 
 /// Names of states in the host's kernel.
 fn states(host: &Host) -> Vec<String> {
-    let listed = host.namespace().exec("ip", &["xfrm", "state"]).expect("states");
-    let spis = listed.lines().filter_map(|line| line.trim().strip_prefix("proto esp spi "));
+    let listed = host
+        .namespace()
+        .exec("ip", &["xfrm", "state"])
+        .expect("states");
+    let spis = listed
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("proto esp spi "));
     let spis = spis.filter_map(|rest| rest.split_whitespace().next());
     spis.map(str::to_owned).collect()
 }
@@ -137,7 +148,10 @@ fn an_encrypted_network_shows_esp_alone_and_another_one_stays_plain() {
     // Nothing of the plain network meanwhile.
     let capture = scene.catch("esp or udp port 4789");
     scene.talk();
-    let said = scene.one.exec("ping", &["-c", "3", "-p", "feedc0ffee", &scene.targets[0].to_string()]);
+    let said = scene.one.exec(
+        "ping",
+        &["-c", "3", "-p", "feedc0ffee", &scene.targets[0].to_string()],
+    );
     said.expect("pings");
     let sealed = capture.packets().expect("packets");
     let capture = scene.catch("esp or udp port 4789");
@@ -151,14 +165,20 @@ fn an_encrypted_network_shows_esp_alone_and_another_one_stays_plain() {
         assert_eq!(packet[23], 50, "no ESP: {packet:02x?}");
         assert!(!holds(packet, &known), "readable: {packet:02x?}");
     }
-    let carried = plain.iter().filter(|packet| packet[23] == 17 && holds(packet, &known));
+    let carried = plain
+        .iter()
+        .filter(|packet| packet[23] == 17 && holds(packet, &known));
     assert_eq!(carried.count(), 6, "{plain:02x?}");
     let inspected = scene.swarm[0].overlay_json(&["network", "inspect", "secret"]);
     let inspected = inspected.expect("inspect")[0].clone();
     assert_eq!(inspected["encrypted"], true, "{inspected}");
-    let checks = scene.swarm[0].overlay_json(&["doctor"]).expect("no failure");
+    let checks = scene.swarm[0]
+        .overlay_json(&["doctor"])
+        .expect("no failure");
     let mut checks = checks.as_array().expect("a list").iter();
-    let check = checks.find(|check| check["name"] == "encryption").expect("a check");
+    let check = checks
+        .find(|check| check["name"] == "encryption")
+        .expect("a check");
     assert_eq!(check["verdict"], "ok", "{check}");
 }
 
@@ -174,7 +194,9 @@ fn ten_rotations_lose_nothing_and_leave_no_old_key() {
         let before = generation(&scene.swarm);
         rotate(&scene.swarm);
         let is_known = interrupt::wait_until(AGREED, || {
-            let keys = scene.swarm[0].overlay_json(&["swarm", "keys"]).expect("keys");
+            let keys = scene.swarm[0]
+                .overlay_json(&["swarm", "keys"])
+                .expect("keys");
             generation(&scene.swarm) > before || keys["primary"] == before
         });
         assert!(is_known.expect("no interruption"));
@@ -188,7 +210,10 @@ fn ten_rotations_lose_nothing_and_leave_no_old_key() {
     }
     let present = states(&scene.swarm[0]);
     for (_, old) in &seen[..7] {
-        assert!(old.iter().all(|spi| !present.contains(spi)), "{old:?} in {present:?}");
+        assert!(
+            old.iter().all(|spi| !present.contains(spi)),
+            "{old:?} in {present:?}"
+        );
     }
     scene.talk();
 }
@@ -211,7 +236,10 @@ fn what_was_flushed_is_back_by_itself_and_nothing_leaves_readable_meanwhile() {
         let is_told = interrupt::wait_until(AGREED, || {
             encryption(&scene.swarm[place])["repaired_total"].as_u64() > before
         });
-        assert!(is_told.expect("no interruption"), "{arguments:?} on {place}");
+        assert!(
+            is_told.expect("no interruption"),
+            "{arguments:?} on {place}"
+        );
         await_settled(&scene.swarm, generation(&scene.swarm));
         for target in &scene.targets {
             await_reply(&scene.one, *target, PATIENCE).expect("a reply");
@@ -235,7 +263,11 @@ fn an_agent_that_is_killed_keeps_its_keys_and_one_killed_while_they_change_goes_
     scene.swarm.host_mut(1).start_agent().expect("started");
     await_settled(&scene.swarm, generation(&scene.swarm));
     assert_eq!(states(&scene.swarm[1]).len(), before.len());
-    assert!(states(&scene.swarm[1]).iter().all(|spi| before.contains(spi)));
+    assert!(
+        states(&scene.swarm[1])
+            .iter()
+            .all(|spi| before.contains(spi))
+    );
     for _ in 0..2 {
         rotate(&scene.swarm);
         sleep(Duration::from_millis(100));

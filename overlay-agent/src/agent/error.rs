@@ -57,7 +57,9 @@ pub enum Error {
         source: datapath::Error,
     },
     /// States and policies of the kernel's xfrm could not be taken away.
-    #[error("could not take away what encrypts; `ip xfrm state` and `ip xfrm policy` show what is left")]
+    #[error(
+        "could not take away what encrypts; `ip xfrm state` and `ip xfrm policy` show what is left"
+    )]
     Xfrm {
         /// Why.
         source: crate::xfrm::Error,

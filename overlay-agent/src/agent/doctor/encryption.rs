@@ -22,11 +22,17 @@ pub(super) fn encryption(shared: &Shared) -> Vec<Check> {
     } else if !status.available {
         fail(
             NAME,
-            format!("not possible here: {trouble}; containers of this node cannot join encrypted networks"),
+            format!(
+                "not possible here: {trouble}; containers of this node cannot join encrypted networks"
+            ),
             "load the kernel's modules: `modprobe -a xfrm_user esp4 esp6 gcm`; or use another kernel",
         )
     } else if !trouble.is_empty() {
-        fail(NAME, trouble, "remove the cause; the agent tries again every second")
+        fail(
+            NAME,
+            trouble,
+            "remove the cause; the agent tries again every second",
+        )
     } else if status.settled < status.partners {
         warn(
             NAME,

@@ -253,6 +253,9 @@ pub(super) fn remove_plane(settings: &Settings) {
     }
     if let Err(error) = super::remove_xfrm() {
         let error: &dyn std::error::Error = &error;
-        warn!(error, "xfrm states are left; `overlay-agent uninstall` removes them");
+        warn!(
+            error,
+            "xfrm states are left; `overlay-agent uninstall` removes them"
+        );
     }
 }

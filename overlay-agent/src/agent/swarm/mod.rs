@@ -23,8 +23,8 @@ mod tests;
 mod watcher;
 
 pub(super) use disk::Disk;
-pub(super) use encryption::remove_xfrm;
 pub use disk::DiskError;
+pub(super) use encryption::remove_xfrm;
 pub(super) use follower::{Follower, News};
 pub(super) use handle::Handle;
 pub(super) use life::Life;

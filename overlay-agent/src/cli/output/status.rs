@@ -3,8 +3,8 @@
 use super::{fact, node, quantity, table, time};
 use crate::{
     api::types::{
-        AttachKind, AuditSummary, ClusterStatus, EncryptionStatus, GossipStatus, ManagerInfo, MapUse, MissingFeature,
-        Mode, NamesStatus, Status,
+        AttachKind, AuditSummary, ClusterStatus, EncryptionStatus, GossipStatus, ManagerInfo,
+        MapUse, MissingFeature, Mode, NamesStatus, Status,
     },
     model::Encap,
 };

@@ -109,7 +109,11 @@ impl Gossip {
     /// Tells one node something that is none of the gossip's business; it may be lost. At most
     /// [`Pace::datagram`](super::Pace::datagram) bytes, less a few.
     pub fn say(&mut self, to: NodeId, words: &[u8], effects: &mut Vec<Effect>) {
-        self.send(to, wire::Writer::new(Kind::Aside).raw(words).finish(), effects);
+        self.send(
+            to,
+            wire::Writer::new(Kind::Aside).raw(words).finish(),
+            effects,
+        );
     }
 
     /// Bytes that a node has sent, decrypted: it is the one that it says it is.

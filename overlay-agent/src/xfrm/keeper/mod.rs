@@ -11,8 +11,7 @@ use std::{
 use tracing::warn;
 
 use super::{
-    Drift, Error, Held, Kernel, Kept, Outlook, Pair, Peer, Schedule, Stamp, Word,
-    pair::Facts,
+    Drift, Error, Held, Kept, Kernel, Outlook, Pair, Peer, Schedule, Stamp, Word, pair::Facts,
     reconcile,
 };
 use crate::model::{KeyRing, NodeId};
@@ -213,7 +212,11 @@ impl<K: Kernel> Keeper<K> {
         &mut self,
         save: &mut impl FnMut(&BTreeMap<NodeId, Kept>) -> io::Result<()>,
     ) -> io::Result<()> {
-        let kept: BTreeMap<_, _> = self.pairs.iter().map(|(node, pair)| (*node, pair.kept())).collect();
+        let kept: BTreeMap<_, _> = self
+            .pairs
+            .iter()
+            .map(|(node, pair)| (*node, pair.kept()))
+            .collect();
         let is_same = |(one, other): (&Kept, &Kept)| {
             let unheard = |kept: &Kept| Kept {
                 heard: Stamp::default(),
@@ -267,16 +270,13 @@ impl<K: Kernel> Keeper<K> {
         let wanted = self.surroundings.wanted.iter();
         let is_settled = |node: &&NodeId| {
             let pair = self.pairs.get(node);
-            pair.zip(generation).is_some_and(|(pair, number)| pair.is_settled(number))
+            pair.zip(generation)
+                .is_some_and(|(pair, number)| pair.is_settled(number))
         };
         Standing {
             generation,
             wanted: wanted.clone().count().max(needed.count()),
-            settled: self
-                .pairs
-                .keys()
-                .filter(is_settled)
-                .count(),
+            settled: self.pairs.keys().filter(is_settled).count(),
             states: self.held.states.len(),
             policies: self.held.policies.len(),
         }

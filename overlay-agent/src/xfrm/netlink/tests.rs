@@ -11,7 +11,11 @@ fn wish(destination: &str, mark: Option<u32>) -> StateWish {
             destination: ip(destination),
             spi: 0x1234_5678,
         },
-        source: ip(if destination.contains(':') { "fd00::9" } else { "192.0.2.9" }),
+        source: ip(if destination.contains(':') {
+            "fd00::9"
+        } else {
+            "192.0.2.9"
+        }),
         mark,
         material: Material {
             key: Zeroizing::new([0xab; 36]),

@@ -71,7 +71,10 @@ fn an_older_word_counts_for_nothing_and_an_epoch_stands_once() {
     pair.lost(Direction::In, round(3, 2), NOW);
     pair.hear(&word(6, Some(round(3, 2))), &facts(&accepted));
 
-    assert!(pair.rounds().is_empty(), "its replay window would begin anew");
+    assert!(
+        pair.rounds().is_empty(),
+        "its replay window would begin anew"
+    );
     let said = pair.speak(stamp(1), true, NOW).unwrap();
     assert_eq!((said.highest, said.standing), (3, Vec::new()));
 }

@@ -6,6 +6,7 @@ mod task;
 
 use std::sync::Arc;
 
+pub(super) use task::{Inputs, keep};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
@@ -15,8 +16,6 @@ use crate::{
     netlink::Namespace,
     xfrm::{self, XfrmSocket},
 };
-
-pub(super) use task::{Inputs, keep};
 
 /// Asks the task that encrypts.
 #[derive(Clone, Debug)]

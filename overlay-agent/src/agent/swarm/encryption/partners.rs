@@ -36,7 +36,9 @@ pub(super) fn surroundings(
         .filter(|node| *node != this && view.members.contains_key(node))
         .collect();
     Surroundings {
-        peers: others.map(|member| (member.id, peer(member.data_path))).collect(),
+        peers: others
+            .map(|member| (member.id, peer(member.data_path)))
+            .collect(),
         wanted,
         guards: encrypted.count() > 0,
     }
@@ -92,7 +94,12 @@ mod tests {
         }
         let vni = Vni::try_from(4096).unwrap();
 
-        let plain = surroundings(&view, NodeId::from_random(1), &[vni].into(), &BTreeMap::new());
+        let plain = surroundings(
+            &view,
+            NodeId::from_random(1),
+            &[vni].into(),
+            &BTreeMap::new(),
+        );
 
         assert!(!plain.guards);
         assert!(plain.wanted.is_empty());

@@ -15,9 +15,7 @@ use tokio::{
 };
 use tracing::{debug, error, info, warn};
 
-use super::{
-    super::disk::Disk, Question, partners::surroundings, probe,
-};
+use super::{super::disk::Disk, Question, partners::surroundings, probe};
 use crate::{
     agent::{plane::Plane, swarm::encryption::chain},
     api::{
@@ -180,7 +178,9 @@ impl Task {
         let first = [next, self.again_at].into_iter().flatten().min();
         let first = first.map_or(self.audit_at, |first| first.min(self.audit_at));
         // A word that could not be said must not be tried without a pause.
-        first.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
+        first
+            .saturating_duration_since(Instant::now())
+            .max(Duration::from_millis(1))
     }
 
     async fn handle(&mut self, input: Input) {
@@ -243,12 +243,9 @@ impl Task {
         let attended = inputs.attended.borrow_and_update().clone();
         let numbers = inputs.plane.shared.summary().numbers.clone();
         let found = surroundings(&view, inputs.this, &attended, &numbers);
-        let is_unknown = |peer: &crate::xfrm::Peer| peer.number.is_none();
-        self.again_at = found
-            .peers
-            .values()
-            .any(is_unknown)
-            .then(|| Instant::now() + LOOK);
+        let is_unknown = |node: &NodeId| found.peers[node].number.is_none();
+        let waits = found.wanted.iter().any(is_unknown);
+        self.again_at = waits.then(|| Instant::now() + LOOK);
         if let Some(keeper) = &mut self.keeper {
             keeper.set_ring(view.keys.clone());
             keeper.set_surroundings(found);
@@ -353,7 +350,10 @@ async fn news(monitor: Option<&mut Monitor>) {
     };
     if let Err(error) = monitor.changed().await {
         let trouble = chain(&error);
-        warn!(trouble, "changes of the kernel's xfrm are found by audits only");
+        warn!(
+            trouble,
+            "changes of the kernel's xfrm are found by audits only"
+        );
         sleep(AGAIN).await;
     }
 }
