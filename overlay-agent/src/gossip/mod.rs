@@ -14,7 +14,7 @@ pub use self::{
     core::{Changes, ClaimError, Pace},
     seal::Refusals,
     service::{
-        ClaimRefused, GossipCounters, GossipHandle, GossipService, GossipSettings, Known,
+        Aside, ClaimRefused, GossipCounters, GossipHandle, GossipService, GossipSettings, Known,
         NodeState, Stopped, Update, Visit, next_epoch,
     },
     transport::{DatagramCounters, Limits, ListenError, StreamCounters},

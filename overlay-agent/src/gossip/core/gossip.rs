@@ -106,6 +106,16 @@ impl Gossip {
         self.tell(now, effects);
     }
 
+    /// Tells one node something that is none of the gossip's business; it may be lost. At most
+    /// [`Pace::datagram`](super::Pace::datagram) bytes, less a few.
+    pub fn say(&mut self, to: NodeId, words: &[u8], effects: &mut Vec<Effect>) {
+        self.send(
+            to,
+            wire::Writer::new(Kind::Aside).raw(words).finish(),
+            effects,
+        );
+    }
+
     /// Bytes that a node has sent, decrypted: it is the one that it says it is.
     pub fn handle_datagram(
         &mut self,
@@ -138,6 +148,10 @@ impl Gossip {
         match kind {
             Kind::Question => self.reassure(from, effects),
             Kind::Here => {}
+            Kind::Aside => effects.push(Effect::Event(Event::Aside {
+                from,
+                words: items.to_vec(),
+            })),
             Kind::Membership => {
                 let (outcomes, strangers) = self.membership.handle_packet(from, items, now)?;
                 self.counters.unknown_owners += strangers as u64;

@@ -5,8 +5,9 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
+use super::handle::Aside;
 use crate::{
     gossip::core::ClaimError,
     model::{Claim, KeyRing, NodeId, Observed, Vni},
@@ -27,5 +28,7 @@ pub(super) enum Command {
     CountClaims(oneshot::Sender<u64>),
     Observe(oneshot::Sender<Observed>),
     Watch(BTreeSet<NodeId>, oneshot::Sender<()>),
+    Say(NodeId, Vec<u8>, oneshot::Sender<()>),
+    Listen(mpsc::Sender<Aside>, oneshot::Sender<()>),
     Leave(oneshot::Sender<()>),
 }

@@ -26,6 +26,9 @@ pub struct GossipHandle {
     pub(super) address: SocketAddr,
 }
 
+/// What another node has said that is none of the gossip's business, and who it was.
+pub type Aside = (NodeId, Vec<u8>);
+
 /// The gossip has ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the gossip has ended: the node left its cluster, or the agent is stopping")]
@@ -159,6 +162,16 @@ impl GossipHandle {
     /// How many addresses of the others' endpoints are known.
     pub async fn claims_known(&self) -> Result<u64, Stopped> {
         self.ask(Command::CountClaims).await
+    }
+
+    /// Tells one node something that is none of the gossip's business. It may be lost.
+    pub async fn say(&self, to: NodeId, words: Vec<u8>) -> Result<(), Stopped> {
+        self.ask(|reply| Command::Say(to, words, reply)).await
+    }
+
+    /// Hands over what others say so from now on. What finds no room is lost.
+    pub async fn listen(&self, asides: mpsc::Sender<Aside>) -> Result<(), Stopped> {
+        self.ask(|reply| Command::Listen(asides, reply)).await
     }
 
     /// Tells the others that this node goes, and ends the gossip.

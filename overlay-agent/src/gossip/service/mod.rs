@@ -28,7 +28,7 @@ use tracing::warn;
 
 pub use self::{
     counters::GossipCounters,
-    handle::{ClaimRefused, GossipHandle, NodeState, Stopped, Update, Visit},
+    handle::{Aside, ClaimRefused, GossipHandle, NodeState, Stopped, Update, Visit},
     settings::{GossipSettings, Known, next_epoch},
 };
 use self::{counters::Tally, owner::Owner};
@@ -111,6 +111,7 @@ impl GossipService {
             updates,
             states,
             tally: tally.clone(),
+            asides: None,
         };
         let handle = GossipHandle {
             commands: commands_in,

@@ -23,7 +23,7 @@ use super::{
     conversation::Request,
     counters::Tally,
     exchanges::Exchanges,
-    handle::{NodeState, Update},
+    handle::{Aside, NodeState, Update},
     presence::Presence,
     timers::Timers,
 };
@@ -52,6 +52,8 @@ pub(super) struct Owner {
     pub(super) updates: mpsc::Sender<Update>,
     pub(super) states: watch::Sender<BTreeMap<NodeId, NodeState>>,
     pub(super) tally: Tally,
+    /// Who hears what is not for the gossip.
+    pub(super) asides: Option<mpsc::Sender<Aside>>,
 }
 
 /// An owner at work.
@@ -206,6 +208,14 @@ impl Running {
                 self.owner.transport.set_ring(&ring);
                 reply.send(()).is_ok()
             }
+            Command::Say(to, words, reply) => {
+                core.say(to, &words, effects);
+                reply.send(()).is_ok()
+            }
+            Command::Listen(asides, reply) => {
+                self.owner.asides = Some(asides);
+                reply.send(()).is_ok()
+            }
             Command::Attendees(vni, reply) => reply.send(core.attendees(vni).collect()).is_ok(),
             Command::Named(vni, name, reply) => reply.send(core.named(vni, &name)).is_ok(),
             Command::CountClaims(reply) => reply.send(core.claims_known() as u64).is_ok(),
@@ -292,6 +302,14 @@ impl Running {
             Event::MemberLeft(node) => (node, NodeState::Left),
             Event::ClaimsChanged => {
                 self.changed = true;
+                return;
+            }
+            Event::Aside { from, words } => {
+                let asides = self.owner.asides.as_ref();
+                let heard = asides.is_none_or(|asides| asides.try_send((from, words)).is_ok());
+                if !heard {
+                    debug!(%from, "nobody had time for what a node said");
+                }
                 return;
             }
             Event::ClaimLost {
