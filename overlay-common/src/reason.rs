@@ -97,7 +97,7 @@ reasons! {
     /// A task on another node was chosen, and there is no ingress network to send by.
     NoIngress = 61, "no-ingress", "a published port has tasks on other nodes, and this node does not know the ingress network";
     /// A port of an SCTP packet would have to be replaced, of which not all is there to correct its checksum.
-    SctpInParts = 62, "sctp-in-parts", "fragments and aggregates of SCTP cannot be led to another port; publish the port under its own number";
+    SctpInParts = 62, "sctp-in-parts", "fragments of SCTP cannot be led to another port; publish the port under its own number";
 }
 
 /// Entries of the per-CPU counter array: room for reasons to come.

@@ -28,7 +28,7 @@ use crate::workspace;
 /// What `cargo xtask vm` is asked to do.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The kernel's version, of those Debian 12 has: 6.1 or 6.12.
+    /// The kernel's version, of those Debian has: 5.10, 6.1, 6.12, 6.18, … or `newest`.
     #[arg(long, value_name = "VERSION")]
     kernel: String,
 

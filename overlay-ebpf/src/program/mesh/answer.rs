@@ -47,7 +47,7 @@ fn decide_here(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
         return Ok(Next::NotOurs);
     };
     let port = found.flow().port;
-    rewrite::check(frame, &work.transport, ends.source, port)?;
+    rewrite::check(&work.transport, ends.source, port)?;
     if is_told_too_big(frame, work)? {
         return Ok(Next::Answered(Walk::MtuTold));
     }

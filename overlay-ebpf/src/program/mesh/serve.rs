@@ -222,7 +222,7 @@ fn here(
     if map::endpoint::get(&EndpointKey::new(port.vni, work.task)).is_none() {
         return refuse(frame, work, Reason::DeadBackend);
     }
-    rewrite::check(frame, &work.transport, ends.destination, port.target)?;
+    rewrite::check(&work.transport, ends.destination, port.target)?;
     flow::expect_fragments(frame, ends, work)?;
     if let Some(found) = found {
         if found.is_new {
