@@ -22,6 +22,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
+pub(crate) use self::{kernel::NEWEST, version::pieces as version_pieces};
 use self::{archive::Archive, kernel::Kernel, tools::Tools};
 use crate::workspace;
 
@@ -81,6 +82,12 @@ impl Guest {
             directory: workspace::root().to_owned(),
             command,
         }
+    }
+
+    /// The same, with a directory in which changes are kept.
+    pub(crate) fn sharing(mut self, directory: PathBuf) -> Self {
+        self.shares.push(directory);
+        self
     }
 
     /// The same, run in another directory.
