@@ -14,9 +14,45 @@ pub mod program {
     pub const FROM_TUNNEL: &str = "from_tunnel";
     /// TC egress of the gateway's near end.
     pub const FROM_HOST: &str = "from_host";
+    /// TC egress of the underlay device, while anything is encrypted.
+    pub const TO_UNDERLAY: &str = "to_underlay";
 
-    /// All of them, in the order in which they are loaded.
-    pub const ALL: [&str; 4] = [FROM_CONTAINER, FROM_UNDERLAY, FROM_TUNNEL, FROM_HOST];
+    /// `connect` of IPv4 sockets, at the root of the cgroups.
+    pub const CONNECT4: &str = "sock_connect4";
+    /// `connect` of IPv6 sockets.
+    pub const CONNECT6: &str = "sock_connect6";
+    /// `sendto` and its like of IPv4 sockets that are not connected.
+    pub const SENDMSG4: &str = "sock_sendmsg4";
+    /// The same of IPv6 sockets.
+    pub const SENDMSG6: &str = "sock_sendmsg6";
+    /// `recvfrom` and its like of IPv4 sockets.
+    pub const RECVMSG4: &str = "sock_recvmsg4";
+    /// The same of IPv6 sockets.
+    pub const RECVMSG6: &str = "sock_recvmsg6";
+    /// `getpeername` of IPv4 sockets.
+    pub const GETPEERNAME4: &str = "sock_peername4";
+    /// The same of IPv6 sockets.
+    pub const GETPEERNAME6: &str = "sock_peername6";
+
+    /// Those that look at packets, in the order in which they are loaded.
+    pub const ALL: [&str; 5] = [
+        FROM_CONTAINER,
+        FROM_UNDERLAY,
+        FROM_TUNNEL,
+        FROM_HOST,
+        TO_UNDERLAY,
+    ];
+    /// Those that look at sockets, which not every kernel takes.
+    pub const SOCKET: [&str; 8] = [
+        CONNECT4,
+        CONNECT6,
+        SENDMSG4,
+        SENDMSG6,
+        RECVMSG4,
+        RECVMSG6,
+        GETPEERNAME4,
+        GETPEERNAME6,
+    ];
 }
 
 /// Names of the maps in the object, also the names of their pins (at most 15 characters).
@@ -57,7 +93,7 @@ pub mod map {
     pub const OWN_ADDRESS: &str = "OWN_ADDRESS";
     /// `u64` namespace cookie → `Namespace`.
     pub const NAMESPACE: &str = "NAMESPACE";
-    /// `u64` socket cookie → `Believed`.
+    /// `BelievedKey` → `Believed`.
     pub const BELIEVED: &str = "BELIEVED";
     /// `Reason` → `Count` per CPU.
     pub const REASON_COUNT: &str = "REASON_COUNT";
@@ -105,7 +141,7 @@ mod tests {
 
     #[test]
     fn names_fit_the_kernels_fifteen_characters() {
-        for name in map::ALL.iter().chain(&program::ALL) {
+        for name in map::ALL.iter().chain(&program::ALL).chain(&program::SOCKET) {
             assert!(name.len() <= 15, "{name}");
         }
     }

@@ -21,7 +21,11 @@ shared! {
         pub source_port_last: u16,
         /// 1 if `bpf_skb_adjust_room` knows `DECAP_L3_*` (Linux 6.3), else 0.
         pub decap_l3: u16,
-        /// Zero.
-        pub _reserved: [u8; 8],
+        /// 1 if a socket hook can say why it refuses (Linux 5.18), else 0.
+        pub set_retval: u16,
+        /// 1 if packets to virtual addresses are balanced, else 0.
+        pub packet_lb: u16,
+        /// Our part of packets' marks, see [`crate::encryption`].
+        pub mark: u32,
     }
 }

@@ -16,22 +16,43 @@ shared! {
         pub flags: u32,
     }
 
-    /// Value, keyed by a socket's cookie (`u64`): what its owner believes it talks to.
-    pub struct Believed [32] {
-        /// The VIP, or the node's address.
+    /// Key: a socket, and whom it really talks to. One that is not connected talks to several.
+    pub struct BelievedKey [32] {
+        /// The socket's cookie.
+        pub socket: u64,
+        /// The address of whom it talks to.
         pub address: Address,
-        /// Key into `BACKEND`.
-        pub backend: u32,
         /// The port, as it stands on the wire.
         pub port: [u8; 2],
-        /// The backend's port, as it stands on the wire.
-        pub backend_port: [u8; 2],
-        /// Number of the service.
-        pub service: u32,
         /// Zero.
-        pub _reserved: u32,
+        pub _reserved: [u8; 6],
+    }
+
+    /// Value: whom the socket's owner believes it talks to.
+    pub struct Believed [24] {
+        /// The VIP, or the address that the owner gave.
+        pub address: Address,
+        /// Key into `BACKEND`, or 0.
+        pub backend: u32,
+        /// The port that the owner gave, as it stands on the wire.
+        pub port: [u8; 2],
+        /// Zero.
+        pub _reserved: [u8; 2],
     }
 }
 
 /// [`Namespace::flags`]: it is the host's own.
 pub const NAMESPACE_HOST: u32 = 1;
+
+impl BelievedKey {
+    /// The key of a socket and whom it talks to.
+    #[inline(always)]
+    pub const fn new(socket: u64, address: Address, port: [u8; 2]) -> Self {
+        Self {
+            socket,
+            address,
+            port,
+            _reserved: [0; 6],
+        }
+    }
+}

@@ -52,11 +52,23 @@ pub enum Walk {
     PublishedAnswer = 38,
     /// The answer of another node's task to the client.
     MeshReturned = 39,
+    /// A connection that its socket led to a task, instead of every packet of it.
+    SocketConnected = 44,
+    /// A datagram of a socket without a connection that was led to a task.
+    SocketSent = 45,
+    /// A socket of the host that was led to a published port's task.
+    SocketPublished = 46,
+    /// A question to 127.0.0.11 that was led to the node's name server.
+    SocketNamed = 47,
+    /// Handed to the vxlan device, to be encrypted.
+    Encrypted = 50,
+    /// Decrypted, and decapsulated by the vxlan device.
+    Decrypted = 51,
 }
 
 impl Walk {
     /// Every walk, in the order of its number.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 29] = [
         Self::Local,
         Self::Encapsulated,
         Self::Device,
@@ -80,6 +92,12 @@ impl Walk {
         Self::MeshAnswered,
         Self::PublishedAnswer,
         Self::MeshReturned,
+        Self::SocketConnected,
+        Self::SocketSent,
+        Self::SocketPublished,
+        Self::SocketNamed,
+        Self::Encrypted,
+        Self::Decrypted,
     ];
 
     /// The name that commands and metrics print.
@@ -108,6 +126,12 @@ impl Walk {
             Self::MeshAnswered => "mesh-answered",
             Self::PublishedAnswer => "published-answer",
             Self::MeshReturned => "mesh-returned",
+            Self::Encrypted => "encrypted",
+            Self::Decrypted => "decrypted",
+            Self::SocketConnected => "socket-connected",
+            Self::SocketSent => "socket-sent",
+            Self::SocketPublished => "socket-published",
+            Self::SocketNamed => "socket-named",
         }
     }
 }
@@ -118,9 +142,9 @@ pub const WALK_CAPACITY: u32 = 64;
 shared! {
     /// One CPU's counter of a reason or a walk.
     pub struct Count [16] {
-        /// Packets; an aggregate of several segments counts once.
+        /// Packets, or sockets; an aggregate of several segments counts once.
         pub packets: u64,
-        /// Bytes as the packet entered the program, Ethernet header included.
+        /// Bytes as the packet entered the program, Ethernet header included; none for sockets.
         pub bytes: u64,
     }
 }

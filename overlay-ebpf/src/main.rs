@@ -7,14 +7,18 @@ mod context;
 mod map;
 mod program;
 
-use aya_ebpf::{bindings::TC_ACT_SHOT, macros::classifier, programs::TcContext};
+use aya_ebpf::{
+    bindings::TC_ACT_SHOT,
+    macros::{cgroup_sock_addr, classifier},
+    programs::{SockAddrContext, TcContext},
+};
 use overlay_common::{event::Place, reason::Reason};
 use overlay_ebpf::{frame::Frame, verdict::Verdict};
 
 use crate::{
-    context::{Action, Skb},
+    context::{Action, Allowed, Skb, Sock},
     map::counter,
-    program::{TcFrame, report},
+    program::{TcFrame, report, socket},
 };
 
 /// The next program, then the kernel.
@@ -46,6 +50,60 @@ fn from_tunnel(context: TcContext) -> Action {
 #[classifier]
 fn from_host(context: TcContext) -> Action {
     run(context, Place::FromHost, program::from_host::decide)
+}
+
+/// TC egress of the underlay device, while anything is encrypted.
+#[classifier]
+fn to_underlay(context: TcContext) -> Action {
+    run(context, Place::ToUnderlay, program::to_underlay::decide)
+}
+
+/// `connect` of an IPv4 socket.
+#[cgroup_sock_addr(connect4)]
+fn sock_connect4(context: SockAddrContext) -> Allowed {
+    socket::connect(&mut Sock::v4(context))
+}
+
+/// `connect` of an IPv6 socket, which may be to an IPv4-mapped address.
+#[cgroup_sock_addr(connect6)]
+fn sock_connect6(context: SockAddrContext) -> Allowed {
+    socket::connect(&mut Sock::v6(context))
+}
+
+/// `sendto` and its like of an IPv4 socket, or of an IPv6 one to an IPv4-mapped address.
+#[cgroup_sock_addr(sendmsg4)]
+fn sock_sendmsg4(context: SockAddrContext) -> Allowed {
+    socket::send(&mut Sock::v4(context))
+}
+
+/// `sendto` and its like of an IPv6 socket.
+#[cgroup_sock_addr(sendmsg6)]
+fn sock_sendmsg6(context: SockAddrContext) -> Allowed {
+    socket::send(&mut Sock::v6(context))
+}
+
+/// `recvfrom` and its like of an IPv4 socket.
+#[cgroup_sock_addr(recvmsg4)]
+fn sock_recvmsg4(context: SockAddrContext) -> Allowed {
+    socket::name(&mut Sock::v4(context))
+}
+
+/// `recvfrom` and its like of an IPv6 socket, which may have got the datagram from an IPv4-mapped address.
+#[cgroup_sock_addr(recvmsg6)]
+fn sock_recvmsg6(context: SockAddrContext) -> Allowed {
+    socket::name(&mut Sock::v6(context))
+}
+
+/// `getpeername` of an IPv4 socket.
+#[cgroup_sock_addr(getpeername4)]
+fn sock_peername4(context: SockAddrContext) -> Allowed {
+    socket::name(&mut Sock::v4(context))
+}
+
+/// `getpeername` of an IPv6 socket.
+#[cgroup_sock_addr(getpeername6)]
+fn sock_peername6(context: SockAddrContext) -> Allowed {
+    socket::name(&mut Sock::v6(context))
 }
 
 /// Every reason drops: a packet that may go on has a verdict that says so.

@@ -40,42 +40,44 @@ pub fn source<B: Bytes>(frame: &Frame<B>, is_v4: bool) -> Result<Address, Reason
     }
 }
 
-/// Source and destination port where they are at their usual place, as they stand on the wire.
+/// Source and destination port where they are at their usual place, as they stand on the wire; 0 where they
+/// are not. Of an `Option` LLVM makes a register that is read before anything is in it, which the verifier
+/// refuses.
 #[inline(always)]
-pub fn ports<B: Bytes>(frame: &Frame<B>, packet: &Packet) -> Option<([u8; 2], [u8; 2])> {
+pub fn ports<B: Bytes>(frame: &Frame<B>, packet: &Packet) -> ([u8; 2], [u8; 2]) {
     let has_ports = packet.protocol == PROTOCOL_TCP || packet.protocol == PROTOCOL_UDP;
     if !has_ports || !packet.is_plain {
-        return None;
+        return ([0; 2], [0; 2]);
     }
     let ports = if packet.is_v4 {
-        frame.header::<[u8; 4]>(ETHERNET + size_of::<Ipv4>()).ok()?
+        frame.header::<[u8; 4]>(ETHERNET + size_of::<Ipv4>())
     } else {
-        frame.header::<[u8; 4]>(ETHERNET + size_of::<Ipv6>()).ok()?
+        frame.header::<[u8; 4]>(ETHERNET + size_of::<Ipv6>())
     };
-    let [a, b, c, d] = *ports;
-    Some(([a, b], [c, d]))
+    match ports {
+        Ok([a, b, c, d]) => ([*a, *b], [*c, *d]),
+        Err(_) => ([0; 2], [0; 2]),
+    }
 }
 
 /// Whether a container asks this node's DNS.
 #[inline(always)]
 pub fn asks_dns<B: Bytes>(frame: &Frame<B>, packet: &Packet) -> bool {
-    is_dns(&packet.destination)
-        && ports(frame, packet).is_some_and(|(_, destination)| destination == DNS_PORT)
+    is_dns(&packet.destination) && ports(frame, packet).1 == DNS_PORT
 }
 
 /// Whether this node's DNS answers a container.
 #[inline(always)]
 pub fn is_dns_answer<B: Bytes>(frame: &Frame<B>, packet: &Packet) -> bool {
     source(frame, packet.is_v4).is_ok_and(|source| is_dns(&source))
-        && ports(frame, packet).is_some_and(|(source, _)| source == DNS_PORT)
+        && ports(frame, packet).0 == DNS_PORT
 }
 
 /// Whether a packet would be taken for this node's own VXLAN by other nodes, since it leaves with this node's
 /// address.
 #[inline(always)]
 pub fn looks_like_tunnel<B: Bytes>(frame: &Frame<B>, packet: &Packet, port: u16) -> bool {
-    packet.protocol == PROTOCOL_UDP
-        && ports(frame, packet).is_some_and(|(_, to)| u16::from_be_bytes(to) == port)
+    packet.protocol == PROTOCOL_UDP && u16::from_be_bytes(ports(frame, packet).1) == port
 }
 
 /// Whether a packet has no hop left for a router to take.

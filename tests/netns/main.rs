@@ -15,6 +15,7 @@ mod published;
 mod refusals;
 mod scene;
 mod service;
+mod sockets;
 mod spoofing;
 mod sudden_end;
 mod traces;

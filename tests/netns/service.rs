@@ -19,6 +19,7 @@ use overlay_common::{
 use overlay_tests::{
     Counters, Host, Pair,
     cluster::Guest,
+    interrupt,
     static_config::{Limits, StaticConfig},
     traffic::{Exchange, Iperf, Ping},
 };
@@ -101,6 +102,19 @@ impl Service {
         let mut backends: HashMap<MapData, u32, Backend> = self.table(map::BACKEND);
         for number in numbers {
             backends.remove(&number).expect("remove");
+        }
+    }
+
+    /// Makes all flows silent for so long.
+    fn age(&self, silence: Duration) {
+        let mut flows: HashMap<MapData, FlowKey, Flow> = self.table(map::FLOW);
+        let entries: Vec<(FlowKey, Flow)> =
+            flows.iter().map(|entry| entry.expect("a flow")).collect();
+        let seconds = u32::try_from(silence.as_secs()).expect("a short time");
+        for (key, mut flow) in entries {
+            // The clock began when the machine did.
+            flow.seen = flow.seen.saturating_sub(seconds);
+            flows.insert(key, flow, 0).expect("insert");
         }
     }
 
@@ -337,6 +351,52 @@ fn old_flows_are_swept_and_idle_connections_are_not() {
     pass(&mut server, &mut client);
     let maps = status_entries(&pair.a);
     assert_eq!(maps, Some(2));
+}
+
+/// With the settings that nobody chose. Half an hour is made of the times at which the flows were last heard of.
+#[test]
+fn connections_outlive_half_an_hour_of_silence() {
+    let pair = Pair::start().expect("a pair");
+    let near = neighbour(&pair);
+    let service = Service::of(&pair);
+    let b = pair.machines()[1].address();
+    let mut connections = Vec::new();
+    for (number, task, host) in [(10, &near, None), (20, &pair.two, Some(b))] {
+        service.lead_to(number, task, host);
+        for (vip, own) in VIPS.into_iter().zip(addresses(task)) {
+            let (mut client, mut server) = connection(&pair, task, vip, own);
+            pass(&mut client, &mut server);
+            pass(&mut server, &mut client);
+            connections.push((client, server));
+        }
+    }
+    let exchange = Exchange {
+        client: pair.one.namespace(),
+        server: pair.two.namespace(),
+        address: pair.two.v4().into(),
+    };
+    exchange.udp_by(VIPS[0], &[1]).expect("UDP");
+    assert_eq!(count(&service), [8, 2, 0], "TCP, UDP, echoes");
+
+    service.age(Duration::from_mins(30));
+
+    // When the flow of datagrams is gone, all were looked at.
+    let looked = interrupt::wait_until(Duration::from_secs(30), || count(&service)[1] == 0);
+    assert!(
+        looked.expect("no interruption"),
+        "{:?} after half an hour",
+        count(&service)
+    );
+    assert_eq!(count(&service), [8, 0, 0], "TCP, UDP, echoes");
+    for (number, (client, server)) in connections.iter_mut().enumerate() {
+        let (first, second) = if number % 2 == 0 {
+            (client, server)
+        } else {
+            (server, client)
+        };
+        pass(first, second);
+        pass(second, first);
+    }
 }
 
 #[test]

@@ -10,3 +10,4 @@ mod packet;
 mod published;
 mod service;
 mod services;
+mod sockets;

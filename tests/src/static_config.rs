@@ -231,8 +231,11 @@ struct Dns {
     enabled: bool,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 struct Services {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    socket_lb: Option<bool>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     timeouts: BTreeMap<String, String>,
 }
 
@@ -312,7 +315,10 @@ impl StaticConfig {
             .map(|(protocol, time)| ((*protocol).to_owned(), (*time).to_owned()));
         let timeouts = timeouts.collect();
         Self {
-            services: Some(Services { timeouts }),
+            services: Some(Services {
+                timeouts,
+                ..self.services.unwrap_or_default()
+            }),
             ..self
         }
     }
@@ -340,6 +346,18 @@ impl StaticConfig {
     pub fn event_sample(self, sample: u32) -> Self {
         Self {
             events: Some(Events { sample }),
+            ..self
+        }
+    }
+
+    /// Switches balancing by sockets on or off.
+    #[must_use]
+    pub fn socket_lb(self, socket_lb: bool) -> Self {
+        Self {
+            services: Some(Services {
+                socket_lb: Some(socket_lb),
+                ..self.services.unwrap_or_default()
+            }),
             ..self
         }
     }

@@ -35,6 +35,7 @@ struct Plan {
     chosen: Chosen,
     mac: MacAddress,
     mtu: u32,
+    encrypted: bool,
     transit: Option<u32>,
     /// Destinations by way of the gateway.
     via: Vec<(IpNet, IpAddr)>,
@@ -208,6 +209,7 @@ impl Owner {
             chosen,
             mac,
             mtu,
+            encrypted: desired.encrypted.contains(&network.vni),
             transit,
             via,
         })
@@ -367,6 +369,7 @@ fn attachment(
         mtu: plan.mtu,
         netns: request.netns.clone(),
         namespace: made.namespace,
+        cookie: made.cookie,
         host_interface: wish.host_interface.clone(),
         host_ifindex: made.host_ifindex,
         interface: made.interface.clone(),
@@ -376,6 +379,7 @@ fn attachment(
         service: None,
         follows_service: false,
         ports: Vec::new(),
+        encrypted: plan.encrypted,
         transit: plan.transit,
     }
 }

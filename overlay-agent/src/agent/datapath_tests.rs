@@ -7,12 +7,12 @@ use tempfile::TempDir;
 
 use super::traffic::KernelTraffic;
 use crate::{
-    control::{Datapath as _, Hook, Inspect as _, Program, Row, conformance},
+    control::{Datapath as _, Hook, Inspect as _, Program, Row, SocketCall, conformance},
     datapath::{
         self, AttachMode, Capacity, Counters, DatapathConfig, Features, KernelDatapath,
         KernelInspector, Pins, Total, map_uses, remove_pins,
     },
-    model::{Attach, PeerId},
+    model::{Attach, EncryptionMark, PeerId},
     netlink::{Direction, Namespace, Socket, VethPair},
 };
 
@@ -74,6 +74,9 @@ impl Host {
             source_ports: (32_768, 60_999),
             event_sample: 1,
             decap_l3: features.decap_l3,
+            mark: EncryptionMark::default(),
+            sockets: features.sockets,
+            packet_lb: true,
             capacity,
         };
         let traffic = KernelTraffic::open().unwrap();
@@ -111,6 +114,8 @@ fn the_kernel_does_what_a_data_plane_must() {
             conformance::tables_hold_what_is_written(&mut datapath);
             conformance::blocks_are_told_apart(&mut datapath);
             conformance::hooks_come_and_go(&mut datapath, host.hook());
+            let hook = Hook::of_sockets(SocketCall::Connect4);
+            conformance::hooks_come_and_go(&mut datapath, hook);
         });
     }
 }

@@ -90,6 +90,7 @@ impl Owner {
             .reconciler
             .plumbing()
             .remove(interface, attachment.host_ifindex);
+        self.end_flows();
         let file = self.store.remove(&attachment.id);
         let gone = self.shared.directory_mut().remove(&attachment.id);
         if let Some(gone) = gone {

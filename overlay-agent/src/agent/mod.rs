@@ -7,6 +7,7 @@
 //! | `audit` | time | commands | with the data plane |
 //! | `names` | questions of containers | replies | with the data plane |
 //! | `flows` | time, the tables of flows | tables without old flows | with the data plane |
+//! | `sockets` | tasks that are gone | ended sockets in containers | with the data plane |
 //! | `events` | the ring buffer | a broadcast channel | with the data plane |
 //! | `swarm::follower` | news of managers, gossip and endpoints | commands, claims, leases | with the data plane |
 //! | `api::server` | requests | commands, answers | with the agent, after running requests |
@@ -18,6 +19,7 @@
 //! pinned, and the next agent takes them over.
 
 mod addresses;
+mod alone;
 mod arrival;
 mod attach;
 mod audit;
@@ -41,9 +43,11 @@ mod plane;
 mod plumbing;
 mod publish;
 mod shared;
+mod sockets;
 mod start;
 mod store;
 mod swarm;
+mod task_states;
 #[cfg(test)]
 mod testing;
 mod traffic;
@@ -53,6 +57,7 @@ mod watch;
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
+pub use alone::DatapathAlone;
 use backend::{AgentBackend, Outline};
 use claim::{Claim, DATA_LOCK, NamespaceClaim};
 pub use error::Error;

@@ -12,7 +12,8 @@ use super::{
     Error, audit, events, flows, names,
     owner::Command,
     shared::Shared,
-    start,
+    sockets,
+    start::{self, Senders},
     swarm::{self, News},
     watch as news,
 };
@@ -53,7 +54,9 @@ pub(super) async fn start(
     // Before the present state is read, so that no later change is missed.
     let watcher = Watcher::open()?;
     let interval = settings.audit_interval;
-    let started = task::spawn_blocking(move || start::start(settings, plan, changes)).await;
+    let (gone, told) = mpsc::unbounded_channel();
+    let senders = Senders { changes, gone };
+    let started = task::spawn_blocking(move || start::start(settings, plan, senders)).await;
     let owner = started.unwrap_or(Err(Error::TaskEnded { task: "start" }))?;
     let shared = Arc::clone(&owner.shared);
     let drops = DropEvents::open(&shared.pins)?;
@@ -83,6 +86,13 @@ pub(super) async fn start(
         async move {
             flows::sweep_regularly(shared).await?;
             Ok("flows")
+        }
+    });
+    spawn_until(&mut tasks, cancel.clone(), {
+        let shared = Arc::clone(&shared);
+        async move {
+            sockets::end_as_told(told, shared).await;
+            Ok("sockets")
         }
     });
     spawn_until(&mut tasks, cancel.clone(), {

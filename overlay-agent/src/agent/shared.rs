@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{directory::Directory, flows::FlowCounts, names::Names};
+use super::{directory::Directory, flows::FlowCounts, names::Names, task_states::TaskStates};
 use crate::{
     api::types::AuditSummary,
     control::{Table, Tables},
@@ -30,6 +30,8 @@ pub(super) struct Shared {
     pub(super) started: Instant,
     /// What containers are called.
     pub(super) names: Arc<Names>,
+    /// What was told of the tasks of this node.
+    pub(super) task_states: Arc<TaskStates>,
     /// How many flows there are. Written by the task that sweeps them.
     pub(super) flows: FlowCounts,
     desired: RwLock<Arc<Desired>>,
@@ -74,6 +76,7 @@ impl Shared {
             pins,
             started: Instant::now(),
             names: Arc::default(),
+            task_states: Arc::default(),
             flows: FlowCounts::default(),
             desired: RwLock::new(desired),
             directory: RwLock::default(),
@@ -96,6 +99,11 @@ impl Shared {
     /// How many entries the maps have room for.
     pub(super) fn capacity(&self) -> Capacity {
         capacity(&self.settings)
+    }
+
+    /// Whether services are balanced once for each socket.
+    pub(super) fn balances_sockets(&self) -> bool {
+        self.settings.services.socket_lb && self.features.sockets.is_some()
     }
 
     /// The endpoints of this node.

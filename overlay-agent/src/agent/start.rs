@@ -4,7 +4,7 @@
 use std::{fs, net::IpAddr, path::Path, sync::Arc, time::Instant};
 
 use tokio::sync::mpsc;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use super::{
     Error,
@@ -13,6 +13,7 @@ use super::{
     owner::{KernelReconciler, Owner},
     plumbing::KernelPlumbing,
     shared::{Shared, capacity},
+    sockets::{Gone, SocketsEnd},
     store::Store,
     swarm::News,
     traffic::KernelTraffic,
@@ -20,13 +21,13 @@ use super::{
 };
 use crate::{
     control::{
-        BackendEnd, Balancer, Ended, HostEnd, Plumbing as _, PortError, Ports, Reconciler,
-        planner::Plan,
+        Balancer, HostEnd, Plumbing as _, PortError, Ports, Reconciler, Sockets, planner::Plan,
     },
     datapath::{
         DatapathConfig, Features, KernelDatapath, Pins, is_mounted, remove_filters, remove_pins,
     },
     model::{Attachment, FIRST_LOCAL_NUMBER, TransitPools},
+    netlink::Namespace,
     settings::Settings,
 };
 
@@ -37,14 +38,19 @@ const LOCAL_PORTS: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 /// What the kernel uses when nobody set anything.
 const USUAL_LOCAL_PORTS: (u16, u16) = (32_768, 60_999);
 
+/// Whom a data plane tells what.
+#[derive(Debug)]
+pub(super) struct Senders {
+    /// Which endpoints come and go.
+    pub(super) changes: mpsc::UnboundedSender<News>,
+    /// Which tasks are gone.
+    pub(super) gone: mpsc::UnboundedSender<Gone>,
+}
+
 /// Takes over what an earlier agent left, or begins from nothing. Traffic that flows goes on: tables
 /// are compared, not emptied, and programs are replaced in place. A first start that fails takes away
 /// what it made.
-pub(super) fn start(
-    settings: Settings,
-    plan: Plan,
-    changes: mpsc::UnboundedSender<News>,
-) -> Result<Owner, Error> {
+pub(super) fn start(settings: Settings, plan: Plan, senders: Senders) -> Result<Owner, Error> {
     require_root()?;
     neighbour_limit::raise();
     let mut plumbing = KernelPlumbing::open(settings.port, &settings.run_dir)?;
@@ -53,7 +59,7 @@ pub(super) fn start(
     }
     let is_first = !plumbing.has_tunnel()? && !is_mounted(&settings.run_dir);
     let run_dir = settings.run_dir.clone();
-    take_over(settings, plan, plumbing, changes).inspect_err(|_| {
+    take_over(settings, plan, plumbing, senders).inspect_err(|_| {
         if is_first && let Err(error) = undo(&run_dir) {
             let error: &dyn std::error::Error = &error;
             warn!(
@@ -77,7 +83,7 @@ fn take_over(
     settings: Settings,
     plan: Plan,
     mut plumbing: KernelPlumbing,
-    changes: mpsc::UnboundedSender<News>,
+    senders: Senders,
 ) -> Result<Owner, Error> {
     let features = Features::probe(settings.attach)?;
     for missing in &features.missing {
@@ -96,6 +102,10 @@ fn take_over(
     let traffic = KernelTraffic::open()?;
     let mode = features.attach;
     let datapath = KernelDatapath::load(pins.clone(), config, mode, traffic, &settings.run_dir)?;
+    let sockets = Sockets {
+        are_balanced: config.sockets.is_some(),
+        host: own_cookie(),
+    };
     let pools = settings.outside.in_use().unwrap_or_default();
     let directory = restore(&store, &mut plumbing, pools)?;
 
@@ -108,7 +118,8 @@ fn take_over(
     let mut reconciler: KernelReconciler =
         Reconciler::new(ports, Arc::clone(&desired), settings.encap, tunnel)
             .with_balancer(Balancer::new(settings.limits.slots, first_backend()))
-            .with_transit_pools(pools);
+            .with_transit_pools(pools)
+            .with_sockets(sockets);
     reconciler.balance(&plan.services)?;
     let started = Instant::now();
     let written = reconciler.follow(Arc::clone(&desired), plan.exact, directory.iter())?;
@@ -129,34 +140,12 @@ fn take_over(
         reconciler,
         store,
         shared,
-        backend_end: backend_end(),
-        changes,
+        backend_end: Box::new(SocketsEnd::new(senders.gone)),
+        changes: senders.changes,
     };
     owner.end_flows();
     owner.publish();
     Ok(owner)
-}
-
-/// Who ends flows to backends that are gone: the one place where that is decided.
-fn backend_end() -> Box<dyn BackendEnd> {
-    Box::new(Told)
-}
-
-/// Ends nothing: programs find flows to a backend that is not there by themselves when their next packet
-/// comes.
-#[derive(Debug)]
-struct Told;
-
-impl BackendEnd for Told {
-    fn ended(&mut self, backends: &[Ended]) {
-        for backend in backends {
-            debug!(
-                backend = backend.id.0,
-                service = backend.was.service,
-                "ended"
-            );
-        }
-    }
 }
 
 /// No backend gets a lower number than the time since boot in 64ths of a second, so that a number that an
@@ -183,7 +172,7 @@ pub(super) fn undo(run_dir: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn datapath_config(
+pub(super) fn datapath_config(
     settings: &Settings,
     address: IpAddr,
     features: &Features,
@@ -196,6 +185,9 @@ fn datapath_config(
         source_ports: local_ports(),
         event_sample: settings.event_sample,
         decap_l3: features.decap_l3,
+        mark: settings.encryption.mark,
+        sockets: features.sockets.filter(|_| settings.services.socket_lb),
+        packet_lb: settings.services.packet_lb,
         capacity: capacity(settings),
     }
 }
@@ -222,7 +214,7 @@ fn restore(
     let mut directory = Directory::default();
     for attachment in store.load()? {
         if ends.iter().any(|end| is_of(end, &attachment)) {
-            directory.insert(attachment);
+            directory.insert(with_cookie(attachment, store)?);
         } else {
             info!(
                 endpoint = attachment.name,
@@ -245,6 +237,29 @@ fn restore(
         }
     }
     Ok(directory)
+}
+
+/// An agent that knew no cookies may have kept it.
+fn with_cookie(attachment: Attachment, store: &Store) -> Result<Attachment, Error> {
+    if attachment.cookie.is_some() {
+        return Ok(attachment);
+    }
+    let namespace = Namespace::open(&attachment.netns);
+    let same = namespace.ok().filter(|it| it.id() == attachment.namespace);
+    let Some(cookie) = same.and_then(|namespace| namespace.cookie().ok()) else {
+        return Ok(attachment);
+    };
+    let attachment = Attachment {
+        cookie: Some(cookie),
+        ..attachment
+    };
+    store.save(&attachment)?;
+    Ok(attachment)
+}
+
+/// By what the programs at sockets know the agent's own namespace; nothing on kernels where there are none.
+fn own_cookie() -> Option<u64> {
+    Namespace::current().ok()?.cookie().ok()
 }
 
 fn is_of(end: &HostEnd, attachment: &Attachment) -> bool {

@@ -30,11 +30,13 @@ pub(super) fn attachment(number: u8) -> Attachment {
         host_ifindex: 100 + u32::from(number),
         interface: "eth0".to_owned(),
         created: 0,
+        cookie: None,
         conflict: None,
         aliases: Vec::new(),
         service: None,
         follows_service: false,
         ports: Vec::new(),
+        encrypted: false,
         transit: None,
     }
 }
@@ -68,5 +70,6 @@ pub(super) fn desired() -> Desired {
             mtu: None,
         }],
         internal: std::collections::BTreeSet::new(),
+        encrypted: std::collections::BTreeSet::new(),
     }
 }

@@ -10,9 +10,9 @@ use ipnet::IpNet;
 
 use super::{Datapath, Hook, Key, Row, Table, Tables};
 use crate::model::{
-    BackendEntry, BackendId, Encap, EndpointEntry, InterfaceEntry, MacAddress, NetworkEntry,
-    NodeEntry, PeerEntry, PeerId, Place, PortEntry, PortKey, Protocol, RingSpan, RouteEntry, SLOTS,
-    VipEntry, Vni,
+    BackendEntry, BackendId, Encap, EndpointEntry, InterfaceEntry, MacAddress, NamespaceEntry,
+    NetworkEntry, NodeEntry, PeerEntry, PeerId, Place, PortEntry, PortKey, Protocol, RingSpan,
+    RouteEntry, SLOTS, VipEntry, Vni,
 };
 
 fn ip(text: &str) -> IpAddr {
@@ -46,6 +46,7 @@ fn rows() -> Vec<Row> {
         gateway_ipv6: None,
         mtu,
         is_internal: mtu == 1280,
+        is_encrypted: mtu == 1450,
     };
     let route = |peer, mac| RouteEntry {
         peer: PeerId(peer),
@@ -62,6 +63,7 @@ fn rows() -> Vec<Row> {
         mac: mac(last),
         transit_ipv4: Some(ip("100.127.0.1")),
         transit_ipv6: None,
+        is_encrypted: last == 5,
     };
     let node = NodeEntry {
         gateway_ifindex: 12,
@@ -74,6 +76,7 @@ fn rows() -> Vec<Row> {
         mac: mac(5),
         mtu: 1450,
         balanced: ifindex % 2 == 0,
+        is_encrypted: ifindex % 2 == 1,
     };
     let backend = |peer: Option<PeerId>| BackendEntry {
         place: place(1, "10.1.0.200"),
@@ -100,6 +103,7 @@ fn rows() -> Vec<Row> {
         target: 80,
         is_direct_return: !is_host,
         is_host,
+        is_encrypted: !is_host,
     };
     vec![
         Row::Peer(PeerId(1), peer("192.0.2.2", Encap::Native)),
@@ -129,6 +133,8 @@ fn rows() -> Vec<Row> {
         Row::Transit(ip("100.127.0.1"), place(1, "10.1.0.5")),
         Row::Transit(ip("fd6f:7665:726c::1"), place(1, "fd00::5")),
         Row::Node(node),
+        Row::Namespace(4711, NamespaceEntry::new([vni(1), vni(2)])),
+        Row::Namespace(1, NamespaceEntry::HOST),
     ]
 }
 

@@ -26,8 +26,9 @@ pub use drift::{Action, DriftKind, Expected, Repair, Survey};
 pub use order::changes;
 pub use ports::{
     Datapath, Direction, Filter, Gateway, Hook, HostEnd, Inspect, InterfaceWish, MadeInterface,
-    Plumbing, PortError, PortErrorKind, Program, TrafficControl, Underlay, UnderlayDevice,
+    Plumbing, PortError, PortErrorKind, Program, SocketCall, TrafficControl, Underlay,
+    UnderlayDevice,
 };
-pub use reconciler::{BackendEnd, Ended, Ports, Reconciler};
+pub use reconciler::{BackendEnd, Ended, Ports, Reconciler, Sockets};
 pub use row::{Change, Key, Row, Table};
 pub use tables::Tables;

@@ -6,7 +6,8 @@ use super::{
 };
 
 /// Tables whose entries name peers, interfaces or networks, in the order in which they are cleared.
-const REFERRING: [Table; 9] = [
+const REFERRING: [Table; 10] = [
+    Table::Namespace,
     Table::Node,
     Table::Transit,
     Table::Vip,

@@ -24,6 +24,10 @@ pub enum Program {
     FromTunnel,
     /// Egress of the gateway's near end.
     FromHost,
+    /// Egress of an underlay device, while anything is encrypted.
+    ToUnderlay,
+    /// A system call of sockets, at the root of the cgroups.
+    Socket(SocketCall),
 }
 
 /// Which packets of a device a program sees.
@@ -36,30 +40,94 @@ pub enum Direction {
 }
 
 impl Program {
-    /// Every program.
-    pub const ALL: [Self; 4] = [
+    /// Every program that hangs on devices.
+    pub const OF_DEVICES: [Self; 5] = [
         Self::FromContainer,
         Self::FromUnderlay,
         Self::FromTunnel,
         Self::FromHost,
+        Self::ToUnderlay,
     ];
 
-    /// Which packets it sees.
+    /// Every program.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let sockets = SocketCall::ALL.into_iter().map(Self::Socket);
+        Self::OF_DEVICES.into_iter().chain(sockets)
+    }
+
+    /// Which packets it sees; a program at sockets sees what they send.
     pub fn direction(self) -> Direction {
         match self {
             Self::FromContainer | Self::FromUnderlay | Self::FromTunnel => Direction::Ingress,
-            Self::FromHost => Direction::Egress,
+            Self::FromHost | Self::ToUnderlay | Self::Socket(_) => Direction::Egress,
         }
     }
 }
 
-/// A program on a device.
+/// System calls of sockets whose addresses are translated.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
+pub enum SocketCall {
+    /// `connect` to IPv4 addresses.
+    Connect4,
+    /// `connect` to IPv6 addresses.
+    Connect6,
+    /// `sendmsg` to IPv4 addresses.
+    Sendmsg4,
+    /// `sendmsg` to IPv6 addresses.
+    Sendmsg6,
+    /// `recvmsg` from IPv4 addresses.
+    Recvmsg4,
+    /// `recvmsg` from IPv6 addresses.
+    Recvmsg6,
+    /// `getpeername` of IPv4 sockets.
+    Getpeername4,
+    /// `getpeername` of IPv6 sockets.
+    Getpeername6,
+}
+
+impl SocketCall {
+    /// Every call, those first that tell the old address: nobody shall see a task's address because the
+    /// other half is not attached yet.
+    pub const ALL: [Self; 8] = [
+        Self::Getpeername4,
+        Self::Getpeername6,
+        Self::Recvmsg4,
+        Self::Recvmsg6,
+        Self::Connect4,
+        Self::Connect6,
+        Self::Sendmsg4,
+        Self::Sendmsg6,
+    ];
+}
+
+/// A program on a device, or at the root of the cgroups.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
 pub struct Hook {
     /// The program.
     pub program: Program,
-    /// The device's index in the agent's namespace.
+    /// The device's index in the agent's namespace; 0 at the root of the cgroups.
     pub ifindex: u32,
+}
+
+impl Hook {
+    /// A program at the root of the cgroups.
+    pub fn of_sockets(call: SocketCall) -> Self {
+        Self {
+            program: Program::Socket(call),
+            ifindex: 0,
+        }
+    }
+
+    /// Where it is, in words.
+    pub fn place(&self) -> String {
+        match self.program {
+            Program::Socket(_) => "the root of the cgroups".to_owned(),
+            Program::FromContainer
+            | Program::FromUnderlay
+            | Program::FromTunnel
+            | Program::FromHost => format!("interface {}", self.ifindex),
+        }
+    }
 }
 
 /// Why a port could not do what it was asked.
@@ -126,7 +194,7 @@ pub trait Inspect {
     /// [`Key`] stands for.
     fn rows(&self, table: Table, visit: &mut dyn FnMut(Row)) -> Result<u64, PortError>;
 
-    /// Whether the current version of the program runs on the device.
+    /// Whether the current version of the program runs there.
     fn is_attached(&self, hook: Hook) -> Result<bool, PortError>;
 }
 
@@ -260,6 +328,8 @@ pub struct MadeInterface {
     pub interface: String,
     /// The namespace that the path led to.
     pub namespace: NamespaceId,
+    /// By what the programs at sockets know it, if the kernel told.
+    pub cookie: Option<u64>,
 }
 
 /// A host end that exists.

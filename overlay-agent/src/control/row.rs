@@ -5,8 +5,8 @@ use std::{fmt, net::IpAddr};
 use ipnet::IpNet;
 
 use crate::model::{
-    BackendEntry, BackendId, EndpointEntry, InterfaceEntry, NetworkEntry, NodeEntry, PeerEntry,
-    PeerId, Place, PortEntry, PortKey, RouteEntry, Slots, VipEntry, Vni,
+    BackendEntry, BackendId, EndpointEntry, InterfaceEntry, NamespaceEntry, NetworkEntry,
+    NodeEntry, PeerEntry, PeerId, Place, PortEntry, PortKey, RouteEntry, Slots, VipEntry, Vni,
 };
 
 /// The tables of the data plane.
@@ -40,12 +40,14 @@ pub enum Table {
     Transit,
     /// This node.
     Node,
+    /// Networks of each network namespace, by cookie.
+    Namespace,
 }
 
 impl Table {
     /// Every table, so that what an entry refers to is in an earlier one: written in this order and
     /// cleared in the reverse one, no table ever names something that is not there.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Peer,
         Self::PeerAddress,
         Self::Network,
@@ -60,6 +62,7 @@ impl Table {
         Self::Vip,
         Self::Transit,
         Self::Node,
+        Self::Namespace,
     ];
 }
 
@@ -94,6 +97,8 @@ pub enum Key {
     Transit(IpAddr),
     /// The only one in [`Table::Node`].
     Node,
+    /// In [`Table::Namespace`].
+    Namespace(u64),
 }
 
 impl Key {
@@ -114,6 +119,7 @@ impl Key {
             Self::Vip(_) => Table::Vip,
             Self::Transit(_) => Table::Transit,
             Self::Node => Table::Node,
+            Self::Namespace(_) => Table::Namespace,
         }
     }
 }
@@ -135,6 +141,7 @@ impl fmt::Display for Key {
             Self::Interface(ifindex) => write!(f, "interface {ifindex}"),
             Self::Port(port) => port.fmt(f),
             Self::Node => f.write_str("this node"),
+            Self::Namespace(cookie) => write!(f, "cookie {cookie}"),
         }
     }
 }
@@ -170,6 +177,8 @@ pub enum Row {
     Transit(IpAddr, Place),
     /// Of [`Table::Node`].
     Node(NodeEntry),
+    /// Of [`Table::Namespace`].
+    Namespace(u64, NamespaceEntry),
 }
 
 impl Row {
@@ -190,6 +199,7 @@ impl Row {
             Self::Vip(place, _) => Key::Vip(place),
             Self::Transit(address, _) => Key::Transit(address),
             Self::Node(_) => Key::Node,
+            Self::Namespace(cookie, _) => Key::Namespace(cookie),
         }
     }
 }

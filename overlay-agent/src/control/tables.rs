@@ -11,8 +11,8 @@ use ipnet::IpNet;
 use super::{Change, Inspect, Key, PortError, Row, Table};
 use crate::model::{
     BackendEntry, BackendId, EndpointEntry, FIRST_LOCAL_NUMBER, InterfaceEntry, LocalTables,
-    NetworkEntry, NodeEntry, PeerEntry, PeerId, Place, PortEntry, PortKey, RemoteTables,
-    RouteEntry, Slots, VipEntry, Vni,
+    NamespaceEntry, NetworkEntry, NodeEntry, PeerEntry, PeerId, Place, PortEntry, PortKey,
+    RemoteTables, RouteEntry, Slots, VipEntry, Vni,
 };
 
 /// The contents of all tables. Routes are shared, because there may be a million of them and they
@@ -47,6 +47,8 @@ pub struct Tables {
     pub transit: BTreeMap<IpAddr, Place>,
     /// This node; nothing while it has no way out.
     pub node: Option<NodeEntry>,
+    /// Networks of each network namespace, by cookie.
+    pub namespaces: BTreeMap<u64, NamespaceEntry>,
 }
 
 impl Tables {
@@ -64,6 +66,7 @@ impl Tables {
             ports: joined(remote.ports, local.ports),
             transit: local.transit,
             backends: Arc::new(local.backends),
+            namespaces: local.namespaces,
             ..Self::default()
         }
     }
@@ -72,20 +75,9 @@ impl Tables {
     #[must_use]
     pub fn with_remote(&self, remote: RemoteTables) -> Self {
         Self {
-            peer_addresses: addresses_of(&remote.peers),
-            peers: remote.peers,
-            networks: remote.networks,
             routes: Arc::new(remote.routes),
             blocks: Arc::new(remote.blocks),
-            interfaces: self.interfaces.clone(),
-            endpoints: self.endpoints.clone(),
-            own_addresses: remote.own_addresses,
-            ports: self.ports.clone(),
-            vips: Arc::clone(&self.vips),
-            backends: Arc::clone(&self.backends),
-            slots: Arc::clone(&self.slots),
-            transit: self.transit.clone(),
-            node: self.node,
+            ..self.with_ways(remote.peers, remote.networks, remote.own_addresses)
         }
     }
 
@@ -112,6 +104,7 @@ impl Tables {
             slots: Arc::clone(&self.slots),
             transit: self.transit.clone(),
             node: self.node,
+            namespaces: self.namespaces.clone(),
         }
     }
 
@@ -200,6 +193,10 @@ impl Tables {
                 place.map(|place| Row::Transit(address, *place))
             }
             Key::Node => self.node.map(Row::Node),
+            Key::Namespace(cookie) => {
+                let entry = self.namespaces.get(&cookie);
+                entry.map(|entry| Row::Namespace(cookie, *entry))
+            }
         }
     }
 
@@ -258,6 +255,10 @@ impl Tables {
                 Box::new(addresses.map(|(address, place)| Row::Transit(*address, *place)))
             }
             Table::Node => Box::new(self.node.into_iter().map(Row::Node)),
+            Table::Namespace => {
+                let namespaces = self.namespaces.iter();
+                Box::new(namespaces.map(|(cookie, entry)| Row::Namespace(*cookie, *entry)))
+            }
         }
     }
 
@@ -329,6 +330,9 @@ impl Tables {
                 self.transit.insert(address, place);
             }
             Row::Node(entry) => self.node = Some(entry),
+            Row::Namespace(cookie, entry) => {
+                self.namespaces.insert(cookie, entry);
+            }
         }
     }
 
@@ -366,6 +370,9 @@ impl Tables {
                 self.transit.remove(address);
             }
             Key::Node => self.node = None,
+            Key::Namespace(cookie) => {
+                self.namespaces.remove(cookie);
+            }
         }
     }
 
@@ -386,6 +393,7 @@ impl Tables {
             Table::Ring => self.slots.len(),
             Table::Transit => self.transit.len(),
             Table::Node => usize::from(self.node.is_some()),
+            Table::Namespace => self.namespaces.len(),
         }
     }
 
@@ -404,6 +412,7 @@ impl Tables {
             | Table::Endpoint
             | Table::OwnAddress
             | Table::Port
+            | Table::Namespace
             | Table::Transit
             | Table::Node => false,
         }

@@ -3,11 +3,11 @@
 use aya::{
     maps::MapType,
     programs::{ProgramType, SchedClassifier, TcAttachType},
-    sys::{BpfHelper, is_helper_supported, is_map_supported},
+    sys::{BpfHelper, is_helper_supported, is_map_supported, is_program_supported},
 };
 use nix::sys::utsname::uname;
 
-use super::Error;
+use super::{Error, attach::cgroup};
 use crate::model::Attach;
 
 /// A device that every namespace has.
@@ -40,8 +40,17 @@ pub struct Features {
     pub attach: AttachMode,
     /// Whether a packet of one family can be taken out of one of the other.
     pub decap_l3: bool,
+    /// What the programs at sockets can do; `None` where there can be none.
+    pub sockets: Option<SocketHooks>,
     /// What is not there.
     pub missing: Vec<Missing>,
+}
+
+/// What the programs at sockets can do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SocketHooks {
+    /// Whether they can say why they refuse (Linux 5.18).
+    pub can_explain: bool,
 }
 
 impl Features {
@@ -77,10 +86,18 @@ impl Features {
                 costs: "IPv6 packets on an IPv4 underlay, and the reverse, arrive through the kernel's vxlan device, which is slower",
             });
         }
+        let sockets = match probe_sockets(&kernel) {
+            Ok(sockets) => Some(sockets),
+            Err(lacking) => {
+                missing.push(lacking);
+                None
+            }
+        };
         Ok(Self {
             kernel,
             attach,
             decap_l3,
+            sockets,
             missing,
         })
     }
@@ -108,6 +125,29 @@ fn require(kernel: &str) -> Result<(), Error> {
         ));
     }
     Ok(())
+}
+
+/// Programs at sockets need a hierarchy of cgroups to hang on and a name for namespaces.
+fn probe_sockets(kernel: &str) -> Result<SocketHooks, Missing> {
+    const COSTS: &str = "services are balanced packet by packet only, and processes of the host reach published ports by other nodes' addresses only";
+    let lacking = |feature| Missing {
+        feature,
+        costs: COSTS,
+    };
+    if !is_program_supported(ProgramType::CgroupSockAddr).unwrap_or(false) {
+        return Err(lacking("programs at sockets (CONFIG_CGROUP_BPF)"));
+    }
+    if release(kernel) < (5, 14) {
+        return Err(lacking("cookies of network namespaces (Linux 5.14)"));
+    }
+    if cgroup::root().is_err() {
+        return Err(lacking("a cgroup2 hierarchy that can be mounted"));
+    }
+    let helper = BpfHelper::BPF_FUNC_set_retval;
+    let can_explain = is_helper_supported(ProgramType::CgroupSockAddr, helper);
+    Ok(SocketHooks {
+        can_explain: can_explain.unwrap_or(false),
+    })
 }
 
 fn unsupported(kernel: &str, feature: &'static str, since: &'static str) -> Error {

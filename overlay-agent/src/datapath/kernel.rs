@@ -11,7 +11,7 @@ use aya::programs::ProgramInfo;
 
 use super::{
     AttachMode, DatapathConfig, Error, Pins,
-    attach::{clsact, tcx},
+    attach::{cgroup, clsact, tcx},
     load::Programs,
     map_name,
     maps::Maps,
@@ -27,6 +27,7 @@ use crate::{
 #[derive(Debug)]
 pub struct KernelInspector {
     maps: Maps,
+    pins: Pins,
     program_ids: BTreeMap<Program, u32>,
     mode: AttachMode,
     traffic: RefCell<Box<dyn TrafficControl>>,
@@ -41,6 +42,7 @@ impl KernelInspector {
     ) -> Result<Self, Error> {
         Ok(Self {
             maps: Maps::open(pins)?,
+            pins: pins.clone(),
             program_ids: pinned_programs(pins)?,
             mode,
             traffic: RefCell::new(traffic),
@@ -72,9 +74,12 @@ impl Inspect for KernelInspector {
         let Some(program_id) = self.program_ids.get(&hook.program).copied() else {
             return Ok(false);
         };
-        let is_attached = match self.mode {
-            AttachMode::Tcx => tcx::is_attached(hook.ifindex, hook.program.direction(), program_id),
-            AttachMode::Clsact => {
+        let is_attached = match (hook.program, self.mode) {
+            (Program::Socket(_), _) => cgroup::is_attached(&self.pins.link(hook), program_id),
+            (_, AttachMode::Tcx) => {
+                tcx::is_attached(hook.ifindex, hook.program.direction(), program_id)
+            }
+            (_, AttachMode::Clsact) => {
                 let traffic = &mut **self.traffic.borrow_mut();
                 clsact::is_attached(traffic, program_name(hook.program), hook, program_id)
             }
@@ -129,7 +134,25 @@ impl KernelDatapath {
                 let links = self.pins.pinned_links()?;
                 links
                     .iter()
+                    .filter(|hook| !matches!(hook.program, Program::Socket(_)))
                     .try_for_each(|hook| tcx::detach(&self.pins.link(*hook)))
+            }
+        }
+    }
+}
+
+impl KernelDatapath {
+    fn attach_to_device(&mut self, hook: Hook) -> Result<(), Error> {
+        let name = program_name(hook.program);
+        let traffic = &mut **self.inspector.traffic.get_mut();
+        let program = self.programs.of_device(hook.program)?;
+        match self.inspector.mode {
+            AttachMode::Tcx => tcx::attach(program, name, hook, &self.pins.link(hook)),
+            AttachMode::Clsact => {
+                // Other devices are ours and take their disciplines with them.
+                let is_foreign = hook.program == Program::FromUnderlay;
+                let marks = is_foreign.then_some(self.marks.as_path());
+                clsact::attach(traffic, program, name, hook, marks)
             }
         }
     }
@@ -166,26 +189,23 @@ impl Datapath for KernelDatapath {
     }
 
     fn attach(&mut self, hook: Hook) -> Result<(), PortError> {
-        let name = program_name(hook.program);
-        let traffic = &mut **self.inspector.traffic.get_mut();
-        let attached = self.programs.get(hook.program).and_then(|program| {
-            match self.inspector.mode {
-                AttachMode::Tcx => tcx::attach(program, name, hook, &self.pins.link(hook)),
-                AttachMode::Clsact => {
-                    // Other devices are ours and take their disciplines with them.
-                    let is_foreign = hook.program == Program::FromUnderlay;
-                    let marks = is_foreign.then_some(self.marks.as_path());
-                    clsact::attach(traffic, program, name, hook, marks)
-                }
-            }
-        });
+        let attached = match hook.program {
+            Program::Socket(call) => self.programs.of_sockets(call).and_then(|program| {
+                cgroup::attach(program, program_name(hook.program), &self.pins.link(hook))
+            }),
+            Program::FromContainer
+            | Program::FromUnderlay
+            | Program::FromTunnel
+            | Program::FromHost => self.attach_to_device(hook),
+        };
         attached.map_err(|error| failed("attach", attachment(hook), error))
     }
 
     fn detach(&mut self, hook: Hook) -> Result<(), PortError> {
-        let detached = match self.inspector.mode {
-            AttachMode::Tcx => tcx::detach(&self.pins.link(hook)),
-            AttachMode::Clsact => {
+        let detached = match (hook.program, self.inspector.mode) {
+            (Program::Socket(_), _) => cgroup::detach(&self.pins.link(hook)),
+            (_, AttachMode::Tcx) => tcx::detach(&self.pins.link(hook)),
+            (_, AttachMode::Clsact) => {
                 let traffic = &mut **self.inspector.traffic.get_mut();
                 clsact::detach(traffic, program_name(hook.program), hook)
             }
@@ -194,9 +214,14 @@ impl Datapath for KernelDatapath {
     }
 
     fn hooks(&self) -> Result<Vec<Hook>, PortError> {
+        let pinned = self.pins.pinned_links();
         let hooks = match self.inspector.mode {
-            AttachMode::Tcx => self.pins.pinned_links(),
-            AttachMode::Clsact => filters(&mut **self.inspector.traffic.borrow_mut()),
+            AttachMode::Tcx => pinned,
+            AttachMode::Clsact => pinned.and_then(|mut hooks| {
+                hooks.retain(|hook| matches!(hook.program, Program::Socket(_)));
+                hooks.extend(filters(&mut **self.inspector.traffic.borrow_mut())?);
+                Ok(hooks)
+            }),
         };
         hooks.map_err(|error| failed("list", "what is attached", error))
     }
@@ -222,8 +247,11 @@ impl Datapath for KernelDatapath {
     }
 }
 
-/// The kernel's numbers of the programs that are pinned.
+/// The kernel's numbers of the programs that are pinned; those of sockets need not be.
 fn pinned_programs(pins: &Pins) -> Result<BTreeMap<Program, u32>, Error> {
+    let is_there = |program: &Program| {
+        !matches!(program, Program::Socket(_)) || pins.program(program_name(*program)).exists()
+    };
     let number = |program| {
         let name = program_name(program);
         let info = ProgramInfo::from_pin(pins.program(name));
@@ -234,14 +262,14 @@ fn pinned_programs(pins: &Pins) -> Result<BTreeMap<Program, u32>, Error> {
         })?;
         Ok((program, info.id()))
     };
-    Program::ALL.into_iter().map(number).collect()
+    Program::all().filter(is_there).map(number).collect()
 }
 
 /// Our filters on every device.
 fn filters(traffic: &mut dyn TrafficControl) -> Result<Vec<Hook>, Error> {
     let mut hooks = Vec::new();
     for ifindex in traffic.devices()? {
-        for program in Program::ALL {
+        for program in Program::OF_DEVICES {
             let hook = Hook { program, ifindex };
             let filters = clsact::ours(traffic, hook, program_name(program))?;
             hooks.extend(filters.first().map(|_| hook));
@@ -255,11 +283,7 @@ fn entry(key: &Key) -> String {
 }
 
 fn attachment(hook: Hook) -> String {
-    format!(
-        "{} at interface {}",
-        program_name(hook.program),
-        hook.ifindex
-    )
+    format!("{} at {}", program_name(hook.program), hook.place())
 }
 
 fn failed(operation: &'static str, object: impl std::fmt::Display, error: Error) -> PortError {

@@ -1,16 +1,24 @@
 //! Loading the programs for one configuration.
 
-use std::fs;
+use std::{fs, path::Path};
 
-use aya::{Ebpf, EbpfLoader, VerifierLogLevel, maps::MapInfo, programs::SchedClassifier};
+use aya::{
+    Ebpf, EbpfLoader, VerifierLogLevel,
+    maps::MapInfo,
+    pin::PinError,
+    programs::{CgroupSockAddr, ProgramError, SchedClassifier},
+};
 use overlay_common::{
     abi::{self, program},
     address::Address,
     config::Config,
 };
 
-use super::{Capacity, Error, Pins, object::OBJECT, pins::file, spec};
-use crate::control::Program;
+use super::{Capacity, Error, Pins, SocketHooks, object::OBJECT, pins::file, spec};
+use crate::{
+    control::{Program, SocketCall},
+    model::EncryptionMark,
+};
 
 /// What the programs are loaded with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,6 +35,12 @@ pub struct DatapathConfig {
     pub event_sample: u32,
     /// Whether a packet of one family can be taken out of one of the other.
     pub decap_l3: bool,
+    /// Our part of packets' marks.
+    pub mark: EncryptionMark,
+    /// Whether the programs at sockets are loaded, and whether they can say why they refuse.
+    pub sockets: Option<SocketHooks>,
+    /// Whether packets to virtual addresses are balanced.
+    pub packet_lb: bool,
     /// How many entries each table has room for.
     pub capacity: Capacity,
 }
@@ -47,7 +61,9 @@ impl DatapathConfig {
             source_port_first: self.source_ports.0,
             source_port_last: self.source_ports.1,
             decap_l3: u16::from(self.decap_l3),
-            _reserved: [0; 8],
+            mark: self.mark.outbound(),
+            set_retval: u16::from(self.sockets.is_some_and(|hooks| hooks.can_explain)),
+            packet_lb: u16::from(self.packet_lb),
         }
     }
 }
@@ -103,39 +119,66 @@ impl Programs {
         }
 
         let mut programs = Self { ebpf };
-        for name in program::ALL {
-            programs.load_one(pins, name)?;
+        for program in Program::OF_DEVICES {
+            let classifier = programs.of_device(program)?;
+            let outcome = classifier.load();
+            place(pins, program, outcome, |path| classifier.pin(path))?;
+        }
+        for call in SocketCall::ALL {
+            let program = Program::Socket(call);
+            if config.sockets.is_some() {
+                let socket = programs.of_sockets(call)?;
+                let outcome = socket.load();
+                place(pins, program, outcome, |path| socket.pin(path))?;
+            } else {
+                clear(&pins.program(program_name(program)))?;
+            }
         }
         Ok(programs)
     }
 
-    /// One of the loaded programs.
-    pub(super) fn get(&mut self, program: Program) -> Result<&mut SchedClassifier, Error> {
-        self.classifier(program_name(program))
-    }
-
-    fn load_one(&mut self, pins: &Pins, name: &'static str) -> Result<(), Error> {
-        let classifier = self.classifier(name)?;
-        classifier.load().map_err(|source| Error::Program {
-            operation: "load",
-            program: name,
-            source,
-        })?;
-        let path = pins.program(name);
-        if path.exists() {
-            fs::remove_file(&path).map_err(file("remove", &path))?;
-        }
-        classifier
-            .pin(&path)
-            .map_err(|source| Error::Pin { path, source })
-    }
-
-    fn classifier(&mut self, name: &'static str) -> Result<&mut SchedClassifier, Error> {
+    /// A loaded program for devices.
+    pub(super) fn of_device(&mut self, program: Program) -> Result<&mut SchedClassifier, Error> {
+        let name = program_name(program);
         let program = self.ebpf.program_mut(name);
         program
             .and_then(|program| program.try_into().ok())
             .ok_or(Error::NoProgram { program: name })
     }
+
+    /// A program for sockets, loaded if they are to be balanced.
+    pub(super) fn of_sockets(&mut self, call: SocketCall) -> Result<&mut CgroupSockAddr, Error> {
+        let name = program_name(Program::Socket(call));
+        let program = self.ebpf.program_mut(name);
+        program
+            .and_then(|program| program.try_into().ok())
+            .ok_or(Error::NoProgram { program: name })
+    }
+}
+
+/// Pins a program that was loaded in the place of its predecessor.
+fn place(
+    pins: &Pins,
+    program: Program,
+    loaded: Result<(), ProgramError>,
+    pin: impl FnOnce(&Path) -> Result<(), PinError>,
+) -> Result<(), Error> {
+    let name = program_name(program);
+    loaded.map_err(|source| Error::Program {
+        operation: "load",
+        program: name,
+        source,
+    })?;
+    let path = pins.program(name);
+    clear(&path)?;
+    pin(&path).map_err(|source| Error::Pin { path, source })
+}
+
+fn clear(path: &Path) -> Result<(), Error> {
+    if path.exists() {
+        fs::remove_file(path).map_err(file("remove", path))?;
+    }
+    Ok(())
 }
 
 /// A program's name in the object.
@@ -145,5 +188,16 @@ pub fn program_name(program: Program) -> &'static str {
         Program::FromUnderlay => program::FROM_UNDERLAY,
         Program::FromTunnel => program::FROM_TUNNEL,
         Program::FromHost => program::FROM_HOST,
+        Program::ToUnderlay => program::TO_UNDERLAY,
+        Program::Socket(call) => match call {
+            SocketCall::Connect4 => program::CONNECT4,
+            SocketCall::Connect6 => program::CONNECT6,
+            SocketCall::Sendmsg4 => program::SENDMSG4,
+            SocketCall::Sendmsg6 => program::SENDMSG6,
+            SocketCall::Recvmsg4 => program::RECVMSG4,
+            SocketCall::Recvmsg6 => program::RECVMSG6,
+            SocketCall::Getpeername4 => program::GETPEERNAME4,
+            SocketCall::Getpeername6 => program::GETPEERNAME6,
+        },
     }
 }

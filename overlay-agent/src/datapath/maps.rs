@@ -18,6 +18,7 @@ use overlay_common::{
     peer::Peer,
     route::{BlockKey, Route},
     service::{Backend, PortKey, PublishedPort, SLOTS, Slots, Vip},
+    socket::Namespace,
 };
 
 use super::{
@@ -50,6 +51,7 @@ pub(super) struct Maps {
     ring: Array<MapData, Slots>,
     transit: HashMap<MapData, Address, EndpointKey>,
     node: Array<MapData, Node>,
+    namespace: HashMap<MapData, u64, Namespace>,
 }
 
 // aya's array shows nothing of itself.
@@ -77,6 +79,7 @@ impl Maps {
             ring: open(pins, map::RING)?,
             transit: open(pins, map::TRANSIT)?,
             node: open(pins, map::NODE)?,
+            namespace: open(pins, map::NAMESPACE)?,
         })
     }
 
@@ -132,6 +135,10 @@ impl Maps {
                 self.transit.insert(key, table::place_key(*place), 0)
             }
             Row::Node(entry) => self.node.set(0, table::node::encode(entry), 0),
+            Row::Namespace(cookie, entry) => {
+                self.namespace
+                    .insert(cookie, table::namespace::encode(entry), 0)
+            }
         }
         .map_err(failed("write", row.key().table()))
     }
@@ -155,6 +162,7 @@ impl Maps {
             Key::Node => self
                 .node
                 .set(0, table::node::encode(&NodeEntry::default()), 0),
+            Key::Namespace(cookie) => self.namespace.remove(cookie),
         };
         match removed {
             Err(error) if map_errno(&error) == Some(libc::ENOENT) => Ok(()),
@@ -196,6 +204,9 @@ impl Maps {
             Key::Node => {
                 found(self.node.get(&0, 0), table)?.and_then(|value| meaning::node(&value))
             }
+            Key::Namespace(cookie) => found(self.namespace.get(&cookie, 0), table)?
+                .and_then(|value| table::namespace::decode(&value))
+                .map(|entry| Row::Namespace(cookie, entry)),
         })
     }
 
@@ -246,6 +257,7 @@ impl Maps {
                 meaning::node(&value).into_iter().for_each(visit);
                 0
             }),
+            Table::Namespace => visit_all(self.namespace.iter(), meaning::namespace, visit),
         }
         .map_err(failed("read", table))
     }
@@ -265,6 +277,7 @@ impl Maps {
             Table::Vip => purge(&mut self.vip, meaning::vip),
             Table::Backend => purge(&mut self.backend, meaning::backend),
             Table::Transit => purge(&mut self.transit, meaning::transit),
+            Table::Namespace => purge(&mut self.namespace, meaning::namespace),
         }
         .map_err(failed("clear", table))
     }
@@ -326,6 +339,7 @@ pub fn map_name(table: Table) -> &'static str {
         Table::Ring => map::RING,
         Table::Transit => map::TRANSIT,
         Table::Node => map::NODE,
+        Table::Namespace => map::NAMESPACE,
     }
 }
 

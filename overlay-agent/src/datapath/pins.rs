@@ -225,9 +225,7 @@ fn link_name(hook: Hook) -> String {
 fn parse_link_name(name: &OsStr) -> Option<Hook> {
     let (program, ifindex) = name.to_str()?.rsplit_once('-')?;
     Some(Hook {
-        program: Program::ALL
-            .into_iter()
-            .find(|known| super::program_name(*known) == program)?,
+        program: Program::all().find(|known| super::program_name(*known) == program)?,
         ifindex: ifindex.parse().ok()?,
     })
 }

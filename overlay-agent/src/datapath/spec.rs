@@ -15,7 +15,7 @@ use overlay_common::{
     reason::REASON_CAPACITY,
     route::{BlockKey, Route},
     service::{Backend, PortKey, PublishedPort, SLOTS, Slots, Vip},
-    socket::{Believed, Namespace},
+    socket::{Believed, BelievedKey, Namespace},
     walk::{Count, WALK_CAPACITY},
 };
 
@@ -169,7 +169,7 @@ pub(super) fn maps(capacity: &Capacity) -> [MapSpec; map::ALL.len()] {
         MapSpec::sized::<Address, EndpointKey>(map::TRANSIT, MapType::Hash, endpoints),
         MapSpec::fixed::<Address, u32>(map::OWN_ADDRESS, MapType::Hash, None),
         MapSpec::sized::<u64, Namespace>(map::NAMESPACE, MapType::Hash, endpoints),
-        MapSpec::fixed::<u64, Believed>(map::BELIEVED, MapType::LruHash, None),
+        MapSpec::fixed::<BelievedKey, Believed>(map::BELIEVED, MapType::LruHash, None),
         MapSpec::fixed::<u32, Count>(map::REASON_COUNT, MapType::PerCpuArray, reasons),
         MapSpec::fixed::<u32, Count>(map::WALK_COUNT, MapType::PerCpuArray, walks),
         MapSpec::fixed::<(), ()>(map::EVENT, MapType::RingBuf, None),

@@ -29,7 +29,7 @@ pub fn remove_pins(run_dir: &Path) -> Result<usize, Error> {
 pub fn remove_filters(run_dir: &Path, traffic: &mut dyn TrafficControl) -> Result<usize, Error> {
     let mut count = 0;
     for ifindex in traffic.devices()? {
-        for program in Program::ALL {
+        for program in Program::OF_DEVICES {
             let name = program_name(program);
             let hook = Hook { program, ifindex };
             count += clsact::ours(traffic, hook, name)?.len();

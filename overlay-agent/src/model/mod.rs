@@ -11,6 +11,7 @@ pub(crate) mod fuzz;
 mod identity;
 mod key_ring;
 mod mac;
+mod mark;
 mod member;
 mod name;
 mod network;
@@ -31,6 +32,7 @@ pub use endpoint::{Attachment, NamespaceId};
 pub use identity::{ClusterId, IdError, NetworkId, NodeId, RequestId, ServiceId};
 pub use key_ring::{KeyRing, RingKey};
 pub use mac::{MacAddress, ParseMacError};
+pub use mark::EncryptionMark;
 pub use member::{Availability, Member, Role};
 pub use name::is_name;
 pub use network::{Network, Vni, VniError};
@@ -42,8 +44,8 @@ pub use service::{
     TaskClaim, TaskState,
 };
 pub use tables::{
-    EndpointEntry, InterfaceEntry, LocalTables, NetworkEntry, NodeEntry, PeerEntry, PeerId, Place,
-    RemoteTables, RouteEntry,
+    EndpointEntry, InterfaceEntry, LocalTables, NAMESPACE_NETWORKS, NamespaceEntry, NetworkEntry,
+    NodeEntry, PeerEntry, PeerId, Place, RemoteTables, RouteEntry,
 };
 pub use transit::{TransitPools, last_transit_position, transit_address, transit_position};
 pub use underlay::Way;

@@ -1,6 +1,9 @@
 //! What the maps of the data plane hold, in the agent's own terms.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -62,6 +65,8 @@ pub struct NetworkEntry {
     pub mtu: u32,
     /// Whether nothing leaves it for the outside.
     pub is_internal: bool,
+    /// Whether the underlay carries it encrypted.
+    pub is_encrypted: bool,
 }
 
 /// The way into a container of this node.
@@ -75,6 +80,8 @@ pub struct EndpointEntry {
     pub mtu: u32,
     /// Whether its network has virtual addresses, so that answers may have to be rewritten.
     pub balanced: bool,
+    /// Whether the underlay carries its network encrypted.
+    pub is_encrypted: bool,
 }
 
 /// What a container of this node may send as.
@@ -92,6 +99,8 @@ pub struct InterfaceEntry {
     pub transit_ipv4: Option<IpAddr>,
     /// The same, IPv6.
     pub transit_ipv6: Option<IpAddr>,
+    /// Whether the underlay carries its network encrypted.
+    pub is_encrypted: bool,
 }
 
 /// What the data plane knows of this node.
@@ -105,6 +114,66 @@ pub struct NodeEntry {
     pub gateway_mtu: u32,
     /// The network by which nodes send each other what came from outside.
     pub ingress: Option<Vni>,
+}
+
+/// Networks of a namespace that the programs at sockets look at; packets of the others are balanced.
+pub const NAMESPACE_NETWORKS: usize = 14;
+
+/// What the programs at sockets know of a network namespace.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct NamespaceEntry {
+    /// Whether it is the host's own.
+    pub is_host: bool,
+    /// Its networks in ascending order, then nothing.
+    networks: [Option<Vni>; NAMESPACE_NETWORKS],
+}
+
+impl NamespaceEntry {
+    /// The host's own namespace.
+    pub const HOST: Self = Self {
+        is_host: true,
+        networks: [None; NAMESPACE_NETWORKS],
+    };
+
+    /// A container's namespace with these networks, or as many of them as there is room for.
+    pub fn new(networks: impl IntoIterator<Item = Vni>) -> Self {
+        let sorted: BTreeSet<Vni> = networks.into_iter().collect();
+        let mut entry = Self::default();
+        for (slot, vni) in entry.networks.iter_mut().zip(sorted) {
+            *slot = Some(vni);
+        }
+        entry
+    }
+
+    /// Its networks.
+    pub fn networks(&self) -> impl Iterator<Item = Vni> + '_ {
+        self.networks.iter().copied().flatten()
+    }
+
+    /// The same namespace with one network more.
+    #[must_use]
+    pub fn with(&self, vni: Vni) -> Self {
+        let is_host = self.is_host;
+        Self {
+            is_host,
+            ..Self::new(self.networks().chain([vni]))
+        }
+    }
+
+    /// The same namespace with one network less.
+    #[must_use]
+    pub fn without(&self, vni: Vni) -> Self {
+        let is_host = self.is_host;
+        Self {
+            is_host,
+            ..Self::new(self.networks().filter(|other| *other != vni))
+        }
+    }
+
+    /// Whether there is nothing to know.
+    pub fn is_empty(&self) -> bool {
+        !self.is_host && self.networks().next().is_none()
+    }
 }
 
 /// Tables that follow from the cluster: large, they change with it.
@@ -137,4 +206,6 @@ pub struct LocalTables {
     pub transit: BTreeMap<IpAddr, Place>,
     /// The endpoints behind them.
     pub backends: BTreeMap<BackendId, BackendEntry>,
+    /// Network namespaces by cookie.
+    pub namespaces: BTreeMap<u64, NamespaceEntry>,
 }

@@ -84,6 +84,11 @@ impl Error {
         self.errno() == Some(libc::EEXIST)
     }
 
+    /// Whether this kernel was built without what was asked for.
+    pub fn is_unsupported(&self) -> bool {
+        self.errno() == Some(libc::EOPNOTSUPP)
+    }
+
     /// The kernel's error number, if it gave one.
     pub fn errno(&self) -> Option<i32> {
         match self {

@@ -26,6 +26,7 @@ mod name;
 mod neighbour;
 mod netns;
 mod route;
+mod sock_diag;
 mod socket;
 pub mod sysctl;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use self::{
     neighbour::{Neighbour, NeighbourState},
     netns::Namespace,
     route::{Resolved, Route},
+    sock_diag::{Conversation, SocketDiagnosis, Transport},
     socket::Socket,
     traffic_control::{BpfFilter, Direction},
     veth::VethPair,

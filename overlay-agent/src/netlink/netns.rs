@@ -1,10 +1,13 @@
 //! Network namespaces: finding them, telling them apart, running code inside.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, Metadata, OpenOptions},
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd},
-        unix::fs::{MetadataExt, OpenOptionsExt},
+        unix::{
+            fs::{MetadataExt, OpenOptionsExt},
+            net::UnixDatagram,
+        },
     },
     panic,
     path::Path,
@@ -19,7 +22,10 @@ use netlink_packet_route::{
 use nix::{
     libc,
     sched::{CloneFlags, setns, unshare},
-    sys::statfs::{NSFS_MAGIC, fstatfs},
+    sys::{
+        socket::{getsockopt, sockopt},
+        statfs::{NSFS_MAGIC, fstatfs},
+    },
 };
 
 use super::{Error, Socket, error::Failure, message::attributes};
@@ -27,6 +33,18 @@ use crate::model::NamespaceId;
 
 /// The calling thread's own namespace, which `/proc/self` would not show.
 const CURRENT: &str = "/proc/thread-self/ns/net";
+
+/// The cookie of a socket's network namespace.
+#[derive(Clone, Copy, Debug)]
+struct NetnsCookie;
+
+nix::getsockopt_impl!(
+    NetnsCookie,
+    libc::SOL_SOCKET,
+    libc::SO_NETNS_COOKIE,
+    u64,
+    sockopt::GetStruct<u64>
+);
 
 const NETNS_HEADER_LENGTH: usize = 4;
 const NETNSA_NSID: u16 = 1;
@@ -56,6 +74,28 @@ impl Namespace {
                 namespace: namespace.name,
             }),
             result => result.map(|()| namespace),
+        }
+    }
+
+    /// Finds a namespace again: by the path that led to it, else by a process in it. `None` if it is gone, or
+    /// nobody and nothing that can be seen leads there.
+    pub fn find(path: &Path, id: NamespaceId) -> Result<Option<Self>, Error> {
+        let is_same =
+            |metadata: Metadata| metadata.dev() == id.device && metadata.ino() == id.inode;
+        let leads_there = |path: &Path| fs::metadata(path).is_ok_and(is_same);
+        let by_process = || {
+            let processes = fs::read_dir("/proc").ok()?.flatten();
+            let mut namespaces = processes.map(|process| process.path().join("ns/net"));
+            namespaces.find(|path| leads_there(path))
+        };
+        let known = leads_there(path).then(|| path.to_owned());
+        let Some(path) = known.or_else(by_process) else {
+            return Ok(None);
+        };
+        match Self::from_file(&path, path.display().to_string()) {
+            Ok(namespace) if namespace.id == id => Ok(Some(namespace)),
+            Err(error) if !error.is_not_found() => Err(error),
+            Ok(_) | Err(_) => Ok(None),
         }
     }
 
@@ -107,6 +147,17 @@ impl Namespace {
     /// The path it was opened by, or a description.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// By what the programs at sockets know it; since Linux 5.14. Never given to another namespace while
+    /// the machine runs.
+    pub fn cookie(&self) -> Result<u64, Error> {
+        let read = || -> Result<u64, Failure> {
+            let socket = UnixDatagram::unbound()?;
+            Ok(getsockopt(&socket, NetnsCookie)?)
+        };
+        self.run(read)?
+            .map_err(|failure| failure.during("read the cookie of", self.name.clone()))
     }
 
     /// Runs `task` inside, on a thread of its own, so that the caller never leaves its namespace.
@@ -169,7 +220,7 @@ fn on_thread<T: Send>(
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, net::UdpSocket, process::Command};
+    use std::{net::UdpSocket, process::Command};
 
     use super::*;
     use crate::netlink::testing::{namespace, pair};
@@ -214,6 +265,18 @@ mod tests {
         assert_eq!(namespace.id(), inside);
         assert_ne!(namespace.id(), Namespace::current().unwrap().id());
         assert_eq!(namespace.name(), named.path());
+    }
+
+    #[test]
+    fn every_namespace_has_a_cookie_of_its_own() {
+        let (one, _) = namespace();
+        let (other, _) = namespace();
+
+        let cookie = one.cookie().unwrap();
+
+        assert_eq!(one.cookie().unwrap(), cookie);
+        assert_ne!(other.cookie().unwrap(), cookie);
+        assert_ne!(Namespace::current().unwrap().cookie().unwrap(), cookie);
     }
 
     #[test]

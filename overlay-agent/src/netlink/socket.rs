@@ -5,6 +5,7 @@ use std::io;
 use netlink_packet_core::{
     DecodeError, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_EXCL, NLM_F_REPLACE,
     NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN, NetlinkMessage,
+    NetlinkPayload, NetlinkSerializable,
 };
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::{SocketAddr, protocols::NETLINK_ROUTE};
@@ -38,7 +39,7 @@ pub(super) const CREATE: u16 = NLM_F_CREATE | NLM_F_EXCL;
 /// Makes the object, or puts it in the place of the one that is there.
 pub(super) const REPLACE: u16 = NLM_F_CREATE | NLM_F_REPLACE;
 
-/// A route netlink socket. It stays in the namespace it was opened in, whatever thread uses it.
+/// A netlink socket, for routes and links unless opened for something else. It stays in the namespace it was opened in, whatever thread uses it.
 #[derive(Debug)]
 pub struct Socket {
     kernel: netlink_sys::Socket,
@@ -49,9 +50,14 @@ pub struct Socket {
 impl Socket {
     /// Opens a socket in the calling thread's network namespace.
     pub fn open() -> Result<Self, Error> {
-        let kernel = connect().map_err(|failure| failure.during("open", "a netlink socket"))?;
+        let socket = Self::open_for(NETLINK_ROUTE);
+        socket.map_err(|failure| failure.during("open", "a netlink socket"))
+    }
+
+    /// Opens a socket of another netlink protocol in the calling thread's network namespace.
+    pub(super) fn open_for(protocol: isize) -> Result<Self, Failure> {
         Ok(Self {
-            kernel,
+            kernel: connect(protocol)?,
             sequence: 0,
             buffer: vec![0; DATAGRAM_LENGTH],
         })
@@ -63,11 +69,7 @@ impl Socket {
     }
 
     /// Changes something. `flags` are added to those of every request.
-    pub(super) fn change(
-        &mut self,
-        message: RouteNetlinkMessage,
-        flags: u16,
-    ) -> Result<(), Failure> {
+    pub(super) fn change<M: Request>(&mut self, message: M, flags: u16) -> Result<(), Failure> {
         let request = self.send(message, NLM_F_ACK | flags)?;
         self.receive(&request, |_echo| Ok(()))
             .map(|_is_consistent| ())
@@ -100,9 +102,9 @@ impl Socket {
     }
 
     /// Asks for all objects; `decode` returns nothing for those that the caller does not want.
-    pub(super) fn dump<T>(
+    pub(super) fn dump<T, M: Request + Clone>(
         &mut self,
-        message: &RouteNetlinkMessage,
+        message: &M,
         decode: impl Fn(&[u8]) -> Result<Option<T>, DecodeError>,
     ) -> Result<Vec<T>, Failure> {
         for _attempt in 0..DUMP_ATTEMPTS {
@@ -119,16 +121,16 @@ impl Socket {
         Err(Failure::Inconsistent)
     }
 
-    fn send(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<Request, Failure> {
+    fn send<M: Request>(&mut self, message: M, flags: u16) -> Result<Pending, Failure> {
         self.sequence = self.sequence.wrapping_add(1);
-        let mut message = NetlinkMessage::from(message);
+        let mut message: NetlinkMessage<M> = NetlinkMessage::from(message);
         message.header.flags = NLM_F_REQUEST | flags;
         message.header.sequence_number = self.sequence;
         message.finalize();
         let mut bytes = vec![0; message.buffer_len()];
         message.serialize(&mut bytes);
         retry_interrupted(|| self.kernel.send(&bytes, 0))?;
-        Ok(Request {
+        Ok(Pending {
             sequence: self.sequence,
             is_dump: flags & NLM_F_DUMP == NLM_F_DUMP,
         })
@@ -138,7 +140,7 @@ impl Socket {
     /// next dump while one is under way. Returns whether all parts show the same state.
     fn receive(
         &mut self,
-        request: &Request,
+        request: &Pending,
         mut on_answer: impl FnMut(&[u8]) -> Result<(), DecodeError>,
     ) -> Result<bool, Failure> {
         let mut is_consistent = true;
@@ -175,8 +177,13 @@ impl Socket {
     }
 }
 
+/// A message that asks the kernel for something.
+pub(super) trait Request: NetlinkSerializable + Into<NetlinkPayload<Self>> {}
+
+impl<M: NetlinkSerializable + Into<NetlinkPayload<M>>> Request for M {}
+
 /// A request that waits for its answer.
-struct Request {
+struct Pending {
     sequence: u32,
     is_dump: bool,
 }
@@ -193,8 +200,8 @@ fn check(Verdict { code, remark }: Verdict) -> Result<(), Failure> {
 }
 
 /// A socket that only the kernel can talk to.
-fn connect() -> Result<netlink_sys::Socket, Failure> {
-    let socket = netlink_sys::Socket::new(NETLINK_ROUTE)?;
+fn connect(protocol: isize) -> Result<netlink_sys::Socket, Failure> {
+    let socket = netlink_sys::Socket::new(protocol)?;
     socket.connect(&SocketAddr::new(0, 0))?;
     socket.set_ext_ack(true)?;
     socket.set_cap_ack(true)?;

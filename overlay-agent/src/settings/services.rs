@@ -17,6 +17,8 @@ const DAY: Duration = Duration::from_hours(24);
 pub(super) fn check(typed: typed::Services) -> Result<Services, Refusal> {
     let timeouts = typed.timeouts;
     Ok(Services {
+        socket_lb: typed.socket_lb.unwrap_or(true),
+        packet_lb: typed.packet_lb.unwrap_or(true),
         timeouts: Timeouts {
             tcp: timeout("tcp", timeouts.tcp, 5 * DAY)?,
             tcp_closing: timeout("tcp_closing", timeouts.tcp_closing, 2 * MINUTE)?,

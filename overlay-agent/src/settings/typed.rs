@@ -26,6 +26,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) outside: Outside,
     #[serde(default)]
+    pub(super) encryption: Encryption,
+    #[serde(default)]
     pub(super) dns: Dns,
     #[serde(default)]
     pub(super) cluster: Cluster,
@@ -71,7 +73,15 @@ pub(super) struct Outside {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+pub(super) struct Encryption {
+    pub(super) mark: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct Services {
+    pub(super) socket_lb: Option<bool>,
+    pub(super) packet_lb: Option<bool>,
     pub(super) timeouts: Timeouts,
 }
 
@@ -147,6 +157,8 @@ pub(super) struct Network {
     pub(super) mtu: Option<u64>,
     #[serde(default)]
     pub(super) internal: bool,
+    #[serde(default)]
+    pub(super) encrypted: bool,
 }
 
 /// Blocks by network in the order of the file; a map would swallow a network named twice.

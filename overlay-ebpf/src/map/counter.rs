@@ -24,6 +24,28 @@ pub(crate) fn count_walk(walk: Walk, length: u32) {
     count(&WALK_COUNT, walk as u32, length);
 }
 
+/// Counts a socket that was refused.
+#[inline(always)]
+pub(crate) fn count_refused_socket(reason: Reason) {
+    count_beside(&REASON_COUNT, reason as u32);
+}
+
+/// Counts a socket that was led somewhere.
+#[inline(always)]
+pub(crate) fn count_socket(walk: Walk) {
+    count_beside(&WALK_COUNT, walk as u32);
+}
+
+/// Counts where other processes may interrupt: programs at sockets run in the processes that own them.
+#[inline(always)]
+fn count_beside(counters: &PerCpuArray<Count>, index: u32) {
+    if let Some(counter) = counters.get_ptr_mut(index) {
+        // SAFETY: a valid entry, of which no reference is made, and packets have others. Of two increments that
+        // interrupt each other one may be lost.
+        unsafe { (*counter).packets += 1 };
+    }
+}
+
 #[inline(always)]
 fn count(counters: &PerCpuArray<Count>, index: u32, length: u32) -> u64 {
     let Some(counter) = counters.get_ptr_mut(index) else {

@@ -146,7 +146,10 @@ fn beyond(
     work: &mut Work,
     whose: Whose,
 ) -> Result<Verdict, Reason> {
-    let mut balanced = service::balance(frame, work)?;
+    let mut balanced = Balanced::NotAVip;
+    if map::config::packet_lb() != 0 {
+        balanced = service::balance(frame, work)?;
+    }
     if balanced == Balanced::Error {
         balanced = service::report_to_task(frame, work)?;
     }

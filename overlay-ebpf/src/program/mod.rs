@@ -16,7 +16,9 @@ mod outside;
 mod refuse;
 pub(crate) mod report;
 mod service;
+pub(crate) mod socket;
 mod stand_in;
+pub(crate) mod to_underlay;
 
 use overlay_ebpf::frame::Frame;
 

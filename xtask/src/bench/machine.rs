@@ -87,7 +87,8 @@ impl Placement {
     }
 }
 
-fn processors() -> usize {
+/// How many there are.
+pub(crate) fn processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 

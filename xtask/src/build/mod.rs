@@ -9,7 +9,7 @@ mod linker;
 use anyhow::Result;
 
 pub(crate) use self::{
-    agent::agent,
+    agent::{agent, example},
     ebpf::{ebpf, lint_ebpf},
 };
 use crate::{packages::Install, workspace};

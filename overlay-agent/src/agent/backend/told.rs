@@ -8,7 +8,7 @@ use crate::{
     api::{
         ApiError,
         types::{
-            AttachKind, AuditSummary, DropCount, EndpointInfo, EndpointState, MapUse,
+            AttachKind, AuditSummary, Balancing, DropCount, EndpointInfo, EndpointState, MapUse,
             MissingFeature, Mode, NameServer, NamesCount, NamesStatus, NetworkContainer,
             NetworkInfo, NetworkPeer, Stats, Status, WalkCount,
         },
@@ -36,6 +36,7 @@ pub(super) fn waiting(outline: &Outline) -> Status {
         abi: ABI_VERSION,
         kernel: features.kernel.clone(),
         attach: attach_kind(features.attach),
+        balancing: Balancing::default(),
         encap: settings.encap,
         port: settings.port,
         address: Ipv4Addr::UNSPECIFIED.into(),
@@ -86,6 +87,10 @@ pub(super) fn status(shared: &Shared, uses: &[datapath::MapUse]) -> Status {
         abi: ABI_VERSION,
         kernel: features.kernel.clone(),
         attach: attach_kind(features.attach),
+        balancing: Balancing {
+            sockets: shared.balances_sockets(),
+            packets: settings.services.packet_lb,
+        },
         encap: summary.encap,
         port: settings.port,
         address: shared.desired().this,

@@ -50,7 +50,7 @@ pub(super) fn hooks(shared: &Shared, expected: Option<&Expected>) -> Check {
             Ok(true) => {}
             Ok(false) => {
                 let program = program_name(hook.program);
-                missing.push(format!("{program} at interface {}", hook.ifindex));
+                missing.push(format!("{program} at {}", hook.place()));
             }
             Err(error) => return fail(NAME, chain(&error), REMEDY),
         }

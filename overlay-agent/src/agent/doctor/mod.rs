@@ -5,6 +5,7 @@ mod datapath;
 mod host;
 mod names;
 mod outside;
+mod sockets;
 mod underlay;
 
 use crate::{
@@ -21,6 +22,8 @@ pub(super) fn examine(shared: &Shared, expected: Option<&Expected>) -> Vec<Check
     checks.push(datapath::pins(shared));
     checks.push(datapath::hooks(shared, expected));
     checks.push(datapath::endpoints(shared));
+    checks.push(sockets::balancing(shared));
+    checks.push(sockets::ending());
     checks.push(underlay::tunnel(shared));
     checks.push(underlay::address(shared));
     checks.push(underlay::ways(shared));

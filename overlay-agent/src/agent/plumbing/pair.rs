@@ -47,6 +47,8 @@ pub(super) fn make(socket: &mut Socket, wish: &InterfaceWish) -> Result<MadeInte
         host_ifindex: link.ifindex,
         interface,
         namespace: namespace.id(),
+        // Without it packets are balanced instead of sockets.
+        cookie: namespace.cookie().ok(),
     })
 }
 

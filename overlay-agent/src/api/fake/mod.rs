@@ -23,9 +23,9 @@ use super::{
     ApiError, Backend,
     refusals::{no_network, not_attachable},
     types::{
-        AttachKind, AttachRequest, AuditReport, AuditSummary, Breadth, Check, ClusterStatus,
-        EndpointInfo, EndpointState, Event, Explanation, MapUse, MissingFeature, Mode, NetworkInfo,
-        NetworkPeer, NodeInfo, Stats, Status,
+        AttachKind, AttachRequest, AuditReport, AuditSummary, Balancing, Breadth, Check,
+        ClusterStatus, EndpointInfo, EndpointState, Event, Explanation, MapUse, MissingFeature,
+        Mode, NetworkInfo, NetworkPeer, NodeInfo, Stats, Status,
     },
 };
 use crate::model::{Encap, MacAddress, NamespaceId, Network, Role, Vni};
@@ -203,6 +203,10 @@ impl Backend for FakeBackend {
             abi: 1,
             kernel: "6.18.44".to_owned(),
             attach: AttachKind::Tcx,
+            balancing: Balancing {
+                sockets: true,
+                packets: true,
+            },
             encap: Encap::Native,
             port: 4789,
             address: IpAddr::from([192, 0, 2, 1]),

@@ -41,7 +41,7 @@ pub use service::{
     TaskAttach, VirtualIp,
 };
 pub use stats::{ControlCount, DropCount, Stats, WalkCount};
-pub use status::{AttachKind, AuditSummary, MapUse, MissingFeature, Mode, Status};
+pub use status::{AttachKind, AuditSummary, Balancing, MapUse, MissingFeature, Mode, Status};
 pub use swarm::{
     Addresses, GossipKeys, JoinWay, RootCa, SwarmInit, SwarmInitialized, SwarmJoin, SwarmJoined,
     SwarmLeave, SwarmUpdate,

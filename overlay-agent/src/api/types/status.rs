@@ -48,6 +48,9 @@ pub struct Status {
     pub kernel: String,
     /// How programs are attached.
     pub attach: AttachKind,
+    /// How services are balanced.
+    #[serde(default)]
+    pub balancing: Balancing,
     /// How packets are encapsulated here: `Native` or `Device`.
     pub encap: Encap,
     /// UDP port of VXLAN.
@@ -79,6 +82,15 @@ pub struct Status {
     /// The cluster; `None` outside one.
     #[serde(default)]
     pub cluster: Option<ClusterStatus>,
+}
+
+/// How services are balanced: as configured and as the kernel allows.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Balancing {
+    /// Once for each socket.
+    pub sockets: bool,
+    /// Packet by packet.
+    pub packets: bool,
 }
 
 /// One map.

@@ -3,8 +3,8 @@
 use super::{fact, node, quantity, table, time};
 use crate::{
     api::types::{
-        AttachKind, AuditSummary, ClusterStatus, GossipStatus, ManagerInfo, MapUse, MissingFeature,
-        Mode, NamesStatus, Status,
+        AttachKind, AuditSummary, Balancing, ClusterStatus, GossipStatus, ManagerInfo, MapUse,
+        MissingFeature, Mode, NamesStatus, Status,
     },
     model::Encap,
 };
@@ -28,6 +28,7 @@ pub(in crate::cli) fn status(status: &Status) -> String {
             "Encapsulation",
             format!("{}, UDP port {}", encap(status.encap), status.port),
         ),
+        ("Services", balancing(status.balancing).to_owned()),
         ("Endpoints", status.endpoints.to_string()),
         ("Networks", status.networks.to_string()),
         ("Peers", status.peers.to_string()),
@@ -183,6 +184,15 @@ fn attach(attach: AttachKind) -> &'static str {
     match attach {
         AttachKind::Tcx => "tcx",
         AttachKind::Clsact => "clsact",
+    }
+}
+
+fn balancing(balancing: Balancing) -> &'static str {
+    match (balancing.sockets, balancing.packets) {
+        (true, true) => "balanced by sockets, the rest by packets",
+        (true, false) => "balanced by sockets only",
+        (false, true) => "balanced by packets",
+        (false, false) => "not balanced",
     }
 }
 

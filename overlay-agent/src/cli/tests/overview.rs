@@ -18,6 +18,7 @@ Version:        0.1.0 (map layout 1)
 Process:        4711, up 1h 2m 5s
 Kernel:         6.18.44, programs on tcx
 Encapsulation:  native, UDP port 4789
+Services:       balanced by sockets, the rest by packets
 Endpoints:      1
 Networks:       1
 Peers:          2

@@ -53,6 +53,7 @@ impl State {
                 | Row::Port(..)
                 | Row::Vip(..)
                 | Row::Backend(..)
+                | Row::Namespace(..)
                 | Row::Node(_) => return false,
                 Row::Slots(_, slots) => {
                     let is_there = |number: &u32| {

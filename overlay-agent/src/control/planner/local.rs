@@ -1,12 +1,16 @@
 //! Tables that follow from this node's endpoints.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use crate::{
     control::Row,
     model::{
         Attachment, BackendEntry, BackendId, EndpointEntry, FIRST_LOCAL_NUMBER, InterfaceEntry,
-        LocalTables, Place, PortEntry, PortKey, PublishedPort, RingSpan, TransitPools,
+        LocalTables, NamespaceEntry, Place, PortEntry, PortKey, PublishedPort, RingSpan,
+        TransitPools, Vni,
     },
 };
 
@@ -71,7 +75,11 @@ pub fn local_tables<'a>(
     let connected = attachments
         .into_iter()
         .filter(|attachment| attachment.conflict.is_none());
+    let mut networks: BTreeMap<u64, BTreeSet<Vni>> = BTreeMap::new();
     for attachment in connected {
+        if let Some(cookie) = attachment.cookie {
+            networks.entry(cookie).or_default().insert(attachment.vni);
+        }
         let ifindex = attachment.host_ifindex;
         tables
             .interfaces
@@ -87,6 +95,10 @@ pub fn local_tables<'a>(
         tables.backends.extend(backends(attachment));
         tables.ports.extend(ports(attachment));
     }
+    tables.namespaces = networks
+        .into_iter()
+        .map(|(cookie, networks)| (cookie, NamespaceEntry::new(networks)))
+        .collect();
     tables
 }
 
@@ -134,6 +146,7 @@ fn ports(attachment: &Attachment) -> impl Iterator<Item = (PortKey, PortEntry)> 
             target: port.target,
             is_direct_return: false,
             is_host: true,
+            is_encrypted: attachment.encrypted,
         };
         Some((key, entry))
     })
@@ -150,6 +163,7 @@ fn interface_entry(attachment: &Attachment, pools: TransitPools) -> InterfaceEnt
         mac: attachment.mac,
         transit_ipv4: ipv4.and_then(stand_in),
         transit_ipv6: ipv6.and_then(stand_in),
+        is_encrypted: attachment.encrypted,
     }
 }
 
@@ -159,5 +173,6 @@ fn endpoint_entry(attachment: &Attachment) -> EndpointEntry {
         mac: attachment.mac,
         mtu: attachment.mtu,
         balanced: false,
+        is_encrypted: attachment.encrypted,
     }
 }

@@ -1,9 +1,11 @@
 //! Endpoints that come and go: small changes, made without looking at the rest.
 
-use super::{Change, Datapath, Hook, Plumbing, PortError, Program, Reconciler, Underlay, planner};
+use super::{
+    Change, Datapath, Ended, Hook, Plumbing, PortError, Program, Reconciler, Underlay, planner,
+};
 use crate::{
     control::{Key, Row},
-    model::{Attachment, PortKey},
+    model::{Attachment, NamespaceEntry, PortKey, Vni},
 };
 
 /// Where the container's packets come in.
@@ -58,7 +60,37 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         for row in transit.chain(planner::published_rows(attachment)) {
             self.put(row)?;
         }
+        if let Some(cookie) = attachment.cookie {
+            let entry = self.namespace(cookie)?.with(attachment.vni);
+            self.put(Row::Namespace(cookie, entry))?;
+        }
         Ok(())
+    }
+
+    /// What the programs at sockets know of a namespace.
+    fn namespace(&self, cookie: u64) -> Result<NamespaceEntry, PortError> {
+        let key = Key::Namespace(cookie);
+        let row = match &self.applied {
+            Some(tables) => tables.get(&key),
+            None => self.datapath.get(&key)?,
+        };
+        Ok(match row {
+            Some(Row::Namespace(_, entry)) => entry,
+            Some(_) | None => NamespaceEntry::default(),
+        })
+    }
+
+    /// Lets the sockets of a namespace out of a network.
+    fn leave(&mut self, cookie: u64, vni: Vni) -> Result<(), PortError> {
+        let entry = self.namespace(cookie)?.without(vni);
+        let change = if entry.is_empty() {
+            Change::Remove(Key::Namespace(cookie))
+        } else {
+            Change::Put(Row::Namespace(cookie, entry))
+        };
+        let written = self.write(&change);
+        self.record(&change);
+        written
     }
 
     /// Disconnects an endpoint, whatever is left of it. Every step is tried; the first failure is
@@ -73,7 +105,10 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
     /// Cuts an endpoint off: nothing gets to it, and its packets are dropped where they come in, for
     /// which its hook stays. What cannot be written now is written by the next audit.
     pub fn isolate(&mut self, attachment: &Attachment) -> Result<(), PortError> {
-        let mut outcome = Ok(());
+        let mut outcome = match attachment.cookie {
+            Some(cookie) => self.leave(cookie, attachment.vni),
+            None => Ok(()),
+        };
         let published = planner::published_rows(attachment).into_iter().rev();
         let published: Vec<Row> = published.filter(|row| self.is_own(row)).collect();
         let keys = published.iter().map(Row::key);
@@ -83,6 +118,11 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         for key in keys.chain([Key::Interface(attachment.host_ifindex)]) {
             let change = Change::Remove(key);
             outcome = outcome.and(self.write(&change));
+            if let Key::Backend(id) = key
+                && let Some(Row::Backend(_, was)) = self.row(&key)
+            {
+                self.ended.push(Ended { id, was });
+            }
             // Even if that failed: nobody wants the entry any more, and the next audit takes it away.
             self.record(&change);
         }
@@ -98,11 +138,11 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
 
     /// Whether a row is not another's under the same key.
     fn is_own(&self, row: &Row) -> bool {
-        let present = self
-            .applied
-            .as_ref()
-            .and_then(|tables| tables.get(&row.key()));
-        present.is_none_or(|present| present == *row)
+        self.row(&row.key()).is_none_or(|present| present == *row)
+    }
+
+    fn row(&self, key: &Key) -> Option<Row> {
+        self.applied.as_ref().and_then(|tables| tables.get(key))
     }
 
     fn put(&mut self, row: Row) -> Result<(), PortError> {

@@ -22,10 +22,12 @@ pub use services::{BackendEnd, Ended};
 
 use super::{
     Balancer, Change, Datapath, Expected, Gateway, Hook, Plumbing, PortError, PortErrorKind,
-    Program, Tables, Underlay, UnderlayDevice, changes, numbers,
+    Program, SocketCall, Tables, Underlay, UnderlayDevice, changes, numbers,
     planner::{self, Facts},
 };
-use crate::model::{Attachment, Desired, Encap, Exact, PeerId, Place, PortKey, TransitPools, Way};
+use crate::model::{
+    Attachment, Desired, Encap, Exact, NamespaceEntry, PeerId, Place, PortKey, TransitPools, Way,
+};
 
 /// What the reconciler works with.
 #[derive(Debug)]
@@ -74,6 +76,16 @@ pub struct Reconciler<D, U, P> {
     gateway_mtu: Option<u32>,
     /// Why there is none although there should be.
     gateway_trouble: Option<String>,
+    sockets: Sockets,
+}
+
+/// What becomes of sockets, which follows from configuration and kernel.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Sockets {
+    /// Whether they are balanced.
+    pub are_balanced: bool,
+    /// The cookie of the host's own namespace, if its sockets are.
+    pub host: Option<u64>,
 }
 
 impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
@@ -107,6 +119,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             gateway: None,
             gateway_mtu: None,
             gateway_trouble: None,
+            sockets: Sockets::default(),
         }
     }
 
@@ -115,6 +128,12 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
     pub fn with_transit_pools(mut self, pools: TransitPools) -> Self {
         self.pools = pools;
         self
+    }
+
+    /// The same with sockets balanced, or not.
+    #[must_use]
+    pub fn with_sockets(self, sockets: Sockets) -> Self {
+        Self { sockets, ..self }
     }
 
     /// What the cluster wants.
@@ -170,7 +189,11 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         self.number(&actual);
         self.look_around()?;
         let remote = planner::remote_tables(self.facts());
-        let local = planner::local_tables(attachments.clone(), self.pools);
+        let mut local = planner::local_tables(attachments.clone(), self.pools);
+        let host = self.sockets.host;
+        local
+            .namespaces
+            .extend(host.map(|cookie| (cookie, NamespaceEntry::HOST)));
         let desired = Tables::new(remote, local);
         let desired = if is_known {
             desired
@@ -213,7 +236,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
 
     /// The largest packet inside a network for which no other size was chosen, bytes.
     pub fn inner_mtu(&self) -> u32 {
-        self.facts().inner_mtu()
+        self.facts().inner_mtu(false)
     }
 
     fn facts(&self) -> Facts<'_> {
@@ -285,6 +308,9 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         });
         hooks.extend(attachments.into_iter().map(endpoint::hook));
         hooks.extend(self.gateway_hook());
+        if self.sockets.are_balanced {
+            hooks.extend(SocketCall::ALL.map(Hook::of_sockets));
+        }
         hooks
     }
 

@@ -123,7 +123,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
             if is_wanted && !self.datapath.is_attached(hook)? && self.attach_or_forget(hook)? {
                 repairs.push(Repair {
                     kind: DriftKind::Hook(hook.program),
-                    object: format!("interface {}", hook.ifindex),
+                    object: hook.place(),
                     action: Action::Added,
                 });
             }

@@ -1,6 +1,7 @@
 //! Hanging programs on devices, so that they stay when the agent ends and are replaced without a gap
 //! when it comes back.
 
+pub(super) mod cgroup;
 pub(super) mod clsact;
 pub(super) mod tcx;
 

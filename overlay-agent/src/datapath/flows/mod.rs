@@ -1,7 +1,12 @@
 //! `FLOW` and `FLOW_NEW`: what the programs remember of flows. They add to them and never tidy up; here old
 //! flows are taken away, and the oldest ones where there is no room.
 
-use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use aya::maps::{self, MapData, MapError};
 use nix::{
@@ -10,10 +15,11 @@ use nix::{
 };
 use overlay_common::{
     abi::map,
-    flow::{Flow, FlowKey, STATE_CLOSING, STATE_NEW},
+    flow::{FLOW_FORWARD, Flow, FlowKey, STATE_CLOSING, STATE_NEW},
 };
 
 use super::{Error, Pins, error::map_errno, maps::open};
+use crate::model::Vni;
 
 /// IP protocols that are told apart.
 const TCP: u8 = 6;
@@ -72,6 +78,34 @@ pub struct Sweep {
     pub evicted: u64,
 }
 
+/// A flow inside a network, as its client sees it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ClientFlow {
+    /// The network.
+    pub network: Vni,
+    /// IP protocol.
+    pub protocol: u8,
+    /// The client.
+    pub client: SocketAddr,
+    /// The virtual address, and the port that was asked for.
+    pub service: SocketAddr,
+}
+
+impl ClientFlow {
+    /// Nothing for answers, and for flows from outside.
+    fn new(key: &FlowKey, flow: &Flow) -> Option<Self> {
+        let end = |address, port| SocketAddr::new(IpAddr::from(address), u16::from_be_bytes(port));
+        let [protocol, network @ ..] = key.scope.to_be_bytes();
+        let network = Vni::try_from(u32::from_be_bytes([0, network[0], network[1], network[2]]));
+        (flow.kind == FLOW_FORWARD).then_some(Self {
+            network: network.ok()?,
+            protocol,
+            client: end(key.source, key.source_port),
+            service: end(key.destination, key.destination_port),
+        })
+    }
+}
+
 type Entries = maps::HashMap<MapData, FlowKey, Flow>;
 
 /// The two tables.
@@ -108,6 +142,23 @@ impl Flows {
             expired: expired + more,
             evicted,
         })
+    }
+
+    /// The flows inside networks that lead to these backends.
+    pub fn clients_of(&self, backends: &BTreeSet<u32>) -> Result<Vec<ClientFlow>, Error> {
+        let mut clients = Vec::new();
+        let tables = [
+            (&self.answered, map::FLOW),
+            (&self.unanswered, map::FLOW_NEW),
+        ];
+        for (table, name) in tables {
+            visit(table, name, |key, flow| {
+                if backends.contains(&flow.backend) {
+                    clients.extend(ClientFlow::new(key, flow));
+                }
+            })?;
+        }
+        Ok(clients)
     }
 
     /// Forgets every flow to a backend.

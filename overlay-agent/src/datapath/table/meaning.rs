@@ -10,6 +10,7 @@ use overlay_common::{
     peer::Peer,
     route::{BlockKey, Route},
     service::{Backend, PortKey, PublishedPort, SLOTS, Slots, Vip},
+    socket::Namespace,
 };
 
 use crate::{
@@ -97,4 +98,10 @@ pub(in crate::datapath) fn transit(key: Address, value: EndpointKey) -> Option<R
 pub(in crate::datapath) fn node(value: &Node) -> Option<Row> {
     let entry = super::node::decode(value);
     (super::node::encode(&NodeEntry::default()) != *value).then_some(Row::Node(entry))
+}
+
+/// `NAMESPACE`.
+pub(in crate::datapath) fn namespace(cookie: u64, value: Namespace) -> Option<Row> {
+    let entry = super::namespace::decode(&value)?;
+    Some(Row::Namespace(cookie, entry))
 }

@@ -8,6 +8,7 @@ pub(super) mod block;
 pub(super) mod endpoint;
 pub(super) mod interface;
 pub(super) mod meaning;
+pub(super) mod namespace;
 pub(super) mod network;
 pub(super) mod node;
 pub(super) mod peer;
@@ -47,6 +48,11 @@ fn optional_address(address: Option<IpAddr>) -> Address {
 
 fn address_or_none(address: Address) -> Option<IpAddr> {
     (!address.is_unspecified()).then(|| address.into())
+}
+
+/// A flag that is set, or none.
+fn flag<T: Default>(is_set: bool, flag: T) -> T {
+    if is_set { flag } else { T::default() }
 }
 
 fn optional_mac(mac: Option<MacAddress>) -> Mac {

@@ -3,17 +3,17 @@
 mod events;
 mod rest;
 
-use std::{path::PathBuf, time::Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 use overlay_tests::{Binaries, Session, Swarm, Wiring};
 
 use super::{
-    PACKAGES, interruption, machine,
-    machine::Placement,
-    report::{self, Figures},
+    PACKAGES,
+    machine::{self, Placement},
+    report::Figures,
+    sitting::Sitting,
 };
-use crate::{build::Need, packages};
 
 /// The network that everything is measured on.
 const NETWORK: &str = "bench";
@@ -41,22 +41,14 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
 
-    /// Write the figures to this file.
-    #[arg(long)]
-    json: Option<PathBuf>,
-
     #[command(flatten)]
-    need: Need,
+    sitting: Sitting,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    packages::ensure(&PACKAGES, options.need.install())?;
-    let binaries = super::build(&options.need)?;
-    let figures = interruption::interruptible(|| show(options, &binaries))?;
-    if let Some(path) = &options.json {
-        report::write_json(path, figures.records())?;
-    }
-    Ok(())
+    options
+        .sitting
+        .hold(&PACKAGES, |binaries| show(options, binaries))
 }
 
 fn show(options: &Options, binaries: &Binaries) -> Result<Figures> {

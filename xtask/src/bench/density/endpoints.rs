@@ -11,10 +11,10 @@ use overlay_tests::{
 };
 use serde_json::json;
 
-use super::latency::{self, Plan, Side};
+use super::latency::{self, Side};
 use crate::bench::{
-    agent_use::resident_megabytes, measure::Route, progress::Progress, report::Figures,
-    statistics::Series,
+    agent_use::resident_megabytes, effort::Effort, measure::Route, progress::Progress,
+    report::Figures, statistics::Series,
 };
 
 /// The small number that the large one is compared with.
@@ -39,7 +39,7 @@ pub(super) fn show(
     session: &Session,
     binaries: &Binaries,
     many: u32,
-    plan: Plan,
+    effort: Effort,
     figures: &mut Figures,
 ) -> Result<()> {
     let few = Crowd::gather(session, binaries, FEW, figures)?;
@@ -51,7 +51,7 @@ pub(super) fn show(
     latency::compare(
         &few.side()?,
         &many.side()?,
-        plan,
+        effort,
         session.directory(),
         figures,
     )

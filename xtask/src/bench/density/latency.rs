@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::bench::{
+    effort::Effort,
     load::Protocol,
     machine::{self, Placement},
     measure::Route,
@@ -12,14 +13,6 @@ use crate::bench::{
     report::{self, Figures},
     statistics::Series,
 };
-
-/// How thoroughly latency is measured.
-#[derive(Clone, Copy)]
-pub(super) struct Plan {
-    pub(super) rounds: u32,
-    pub(super) seconds: u32,
-    pub(super) patience: u32,
-}
 
 /// One side of the comparison.
 pub(super) struct Side<'a> {
@@ -33,17 +26,17 @@ pub(super) struct Side<'a> {
 pub(super) fn compare(
     few: &Side,
     many: &Side,
-    plan: Plan,
+    effort: Effort,
     directory: &Path,
     figures: &mut Figures,
 ) -> Result<()> {
     let sides = [few, many];
     let mut p50 = vec![vec![Series::default(); few.routes.len()]; sides.len()];
     let mut p99 = p50.clone();
-    let steps = u64::from(plan.rounds) * (few.routes.len() * sides.len()) as u64;
+    let steps = u64::from(effort.rounds) * (few.routes.len() * sides.len()) as u64;
     let mut progress = Progress::new(steps);
     let mut busy = 0;
-    for round in 0..plan.rounds as usize {
+    for round in 0..effort.rounds as usize {
         for route in 0..few.routes.len() {
             for turn in 0..sides.len() {
                 let side = (turn + round) % sides.len();
@@ -53,9 +46,9 @@ pub(super) fn compare(
                     round + 1,
                     sides[side].case
                 ));
-                busy += u32::from(!machine::wait_until_idle(plan.patience)?);
+                busy += u32::from(!machine::wait_until_idle(effort.patience)?);
                 let ends = Placement::usual().of(ends);
-                let outcome = ends.ask(Protocol::Udp, 1, plan.seconds, directory)?;
+                let outcome = ends.ask(Protocol::Udp, 1, effort.seconds, directory)?;
                 p50[side][route].add(outcome.p50_us);
                 p99[side][route].add(outcome.p99_us);
             }

@@ -5,17 +5,16 @@ mod endpoints;
 mod latency;
 mod remote;
 
-use std::path::PathBuf;
-
 use anyhow::{Result, ensure};
 use overlay_tests::{Binaries, Session};
 
 use super::{
-    PACKAGES, interruption,
+    PACKAGES,
+    effort::Effort,
     machine::{self, Placement},
-    report::{self, Figures},
+    report::Figures,
+    sitting::Sitting,
 };
-use crate::{build::Need, packages};
 
 /// How many, and where the figures go.
 #[derive(clap::Args)]
@@ -29,24 +28,11 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..=8_000_000))]
     remote: u32,
 
-    /// Latency runs of each kind.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    rounds: u32,
-
-    /// Length of a latency run in seconds.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=60))]
-    seconds: u32,
-
-    /// Seconds to wait for an idle machine before each latency run.
-    #[arg(long, default_value_t = 60)]
-    patience: u32,
-
-    /// Write the figures to this file.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    effort: Effort,
 
     #[command(flatten)]
-    need: Need,
+    sitting: Sitting,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -54,26 +40,18 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         options.endpoints > endpoints::FEW && options.remote > remote::FEW,
         "there is nothing to compare with so few endpoints"
     );
-    packages::ensure(&PACKAGES, options.need.install())?;
-    let binaries = super::build(&options.need)?;
-    let figures = interruption::interruptible(|| show(options, &binaries))?;
-    if let Some(path) = &options.json {
-        report::write_json(path, figures.records())?;
-    }
-    Ok(())
+    options
+        .sitting
+        .hold(&PACKAGES, |binaries| show(options, binaries))
 }
 
 fn show(options: &Options, binaries: &Binaries) -> Result<Figures> {
     let session = Session::open("density")?;
     println!("{}", machine::description(Placement::usual()));
-    let plan = latency::Plan {
-        rounds: options.rounds,
-        seconds: options.seconds,
-        patience: options.patience,
-    };
+    let effort = options.effort;
     let mut figures = Figures::default();
     bridge::show(&session, &mut figures)?;
-    endpoints::show(&session, binaries, options.endpoints, plan, &mut figures)?;
-    remote::show(&session, binaries, options.remote, plan, &mut figures)?;
+    endpoints::show(&session, binaries, options.endpoints, effort, &mut figures)?;
+    remote::show(&session, binaries, options.remote, effort, &mut figures)?;
     Ok(figures)
 }

@@ -15,8 +15,10 @@ use overlay_tests::{
 };
 use serde_json::Value;
 
-use super::latency::{self, Plan, Side};
-use crate::bench::{agent_use::resident_megabytes, measure::Route, report::Figures};
+use super::latency::{self, Side};
+use crate::bench::{
+    agent_use::resident_megabytes, effort::Effort, measure::Route, report::Figures,
+};
 
 /// The small number that the large one is compared with.
 pub(super) const FEW: u32 = 10;
@@ -47,7 +49,7 @@ pub(super) fn show(
     session: &Session,
     binaries: &Binaries,
     many: u32,
-    plan: Plan,
+    effort: Effort,
     figures: &mut Figures,
 ) -> Result<()> {
     let few = World::learn(session, binaries, FEW, figures)?;
@@ -55,7 +57,7 @@ pub(super) fn show(
     latency::compare(
         &few.side(),
         &many.side(),
-        plan,
+        effort,
         session.directory(),
         figures,
     )

@@ -19,7 +19,7 @@ const IPERF: u16 = 5201;
 const OVERHEAD: u32 = 50;
 
 /// Services that one transaction adds.
-const BATCH: u32 = 500;
+const BATCH: u32 = 2500;
 
 /// The hosts, and how many services the first one balances.
 pub(super) struct Kube {

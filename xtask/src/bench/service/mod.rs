@@ -4,22 +4,26 @@
 
 mod crowd;
 mod kube;
+mod names;
 mod ours;
+mod programming;
 mod programs;
 mod runs;
 
-use std::path::PathBuf;
-
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use overlay_tests::{Binaries, Session, Wiring};
 
-use self::{kube::Kube, ours::Ours, runs::Subject};
-use super::{
-    interruption,
-    machine::{self, Placement},
-    report::{self, Figures},
+use self::{
+    kube::Kube,
+    ours::Ours,
+    runs::{RUNS, Subject},
 };
-use crate::{build::Need, packages};
+use super::{
+    effort::Effort,
+    machine::{self, Placement},
+    report::Figures,
+    sitting::Sitting,
+};
 
 /// Programs that this bench calls.
 const PACKAGES: [&str; 6] = [
@@ -38,75 +42,85 @@ const BACKENDS: usize = 1;
 #[derive(clap::Args)]
 #[group(skip)]
 pub(crate) struct Options {
-    /// Numbers of services that are there while one of them is measured.
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 100, 10_000])]
+    /// Numbers of services that are there while one of them is measured; traffic is compared with the fewest and with
+    /// the most of them.
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 100, 10_000], value_parser = clap::value_parser!(u32).range(1..=16_000))]
     services: Vec<u32>,
 
-    /// Runs of each kind for each subject.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    rounds: u32,
-
-    /// Length of a run in seconds.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=60))]
-    seconds: u32,
-
-    /// Seconds to wait for an idle machine before each run, which is made and counted as busy otherwise.
-    #[arg(long, default_value_t = 60)]
-    patience: u32,
-
-    /// Write the figures to this file.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    /// Tasks of each service, where it is measured what the most services take of the kernel's tables.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=16))]
+    tasks: u32,
 
     #[command(flatten)]
-    need: Need,
+    effort: Effort,
+
+    #[command(flatten)]
+    sitting: Sitting,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    packages::ensure(&PACKAGES, options.need.install())?;
-    let binaries = super::build(&options.need)?;
-    let figures = interruption::interruptible(|| show(options, &binaries))?;
-    if let Some(path) = &options.json {
-        report::write_json(path, figures.records())?;
-    }
-    Ok(())
+    options
+        .sitting
+        .hold(&PACKAGES, |binaries| show(options, binaries))
 }
 
 fn show(options: &Options, binaries: &Binaries) -> Result<Figures> {
+    let programming = programming::program(&options.sitting.need)?;
     println!("{}", machine::description(Placement::usual()));
     let mut figures = Figures::default();
     let session = Session::open("service")?;
-    let plan = runs::Plan {
-        rounds: options.rounds,
-        seconds: options.seconds,
-        patience: options.patience,
-    };
+    let mut counts = options.services.clone();
+    counts.sort_unstable();
+    counts.dedup();
+    let (fewest, most) = (counts.first(), counts.last());
+    let (fewest, most) = fewest.zip(most).context("no number of services")?;
+    if let Some(program) = &programming {
+        programming::show(&session, program, (*most, options.tasks), &mut figures)?;
+    }
     // Two swarms, because the balancing by sockets is switched off for a whole agent.
     let mut packets = Ours::start("packets", "services: {socket_lb: false}\n", binaries)?;
     let mut sockets = Ours::start("sockets", "", binaries)?;
     let mut kube = Kube::start(&session, Wiring::direct())?;
-    let mut services: Vec<u32> = options.services.clone();
-    services.sort_unstable();
-    for count in services {
+    let mut few = None;
+    for count in &counts {
         let case = format!("services-{count}");
-        crowd::grow(&mut packets, &case, count, &mut figures)?;
-        sockets.grow(count)?;
-        kube.grow(count)?;
-        let subjects = [
-            Subject::direct("direct", packets.direct()),
-            Subject::behind("vip-packets", packets.vip(), packets.direct()),
-            Subject::behind("vip-sockets", sockets.vip(), sockets.direct()),
-            Subject::direct("kernel-direct", kube.direct()),
-            Subject::behind("kernel-nftables", kube.vip(), kube.direct()),
-        ];
-        runs::compare(&subjects, &case, plan, session.directory(), &mut figures)?;
+        crowd::grow(&mut packets, &case, *count, &mut figures)?;
         programs::show(
             &packets,
             &case,
-            options.seconds,
+            options.effort.seconds,
             session.directory(),
             &mut figures,
         )?;
+        if count == fewest {
+            names::show(&packets, &case, options.effort.seconds, &mut figures)?;
+        } else if count != most {
+            continue;
+        }
+        eprintln!("{case}: as many services for the others …");
+        sockets.grow(*count)?;
+        kube.grow(*count)?;
+        let mut subjects = vec![
+            Subject::direct("direct", packets.direct()),
+            Subject::behind("vip-packets", packets.vip(), packets.direct()),
+            Subject::behind("vip-sockets", sockets.vip(), sockets.direct()),
+            Subject::behind("kernel-nftables", kube.vip(), kube.direct()),
+        ];
+        if count == fewest {
+            subjects.push(Subject::direct("kernel-direct", kube.direct()));
+        }
+        let medians = runs::compare(
+            &subjects,
+            if count == fewest { &RUNS } else { &RUNS[1..] },
+            &case,
+            options.effort,
+            session.directory(),
+            &mut figures,
+        )?;
+        match &few {
+            None => few = Some(medians),
+            Some(few) => medians.enter_ratios_to(few, *fewest, &case, &mut figures),
+        }
     }
     Ok(figures)
 }

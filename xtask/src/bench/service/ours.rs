@@ -1,16 +1,24 @@
-//! Two hosts of a swarm, a client on the first and the tasks of one service on the second.
+//! Two hosts of a swarm, a client on the first and the task of one service on the second.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, ops::Range, thread, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use overlay_tests::{
-    Binaries, Container, Host, Session, Swarm, Wiring, interrupt, service, swarm::AGREED,
+    Binaries, Container, Host, Namespace, Session, Swarm, Wiring, api::Api, interrupt, service,
 };
+use serde_json::json;
 
 use crate::bench::measure::Route;
 
 const NETWORK: &str = "bench";
 const SERVICE: &str = "measured";
+const CLIENT: &str = "client";
+
+/// How many services are asked for at the same time: what the managers agree on at once they write at once.
+const SIDE_BY_SIDE: u32 = 16;
+
+/// How long both hosts may take to have programmed them.
+const PROGRAMMED: Duration = Duration::from_mins(2);
 
 /// The cluster, and how many services it has.
 pub(super) struct Ours {
@@ -31,7 +39,7 @@ impl Ours {
         swarm.network(NETWORK, &["--subnet", "10.64.0.0/16"])?;
         let create = ["service", "create", "--name", SERVICE, "--network", NETWORK];
         swarm[0].overlay(&create)?;
-        let (client, _) = swarm.guest(0, NETWORK, "client")?;
+        let (client, _) = swarm.guest(0, NETWORK, CLIENT)?;
         let task = Container::new(swarm.session(), "task")?;
         let eth0 = task.attach(&swarm[1], NETWORK, &["--service", SERVICE])?;
         let vips = service::resolve(&swarm[0], NETWORK, SERVICE)?;
@@ -51,13 +59,30 @@ impl Ours {
         &self.swarm[0]
     }
 
+    /// The client, and names that it can ask for.
+    pub(super) fn names(&self) -> (&Namespace, [&'static str; 2]) {
+        (self.client.namespace(), [SERVICE, CLIENT])
+    }
+
     /// Makes services until there are so many; they have no tasks.
     pub(super) fn grow(&mut self, count: u32) -> Result<()> {
-        for number in self.services..count {
-            let name = format!("s{number}");
-            let create = ["service", "create", "--name", &name, "--network", NETWORK];
-            self.swarm[0].overlay(&create)?;
-        }
+        let api = self.swarm[0].api();
+        let (first, added) = (self.services, count.saturating_sub(self.services));
+        thread::scope(|scope| {
+            let makers: Vec<_> = (0..SIDE_BY_SIDE)
+                .map(|part| {
+                    let begin = first + added * part / SIDE_BY_SIDE;
+                    let end = first + added * (part + 1) / SIDE_BY_SIDE;
+                    let api = &api;
+                    scope.spawn(move || make(api, begin..end))
+                })
+                .collect();
+            let mut made = makers.into_iter().map(|maker| match maker.join() {
+                Ok(made) => made,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            made.by_ref().collect::<Result<()>>()
+        })?;
         self.services = self.services.max(count);
         self.await_vips()
     }
@@ -68,16 +93,19 @@ impl Ours {
     }
 
     fn await_vips(&self) -> Result<()> {
-        let mut rows = 0.0;
-        let programmed = interrupt::wait_until(AGREED, || {
-            rows = map_fact(self.near(), "VIP", "entries").unwrap_or_default();
-            rows >= f64::from(self.services)
-        })?;
-        ensure!(
-            programmed,
-            "{rows} VIPs of {} are programmed",
-            self.services
-        );
+        for host in self.swarm.hosts() {
+            let mut rows = 0.0;
+            let programmed = interrupt::wait_until(PROGRAMMED, || {
+                rows = map_fact(host, "VIP", "entries").unwrap_or_default();
+                rows >= f64::from(self.services)
+            })?;
+            ensure!(
+                programmed,
+                "{rows} VIPs of {} are programmed on host {}",
+                self.services,
+                host.name()
+            );
+        }
         Ok(())
     }
 
@@ -98,6 +126,16 @@ impl Ours {
             address,
         }
     }
+}
+
+fn make(api: &Api, numbers: Range<u32>) -> Result<()> {
+    for number in numbers {
+        interrupt::check()?;
+        let wish = json!({ "name": format!("s{number}"), "networks": [NETWORK] });
+        let made = api.post("/services", &wish);
+        made.with_context(|| format!("making service s{number}"))?;
+    }
+    Ok(())
 }
 
 /// A number about a map, as the agent tells: `entries` or `bytes`.

@@ -1,6 +1,7 @@
 //! The runs: one TCP stream, new connections, request and response over TCP and UDP.
 
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
     path::Path,
 };
@@ -9,6 +10,7 @@ use anyhow::Result;
 use overlay_tests::interrupt;
 
 use crate::bench::{
+    effort::Effort,
     load::Protocol,
     machine::{self, Placement},
     measure::Route,
@@ -17,14 +19,6 @@ use crate::bench::{
     statistics::Series,
 };
 
-/// How thoroughly.
-#[derive(Clone, Copy)]
-pub(super) struct Plan {
-    pub(super) rounds: u32,
-    pub(super) seconds: u32,
-    pub(super) patience: u32,
-}
-
 /// What is asked, and what it is compared with.
 pub(super) struct Subject {
     name: &'static str,
@@ -32,15 +26,21 @@ pub(super) struct Subject {
     is_behind: bool,
 }
 
+/// One kind of traffic.
 #[derive(Clone, Copy)]
-enum Run {
+pub(super) enum Run {
+    /// One TCP stream.
     Stream,
+    /// New TCP connections.
     Connections,
+    /// Requests and responses on one TCP connection.
     RrTcp,
+    /// The same by datagrams.
     RrUdp,
 }
 
-const RUNS: [Run; 4] = [Run::Stream, Run::Connections, Run::RrTcp, Run::RrUdp];
+/// All kinds. What a packet costs shows in those after the first.
+pub(super) const RUNS: [Run; 4] = [Run::Stream, Run::Connections, Run::RrTcp, Run::RrUdp];
 
 /// Pairs whose ratio is the point: the VIP, and the direct address of the same hosts or the kernel's way.
 const RATIOS: [(&str, &str); 4] = [
@@ -100,20 +100,51 @@ impl Run {
     }
 }
 
+/// The middle of all runs of a kind, by its metric and subject.
+#[derive(Default)]
+pub(super) struct Medians {
+    medians: BTreeMap<(&'static str, &'static str), f64>,
+}
+
+impl Medians {
+    /// What a subject reaches now of what it reached with fewer services.
+    pub(super) fn enter_ratios_to(
+        &self,
+        fewer: &Self,
+        count: u32,
+        case: &str,
+        figures: &mut Figures,
+    ) {
+        for ((metric, subject), median) in &self.medians {
+            if let Some(of) = fewer.medians.get(&(*metric, *subject)) {
+                let metric = format!("{metric}_of_services-{count}");
+                figures.of(
+                    subject,
+                    case,
+                    &metric,
+                    "",
+                    &[median / of].into_iter().collect(),
+                );
+            }
+        }
+    }
+}
+
 /// Makes all runs in turns, and enters medians and the ratios that matter.
 pub(super) fn compare(
     subjects: &[Subject],
+    runs: &[Run],
     case: &str,
-    plan: Plan,
+    effort: Effort,
     directory: &Path,
     figures: &mut Figures,
-) -> Result<()> {
-    let mut series = vec![vec![Series::default(); subjects.len()]; RUNS.len()];
-    let steps = plan.rounds as usize * RUNS.len() * subjects.len();
+) -> Result<Medians> {
+    let mut series = vec![vec![Series::default(); subjects.len()]; runs.len()];
+    let steps = effort.rounds as usize * runs.len() * subjects.len();
     let mut progress = Progress::new(steps as u64);
     let mut busy = 0;
-    for round in 0..plan.rounds as usize {
-        for (run, series) in RUNS.iter().zip(&mut series) {
+    for round in 0..effort.rounds as usize {
+        for (run, series) in runs.iter().zip(&mut series) {
             for turn in 0..subjects.len() {
                 interrupt::check()?;
                 let place = (turn + round) % subjects.len();
@@ -124,16 +155,20 @@ pub(super) fn compare(
                     round + 1,
                     subject.name
                 ));
-                busy += u32::from(!machine::wait_until_idle(plan.patience)?);
-                series[place].add(subject.measure(*run, plan.seconds, directory)?);
+                busy += u32::from(!machine::wait_until_idle(effort.patience)?);
+                series[place].add(subject.measure(*run, effort.seconds, directory)?);
             }
         }
     }
     drop(progress);
-    for (run, series) in RUNS.iter().zip(&series) {
+    let mut medians = Medians::default();
+    for (run, series) in runs.iter().zip(&series) {
         let (metric, unit) = run.metric();
         for (subject, series) in subjects.iter().zip(series) {
             figures.of(subject.name, case, metric, unit, series);
+            if let Some(median) = series.median() {
+                medians.medians.insert((metric, subject.name), median);
+            }
         }
         let median = |name: &str| {
             let place = subjects.iter().position(|subject| subject.name == name)?;
@@ -148,5 +183,5 @@ pub(super) fn compare(
         }
     }
     report::warn_of_busy_runs(busy);
-    Ok(())
+    Ok(medians)
 }

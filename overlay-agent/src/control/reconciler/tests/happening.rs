@@ -235,6 +235,7 @@ pub(super) fn spoil(row: &mut Row) {
         Row::Route(_, entry) | Row::Block(_, _, entry) => {
             entry.mac = Some(MacAddress([2, 0, 0, 0, 0, 99]));
         }
+        Row::Namespace(_, entry) => *entry = entry.without(vni(7)),
         Row::Interface(_, entry) => entry.ipv6 = Some(IpAddr::from([0; 16])),
         Row::Backend(_, entry) => entry.service += 1,
         Row::Slots(_, slots) => slots[0] = 0,

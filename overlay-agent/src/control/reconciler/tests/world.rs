@@ -157,6 +157,7 @@ pub(super) fn desired(nodes: &[(u8, bool)], singles: &[(u8, u8)], mtu: Option<u3
             mtu,
         }],
         internal: std::collections::BTreeSet::new(),
+        encrypted: std::collections::BTreeSet::new(),
     }
 }
 
@@ -180,11 +181,13 @@ pub(super) fn attachment(number: u32) -> Attachment {
         host_ifindex: 1000 + number,
         interface: "eth0".to_owned(),
         created: 0,
+        cookie: None,
         conflict: None,
         aliases: Vec::new(),
         service: None,
         follows_service: false,
         ports: Vec::new(),
+        encrypted: false,
         transit: Some(number + 1),
     }
 }
