@@ -9,6 +9,10 @@ use crate::{
     header::{Ipv4, Ipv6, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP, Tcp, Udp},
 };
 
+/// What the kernel says in the place of a segment's length where each segment of an aggregate has its own (`GSO_BY_FRAGS`):
+/// SCTP's.
+const BY_PARTS: u32 = 0xffff;
+
 /// Largest inner layer-3 packet for a peer, bytes.
 #[inline(always)]
 pub fn inner_mtu(peer: &peer::Peer, cover: Cover) -> u32 {
@@ -25,7 +29,8 @@ pub fn inner_mtu(peer: &peer::Peer, cover: Cover) -> u32 {
 }
 
 /// The layer-3 length of what will be on the wire: the packet itself, or the largest segment that an
-/// aggregate of `gso_size` payload bytes is cut into.
+/// aggregate of `gso_size` payload bytes is cut into. Nothing tells how long SCTP's are: 0, as its sender knows the MTU
+/// of its own device, and what is longer nevertheless, the kernel's vxlan device fragments.
 #[inline(always)]
 pub fn segment_length<B: Bytes>(
     frame: &Frame<B>,
@@ -35,6 +40,9 @@ pub fn segment_length<B: Bytes>(
 ) -> Result<u32, Reason> {
     if gso_size == 0 || !packet.is_plain {
         return Ok(length.saturating_sub(ETHERNET as u32));
+    }
+    if gso_size == BY_PARTS {
+        return Ok(0);
     }
     let (ip, transport) = if packet.is_v4 {
         (
@@ -116,6 +124,7 @@ mod tests {
     use zerocopy::FromZeros;
 
     use super::*;
+    use crate::header::PROTOCOL_SCTP;
 
     const V4: &[u8] = &[192, 0, 2, 1];
     const V6: &[u8] = &[0x20; 16];
@@ -189,6 +198,8 @@ mod tests {
 
         assert_eq!(tcp, Ok(20 + 32 + 1398));
         assert_eq!(whole, Ok(1450));
+        let sctp = segment_length(&frame, &packet(true, PROTOCOL_SCTP), 60_000, BY_PARTS);
+        assert_eq!(sctp, Ok(0));
     }
 
     #[test]

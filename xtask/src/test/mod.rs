@@ -1,5 +1,6 @@
 //! `cargo xtask test`: all tests, from a machine that has nothing but Rust.
 
+mod record;
 mod suite;
 mod tally;
 
@@ -7,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
 
-use self::{suite::Suite, tally::Tally};
+use self::{record::Records, suite::Suite, tally::Tally};
 use crate::{
     build::{self, Need},
     packages,
@@ -31,9 +32,22 @@ const PACKAGES: [&str; 11] = [
 /// What `cargo xtask test` is asked to do.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Which tests to run.
-    #[arg(value_enum, default_value = "all")]
-    which: Which,
+    /// Which tests to run; without it all but services, and virtual machines with Debian's 6.1 and 6.12 only.
+    #[arg(value_enum)]
+    which: Option<Which>,
+
+    /// All there is: services, and every kernel.
+    #[arg(long, conflicts_with = "which")]
+    all: bool,
+
+    /// With `vm`, the only kernel to run: one of those that are supported, as `6.12` or `newest`.
+    #[arg(long, value_name = "VERSION", value_parser = kernel)]
+    kernel: Option<&'static str>,
+
+    /// With `vm`, record what each kernel makes of the programs in tests/vm/kernels.json, and rewrite the
+    /// README's table, instead of comparing.
+    #[arg(long)]
+    record: bool,
 
     /// Run only tests whose names contain this.
     #[arg(long)]
@@ -53,14 +67,12 @@ enum Which {
     Netns,
     /// Services on such hosts; long, and asked for by name only.
     Services,
-    /// Debian's kernels in virtual machines.
+    /// All supported kernels of Debian's, and one that is refused, in virtual machines.
     Vm,
-    /// All of them but services.
-    All,
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    let suites = suites(options.which);
+    let suites = suites(options)?;
     if suites.iter().any(|suite| suite.needs_root()) {
         ensure!(
             nix::unistd::geteuid().is_root(),
@@ -75,9 +87,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     }
 
     let mut tally = Tally::default();
+    let mut records = options.record.then(Records::read).transpose()?;
     for suite in suites {
         let before = tally.failed();
-        let outcome = suite.run(options.filter.as_deref(), &mut tally);
+        let outcome = suite.run(options.filter.as_deref(), records.as_mut(), &mut tally);
         if let Err(error) = outcome
             && tally.failed() == before
         {
@@ -89,8 +102,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     if tally.ignored() > 0 {
         println!("{} ignored", tally.ignored());
     }
-    if options.which == Which::All {
-        println!("not run: services (`cargo xtask test services`, about 15 minutes)");
+    if let Some(records) = records {
+        records.write()?;
+    }
+    if options.which.is_none() && !options.all {
+        println!(
+            "not run: services, other kernels (`cargo xtask test services`, about 15 minutes; `cargo xtask test vm`)"
+        );
     }
     println!("{} passed, {} failed", tally.passed(), tally.failed());
     Ok(if tally.failed() == 0 {
@@ -100,18 +118,39 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     })
 }
 
-fn suites(which: Which) -> Vec<Suite> {
-    let vms = || suite::KERNELS.map(Suite::Vm);
-    match which {
-        Which::Unit => vec![Suite::Unit],
-        Which::Program => vec![Suite::Program],
-        Which::Netns => vec![Suite::Netns],
-        Which::Services => vec![Suite::Services],
-        Which::Vm => vms().into(),
-        Which::All => {
-            let mut all = vec![Suite::Unit, Suite::Program, Suite::Netns];
-            all.extend(vms());
+fn suites(options: &Options) -> Result<Vec<Suite>> {
+    let is_vm = options.which == Some(Which::Vm);
+    ensure!(
+        is_vm || (options.kernel.is_none() && !options.record),
+        "--kernel and --record are for `cargo xtask test vm`"
+    );
+    let vms = |kernels: &[&'static str]| kernels.iter().copied().map(Suite::Vm).collect::<Vec<_>>();
+    let everywhere = [Suite::Unit, Suite::Program, Suite::Netns];
+    Ok(match options.which {
+        Some(Which::Unit) => vec![Suite::Unit],
+        Some(Which::Program) => vec![Suite::Program],
+        Some(Which::Netns) => vec![Suite::Netns],
+        Some(Which::Services) => vec![Suite::Services],
+        Some(Which::Vm) => match options.kernel {
+            Some(kernel) => vms(&[kernel]),
+            None => vms(&suite::KERNELS),
+        },
+        None if options.all => {
+            let mut all = everywhere.to_vec();
+            all.push(Suite::Services);
+            all.extend(vms(&suite::KERNELS));
             all
         }
-    }
+        None => {
+            let mut usual = everywhere.to_vec();
+            usual.extend(vms(&suite::USUAL_KERNELS));
+            usual
+        }
+    })
+}
+
+/// A kernel of [`suite::KERNELS`] by its version.
+fn kernel(version: &str) -> Result<&'static str, String> {
+    let known = suite::KERNELS.into_iter().find(|known| *known == version);
+    known.ok_or_else(|| format!("the kernels under test are {}", suite::KERNELS.join(", ")))
 }

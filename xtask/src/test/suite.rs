@@ -1,6 +1,7 @@
 //! The suites: what each runs, and where.
 
 use std::{
+    ffi::OsString,
     fmt,
     io::{BufRead, BufReader},
     path::PathBuf,
@@ -10,11 +11,20 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use super::tally::Tally;
+use super::{record::Records, tally::Tally};
 use crate::{process, vm, workspace};
 
-/// The kernels that the tests are run on besides this machine's own.
-pub(super) const KERNELS: [&str; 2] = ["6.1", "6.12"];
+/// The kernels that all tests are run on besides this machine's own. The first is too old, and refused.
+pub(super) const KERNELS: [&str; 5] = [TOO_OLD, "6.1", "6.12", "6.18", vm::NEWEST];
+
+/// Those that are always asked.
+pub(super) const USUAL_KERNELS: [&str; 2] = ["6.1", "6.12"];
+
+/// A kernel that lacks what nothing works without.
+const TOO_OLD: &str = "5.10";
+
+/// The only test for it.
+const REFUSAL: &str = "a_kernel_that_is_too_old_is_refused_with_the_reason";
 
 /// Tests that run together.
 #[derive(Clone, Copy, Debug)]
@@ -40,19 +50,24 @@ impl Suite {
         matches!(self, Self::Netns | Self::Services | Self::Vm(_))
     }
 
-    /// Runs the suite, adding its results to `tally`.
+    /// Runs the suite, adding its results to `tally`, and what is learnt of a kernel to `records`.
     ///
     /// # Errors
     ///
     /// When a test fails, and when the suite cannot be built or run.
-    pub(super) fn run(self, filter: Option<&str>, tally: &mut Tally) -> Result<()> {
+    pub(super) fn run(
+        self,
+        filter: Option<&str>,
+        records: Option<&mut Records>,
+        tally: &mut Tally,
+    ) -> Result<()> {
         eprintln!("== {self}");
         match self {
             Self::Unit => unit(filter, tally),
             Self::Program => single_threaded(&["program"], filter, tally),
             Self::Netns => single_threaded(&netns()?, filter, tally),
             Self::Services => single_threaded(&["services"], filter, tally),
-            Self::Vm(kernel) => in_vm(kernel, filter, tally),
+            Self::Vm(kernel) => in_vm(kernel, filter, records, tally),
         }
     }
 }
@@ -108,15 +123,33 @@ fn netns() -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn in_vm(kernel: &str, filter: Option<&str>, tally: &mut Tally) -> Result<()> {
+fn in_vm(
+    kernel: &str,
+    filter: Option<&str>,
+    records: Option<&mut Records>,
+    tally: &mut Tally,
+) -> Result<()> {
     must_exist("vm")?;
     let program = built("vm")?;
-    let mut command = vec![program.into_os_string(), "--test-threads=1".into()];
+    let mut command: Vec<OsString> = vec!["env".into()];
+    if let Some(records) = &records {
+        command.push(records.variable());
+    }
+    command.extend([program.into_os_string(), "--test-threads=1".into()]);
+    let filter = if kernel == TOO_OLD {
+        Some(REFUSAL)
+    } else {
+        filter
+    };
     command.extend(filter.map(Into::into));
-    let guest = vm::Guest::new(kernel, command).in_directory(workspace::root().join("tests"));
+    let mut guest =
+        vm::Guest::new(kernel, command).in_directory(workspace::root().join("tests"));
+    if let Some(records) = &records {
+        guest = guest.sharing(records.directory().to_owned());
+    }
     let code = vm::boot(&guest, &mut |line| tally.add_line(line))?;
     ensure!(code == 0, "the tests ended with exit code {code}");
-    Ok(())
+    records.map_or(Ok(()), Records::take)
 }
 
 fn cargo_test(

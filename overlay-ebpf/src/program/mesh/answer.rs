@@ -49,7 +49,7 @@ fn decide_here(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
     };
     let port = found.flow().port;
     work.partner_port = found.flow().partner_port;
-    rewrite::check(frame, work, ends.source, port)?;
+    rewrite::check(work, ends.source, port)?;
     if is_told_too_big(frame, work)? {
         return Ok(Next::Answered(Walk::MtuTold));
     }

@@ -238,7 +238,7 @@ fn here(
     } else if !stand_in(work) {
         return refuse(frame, work, Reason::NoBackend);
     }
-    rewrite::check(frame, work, ends.destination, port.target)?;
+    rewrite::check(work, ends.destination, port.target)?;
     flow::expect_fragments(frame, ends, work)?;
     if let Some(found) = found {
         if found.is_new {
