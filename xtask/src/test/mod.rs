@@ -3,11 +3,14 @@
 mod suite;
 mod tally;
 
-use std::process::ExitCode;
+use std::{panic, process::ExitCode, thread};
 
 use anyhow::{Result, ensure};
 
-use self::{suite::Suite, tally::Tally};
+use self::{
+    suite::{Place, Suite},
+    tally::Tally,
+};
 use crate::{
     build::{self, Need},
     packages,
@@ -60,7 +63,8 @@ enum Which {
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    let suites = suites(options.which);
+    let stages = stages(options.which);
+    let suites: Vec<Suite> = stages.iter().flatten().flatten().copied().collect();
     if suites.iter().any(|suite| suite.needs_root()) {
         ensure!(
             nix::unistd::geteuid().is_root(),
@@ -75,16 +79,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     }
 
     let mut tally = Tally::default();
-    for suite in suites {
-        let before = tally.failed();
-        let outcome = suite.run(options.filter.as_deref(), &mut tally);
-        if let Err(error) = outcome
-            && tally.failed() == before
-        {
-            // It ended without naming a failed test: it did not build, or broke down.
-            eprintln!("error: {suite}: {error:#}");
-            tally.add_failure();
-        }
+    for stage in &stages {
+        tally.add(&run_stage(stage, options.filter.as_deref()));
     }
     if tally.ignored() > 0 {
         println!("{} ignored", tally.ignored());
@@ -100,18 +96,72 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     })
 }
 
-fn suites(which: Which) -> Vec<Suite> {
-    let vms = || suite::KERNELS.map(Suite::Vm);
-    match which {
+/// Suites that run one after the other.
+type Lane = Vec<Suite>;
+
+/// Lanes that run beside each other.
+type Stage = Vec<Lane>;
+
+/// What runs after what. Hosts in namespaces wait for each other more than they work, and an emulated machine does
+/// nothing but work: they share the processors well.
+fn stages(which: Which) -> Vec<Stage> {
+    let vms = || suite::KERNELS.map(Suite::Vm).to_vec();
+    let lane = match which {
         Which::Unit => vec![Suite::Unit],
         Which::Program => vec![Suite::Program],
         Which::Netns => vec![Suite::Netns],
         Which::Services => vec![Suite::Services],
-        Which::Vm => vms().into(),
+        Which::Vm => vms(),
         Which::All => {
-            let mut all = vec![Suite::Unit, Suite::Program, Suite::Netns];
-            all.extend(vms());
-            all
+            let first = vec![Suite::Unit, Suite::Program];
+            return vec![vec![first], vec![vec![Suite::Netns], vms()]];
+        }
+    };
+    vec![vec![lane]]
+}
+
+/// Runs the first lane in the foreground, and the others behind it.
+fn run_stage(stage: &[Lane], filter: Option<&str>) -> Tally {
+    let mut tally = Tally::default();
+    if stage.len() > 1
+        && let Err(error) = suite::build()
+    {
+        // Nothing is built beside tests, which would have less of the processors then.
+        eprintln!("error: {error:#}");
+        tally.add_failure();
+        return tally;
+    }
+    let places = [Place::Foreground]
+        .into_iter()
+        .chain(std::iter::repeat(Place::Background));
+    thread::scope(|scope| {
+        let lanes: Vec<_> = stage
+            .iter()
+            .zip(places)
+            .map(|(lane, place)| scope.spawn(move || run_lane(lane, filter, place)))
+            .collect();
+        for lane in lanes {
+            match lane.join() {
+                Ok(added) => tally.add(&added),
+                Err(panic) => panic::resume_unwind(panic),
+            }
+        }
+    });
+    tally
+}
+
+fn run_lane(lane: &[Suite], filter: Option<&str>, place: Place) -> Tally {
+    let mut tally = Tally::default();
+    for suite in lane {
+        let before = tally.failed();
+        let outcome = suite.run(filter, place, &mut tally);
+        if let Err(error) = outcome
+            && tally.failed() == before
+        {
+            // It ended without naming a failed test: it did not build, or broke down.
+            eprintln!("error: {suite}: {error:#}");
+            tally.add_failure();
         }
     }
+    tally
 }

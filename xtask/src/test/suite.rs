@@ -13,8 +13,20 @@ use serde_json::Value;
 use super::tally::Tally;
 use crate::{process, vm, workspace};
 
+/// Tests with hosts of their own that run side by side.
+const SIDE_BY_SIDE: usize = 2;
+
 /// The kernels that the tests are run on besides this machine's own.
 pub(super) const KERNELS: [&str; 2] = ["6.1", "6.12"];
+
+/// Whether a suite has the output and the processors for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It has the output as it is.
+    Foreground,
+    /// Its name stands before each of its lines, and it takes what the others leave of the processors.
+    Background,
+}
 
 /// Tests that run together.
 #[derive(Clone, Copy, Debug)]
@@ -45,14 +57,14 @@ impl Suite {
     /// # Errors
     ///
     /// When a test fails, and when the suite cannot be built or run.
-    pub(super) fn run(self, filter: Option<&str>, tally: &mut Tally) -> Result<()> {
+    pub(super) fn run(self, filter: Option<&str>, place: Place, tally: &mut Tally) -> Result<()> {
         eprintln!("== {self}");
         match self {
             Self::Unit => unit(filter, tally),
-            Self::Program => single_threaded(&["program"], filter, tally),
-            Self::Netns => single_threaded(&netns()?, filter, tally),
-            Self::Services => single_threaded(&["services"], filter, tally),
-            Self::Vm(kernel) => in_vm(kernel, filter, tally),
+            Self::Program => threaded(&["program"], 1, filter, tally),
+            Self::Netns => netns(filter, tally),
+            Self::Services => threaded(&["services"], 1, filter, tally),
+            Self::Vm(kernel) => in_vm(kernel, filter, place, tally),
         }
     }
 }
@@ -83,9 +95,17 @@ fn unit(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
     libraries.and(programs)
 }
 
-/// Runs test programs of overlay-tests whose tests share the machine's network.
-fn single_threaded(
+/// Builds all test programs of overlay-tests.
+pub(super) fn build() -> Result<()> {
+    let mut cargo = workspace::cargo();
+    cargo.args(["test", "--no-run", "--package=overlay-tests", "--tests"]);
+    process::follow("building all tests", cargo)
+}
+
+/// Runs test programs of overlay-tests one after the other, with so many of their tests side by side.
+fn threaded(
     names: &[impl AsRef<str>],
+    threads: usize,
     filter: Option<&str>,
     tally: &mut Tally,
 ) -> Result<()> {
@@ -94,27 +114,37 @@ fn single_threaded(
         must_exist(name.as_ref())?;
         what.extend(["--test", name.as_ref()]);
     }
-    cargo_test(&what, &["--test-threads=1"], filter, tally)
+    let threads = format!("--test-threads={threads}");
+    cargo_test(&what, &[&threads], filter, tally)
 }
 
-/// The test programs of overlay-tests that want a network: all without a suite of their own.
-fn netns() -> Result<Vec<String>> {
+/// Runs the test programs of overlay-tests that want a network: all without a suite of their own. Those of the testbed
+/// count what there is on the machine; the tests of the others have hosts of their own, and wait a lot.
+fn netns(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
     let mut names = test_programs()?;
-    names.retain(|name| !["program", "services", "vm"].contains(&name.as_str()));
+    names.retain(|name| !["program", "services", "testbed", "vm"].contains(&name.as_str()));
     if !names.iter().any(|name| name == "netns") {
         // Asking for it says that it is not there.
         names.push("netns".to_owned());
     }
-    Ok(names)
+    let testbed = threaded(&["testbed"], 1, filter, tally);
+    let hosts = threaded(&names, SIDE_BY_SIDE, filter, tally);
+    testbed.and(hosts)
 }
 
-fn in_vm(kernel: &str, filter: Option<&str>, tally: &mut Tally) -> Result<()> {
+fn in_vm(kernel: &str, filter: Option<&str>, place: Place, tally: &mut Tally) -> Result<()> {
     must_exist("vm")?;
     let program = built("vm")?;
     let mut command = vec![program.into_os_string(), "--test-threads=1".into()];
     command.extend(filter.map(Into::into));
     let guest = vm::Guest::new(kernel, command).in_directory(workspace::root().join("tests"));
-    let code = vm::boot(&guest, &mut |line| tally.add_line(line))?;
+    let code = match place {
+        Place::Foreground => vm::boot(&guest, &mut |line| tally.add_line(line))?,
+        Place::Background => vm::boot(&guest.in_background(), &mut |line| {
+            println!("[{kernel}] {line}");
+            tally.add_line(line);
+        })?,
+    };
     ensure!(code == 0, "the tests ended with exit code {code}");
     Ok(())
 }
