@@ -9,8 +9,7 @@ use std::{
 use aya::maps::{HashMap, Map, MapData};
 use overlay_common::flow::{Flow, FlowKey, STATE_OPEN};
 use overlay_tests::{
-    Binaries, Container, Host, Service, Session, Swarm, Wiring, interrupt,
-    service::await_service,
+    Binaries, Container, Host, Service, Session, Swarm, Wiring, interrupt, service::await_service,
     traffic::Target,
 };
 
@@ -33,9 +32,13 @@ fn ask(stream: &mut TcpStream) -> std::io::Result<String> {
 
 fn connect(from: &Container, to: SocketAddr) -> TcpStream {
     let patience = Duration::from_secs(5);
-    let connected = from.namespace().run(|| TcpStream::connect_timeout(&to, patience));
+    let connected = from
+        .namespace()
+        .run(|| TcpStream::connect_timeout(&to, patience));
     let mut stream = connected.expect("a namespace").expect("a connection");
-    stream.set_read_timeout(Some(patience)).expect("a time limit");
+    stream
+        .set_read_timeout(Some(patience))
+        .expect("a time limit");
     let answer = ask(&mut stream).expect("an answer");
     assert!(answer.contains(" 200 "), "{answer}");
     stream
@@ -58,7 +61,10 @@ fn flows(host: &Host) -> Flows {
 
 /// Entries that are open, and all.
 fn count(flows: &Flows) -> (usize, usize) {
-    let all: Vec<Flow> = flows.iter().filter_map(|entry| Some(entry.ok()?.1)).collect();
+    let all: Vec<Flow> = flows
+        .iter()
+        .filter_map(|entry| Some(entry.ok()?.1))
+        .collect();
     let open = all.iter().filter(|flow| flow.state == STATE_OPEN);
     (open.count(), all.len())
 }
@@ -66,11 +72,15 @@ fn count(flows: &Flows) -> (usize, usize) {
 /// Makes every flow of a host older.
 fn age(host: &Host, by: Duration) -> usize {
     let mut flows = flows(host);
-    let entries: Vec<(FlowKey, Flow)> = flows.iter().map(|entry| entry.expect("an entry")).collect();
+    let entries: Vec<(FlowKey, Flow)> =
+        flows.iter().map(|entry| entry.expect("an entry")).collect();
     for (key, flow) in &entries {
         let by = u32::try_from(by.as_secs()).expect("less than an age");
         let older = Flow {
-            seen: flow.seen.checked_sub(by).expect("a host that is up for longer"),
+            seen: flow
+                .seen
+                .checked_sub(by)
+                .expect("a host that is up for longer"),
             ..*flow
         };
         flows.insert(key, older, 0).expect("an entry");
@@ -92,14 +102,21 @@ fn an_idle_connection_outlives_half_an_hour_with_default_settings() {
     pause(Duration::from_secs(1));
     let (_, before) = count(&flows(&swarm[0]));
 
-    assert!(age(&swarm[0], IDLE) >= 4, "two connections, each in both directions");
+    assert!(
+        age(&swarm[0], IDLE) >= 4,
+        "two connections, each in both directions"
+    );
     let swept = interrupt::wait_until(Duration::from_secs(40), || {
         count(&flows(&swarm[0])).1 < before
     });
 
     assert!(swept.expect("no interruption"), "nothing is swept");
     pause(Duration::from_secs(11));
-    assert_eq!(count(&flows(&swarm[0])).0, 2, "both directions of what is idle");
+    assert_eq!(
+        count(&flows(&swarm[0])).0,
+        2,
+        "both directions of what is idle"
+    );
     let answer = ask(&mut idle).expect("an answer after half an hour");
     assert!(answer.contains(" 200 "), "{answer}");
 }
@@ -124,11 +141,19 @@ fn a_full_table_of_flows_stops_nobody_new() {
     let begun = Instant::now();
     for number in 0..4 * ROOM {
         open.push(connect(&client, vip));
-        assert!(begun.elapsed() < Duration::from_mins(2), "stuck after {number}");
+        assert!(
+            begun.elapsed() < Duration::from_mins(2),
+            "stuck after {number}"
+        );
     }
     let record = target.ask_often(200).expect("requests");
 
-    assert_eq!(record.failures().count(), 0, "{:?}", record.failures().next());
+    assert_eq!(
+        record.failures().count(),
+        0,
+        "{:?}",
+        record.failures().next()
+    );
     assert_eq!(record.answers().len(), 2);
     let (_, held) = count(&flows(&swarm[0]));
     assert!(held <= ROOM, "{held}");
@@ -136,7 +161,10 @@ fn a_full_table_of_flows_stops_nobody_new() {
     let newest = open.last_mut().expect("connections");
     assert!(ask(newest).expect("an answer").contains(" 200 "));
     let stats = swarm[0].overlay(&["stats"]).expect("stats");
-    assert!(stats.contains("evicted") || stats.contains("made room"), "{stats}");
+    assert!(
+        stats.contains("evicted") || stats.contains("made room"),
+        "{stats}"
+    );
 }
 
 #[test]
@@ -148,10 +176,18 @@ fn one_service_that_fills_the_table_leaves_another_its_connection() {
     let vip = service.vip(0, BLUE).expect("a VIP");
     let mut idle = connect(&client, vip);
 
-    let flood = Target { patience: Duration::from_millis(200), ..target };
+    let flood = Target {
+        patience: Duration::from_millis(200),
+        ..target
+    };
     let record = flood.ask_side_by_side(4000, 4).expect("requests");
 
-    assert_eq!(record.failures().count(), 0, "{:?}", record.failures().next());
+    assert_eq!(
+        record.failures().count(),
+        0,
+        "{:?}",
+        record.failures().next()
+    );
     assert!(ask(&mut idle).expect("an answer").contains(" 200 "));
     await_service(&flood).expect("an answer");
 }

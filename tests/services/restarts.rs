@@ -126,7 +126,10 @@ fn agents_may_be_stopped_and_started_in_any_order() {
                     record.failures().count() == 0 && record.answers().len() == tasks.len()
                 })
             });
-            assert!(all.expect("no interruption"), "stopped {stops:?}, started {starts:?}, asked {place}");
+            assert!(
+                all.expect("no interruption"),
+                "stopped {stops:?}, started {starts:?}, asked {place}"
+            );
         }
     }
 }
@@ -147,24 +150,36 @@ fn a_network_that_falls_apart_goes_on_in_parts_and_grows_together() {
     pause(Duration::from_secs(5));
     for target in [&inside, &outside] {
         let record = target.ask_often(200).expect("requests");
-        assert_eq!(record.failures().count(), 0, "{:?}", record.failures().next());
+        assert_eq!(
+            record.failures().count(),
+            0,
+            "{:?}",
+            record.failures().next()
+        );
         assert_eq!(record.answers().len(), 2);
     }
     // The other part goes on, too.
     let lonely = {
-        let (client, _) = swarm.guest(2, crate::scene::BLUE, "lonely").expect("a client");
-        Target { from: client.namespace().clone(), ..inside.clone() }
+        let (client, _) = swarm
+            .guest(2, crate::scene::BLUE, "lonely")
+            .expect("a client");
+        Target {
+            from: client.namespace().clone(),
+            ..inside.clone()
+        }
     };
     await_service(&lonely).expect("an answer");
     bring_back(&swarm, 2).expect("a way back");
     for target in [&inside, &outside, &lonely] {
         let whole = interrupt::wait_until(BACK, || {
             let record = target.ask_often(60);
-            record.is_ok_and(|record| {
-                record.failures().count() == 0 && record.answers().len() == 3
-            })
+            record.is_ok_and(|record| record.failures().count() == 0 && record.answers().len() == 3)
         });
-        assert!(whole.expect("no interruption"), "{} does not reach all", target.from.name());
+        assert!(
+            whole.expect("no interruption"),
+            "{} does not reach all",
+            target.from.name()
+        );
     }
 }
 
@@ -172,7 +187,11 @@ fn a_network_that_falls_apart_goes_on_in_parts_and_grows_together() {
 #[test]
 fn a_drain_that_loses_its_agent_is_begun_anew() {
     let swarm = three_hosts();
-    let mut service = web(&swarm, &["--publish", "8080:80", "--drain", "2s"], &[0, 1, 2]);
+    let mut service = web(
+        &swarm,
+        &["--publish", "8080:80", "--drain", "2s"],
+        &[0, 1, 2],
+    );
     let loads = loads(&swarm, &service);
     let begun = Instant::now();
     pause(Duration::from_secs(1));

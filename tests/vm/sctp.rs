@@ -18,8 +18,8 @@ use nix::sys::{
     time::TimeVal,
 };
 use overlay_tests::{
-    Binaries, Container, Counters, Namespace, Service, Session, Swarm, Wiring,
-    container::Attached, interrupt, underlay::Families,
+    Binaries, Container, Counters, Namespace, Service, Session, Swarm, Wiring, container::Attached,
+    interrupt, underlay::Families,
 };
 
 use crate::{PATIENCE, kernel};
@@ -88,7 +88,9 @@ impl Scene {
     /// Sends much to an address and gets it back from the task, which sees the client's own address.
     fn exchange(&self, client: &Namespace, own: &[IpAddr], asked: SocketAddr) -> Result<()> {
         let of_family = |all: &[IpAddr]| {
-            let found = all.iter().find(|address| address.is_ipv4() == asked.is_ipv4());
+            let found = all
+                .iter()
+                .find(|address| address.is_ipv4() == asked.is_ipv4());
             found.copied().context("an address of the family")
         };
         let (task, attached) = &self.task;

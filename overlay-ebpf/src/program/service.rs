@@ -360,6 +360,12 @@ fn answered(frame: &mut TcFrame, vni: u32, is_v4: bool, answer: &mut Answer) -> 
     }
     work.twin = found.flow().twin(&work.key);
     let flags = transport::tcp_flags(frame, &work.transport)?;
+    let begins = Tcp::SYN | Tcp::ACK;
+    if flags & begins == begins && found.flow().state == STATE_CLOSING {
+        // That flow is over: from the same port the client has connected to the task itself.
+        flow::forget_both(&work.key, &work.twin);
+        return Ok(());
+    }
     flow::expect_fragments(frame, &ends, work)?;
     flow::progress(&found, Way::Back, flags, &work.key, &work.twin);
 
