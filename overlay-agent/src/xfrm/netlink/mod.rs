@@ -195,7 +195,8 @@ impl XfrmSocket {
                     NLMSG_ERROR | NLMSG_DONE => {
                         check(payload, message.message_type() == NLMSG_ERROR)?;
                         self.buffer[..length].zeroize();
-                        return malformed.map_or(Ok(is_consistent), |error| Err(Failure::from(error)));
+                        return malformed
+                            .map_or(Ok(is_consistent), |error| Err(Failure::from(error)));
                     }
                     _ => malformed = malformed.or(on_answer(payload).err()),
                 }
@@ -208,7 +209,9 @@ impl XfrmSocket {
 /// The kernel quotes only the header of what it refuses; its own words are behind that.
 fn check(payload: &[u8], has_quote: bool) -> Result<(), Failure> {
     const NLMSGERR_ATTR_MSG: u16 = 1;
-    let code = payload.get(..4).ok_or(DecodeError::from("the verdict has no code"))?;
+    let code = payload
+        .get(..4)
+        .ok_or(DecodeError::from("the verdict has no code"))?;
     let code = parse_i32(code)?;
     if code == 0 {
         return Ok(());
@@ -278,16 +281,16 @@ impl Kernel for XfrmSocket {
     }
 
     fn remove(&mut self, id: StateId) -> Result<(), Error> {
-        let mut message = StateName::default();
-        message.user_sa_id = UserSaId {
+        let mut user_sa_id = UserSaId {
             spi: id.spi,
             proto: constants::IPPROTO_ESP,
             ..UserSaId::default()
         };
-        message.user_sa_id.destination(&id.destination);
-        let removed = self.change(XfrmMessage::DeleteSa(message));
-        let removed =
-            removed.map_err(|failure| failure.during(format!("remove the xfrm state {}", name(id))));
+        user_sa_id.destination(&id.destination);
+        let nlas = Vec::new();
+        let removed = self.change(XfrmMessage::DeleteSa(StateName { user_sa_id, nlas }));
+        let removed = removed
+            .map_err(|failure| failure.during(format!("remove the xfrm state {}", name(id))));
         unless_gone(removed)
     }
 
@@ -462,6 +465,10 @@ fn decode_state(payload: &[u8]) -> Result<Option<(StateId, StateRow)>, DecodeErr
 }
 
 fn decode_policy(payload: &[u8]) -> Result<Option<Policy>, DecodeError> {
+    // The parser trusts the length.
+    if payload.len() < netlink_packet_xfrm::XFRM_USER_POLICY_INFO_LEN {
+        return Err(DecodeError::from("a policy is cut short"));
+    }
     let PolicyMessage {
         user_policy_info: info,
         nlas,
@@ -484,12 +491,10 @@ fn decode_policy(payload: &[u8]) -> Result<Option<Policy>, DecodeError> {
     }
     let mut spi = 0;
     for attribute in nlas {
-        match attribute {
-            XfrmAttrs::Mark(mark) => key.mark = mark.value,
-            XfrmAttrs::Template(templates) => {
-                spi = templates.first().map_or(0, |template| template.id.spi);
-            }
-            _ => {}
+        if let XfrmAttrs::Mark(mark) = attribute {
+            key.mark = mark.value;
+        } else if let XfrmAttrs::Template(templates) = attribute {
+            spi = templates.first().map_or(0, |template| template.id.spi);
         }
     }
     let protection = if is_block {

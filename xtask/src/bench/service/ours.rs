@@ -33,7 +33,8 @@ pub(super) struct Ours {
 impl Ours {
     /// Starts one whose agents have these lines in their configuration, with one service.
     pub(super) fn start(session: &str, lines: &str, binaries: &Binaries) -> Result<Self> {
-        let session = Session::open(session)?;
+        // What managers agree on waits for the disk otherwise, thousands of times.
+        let session = Session::open(session)?.in_memory()?;
         let wiring = Wiring::direct();
         let swarm = Swarm::configured(session, wiring, &["a", "b"], 1, binaries, lines)?;
         swarm.network(NETWORK, &["--subnet", "10.64.0.0/16"])?;
