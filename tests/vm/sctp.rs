@@ -49,7 +49,7 @@ impl Scene {
             families: Families::Dual,
             ..Wiring::default()
         };
-        let swarm = Swarm::besides(session, wiring, &["a", "b", "x"], 2, &Binaries::find()?)?;
+        let swarm = Swarm::besides(session, wiring, &["a", "b", "x"], 2, &Binaries::find()?, "")?;
         swarm.network(BLUE, &["--ipv6"])?;
         let port = format!("{PUBLISHED}:{TARGET}/sctp");
         let options = ["--network", BLUE, "--publish", &port];
