@@ -353,10 +353,10 @@ fn old_flows_are_swept_and_idle_connections_are_not() {
     assert_eq!(maps, Some(2));
 }
 
-/// With the settings that nobody chose. Half an hour is made of the times at which the flows were last heard of.
+/// With the timeouts that nobody chose. Half an hour is made of the times at which the flows were last heard of.
 #[test]
 fn connections_outlive_half_an_hour_of_silence() {
-    let pair = Pair::start().expect("a pair");
+    let pair = Pair::with(|config| config.socket_lb(false)).expect("a pair");
     let near = neighbour(&pair);
     let service = Service::of(&pair);
     let b = pair.machines()[1].address();
