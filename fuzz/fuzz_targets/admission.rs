@@ -18,7 +18,8 @@ fuzz_target!(|bytes: &[u8]| {
         ipv6: Address::from_v6([0xfd; 16]),
         vni: 7,
         mac: MAC,
-        _reserved: [0; 6],
+        flags: 0,
+        _reserved: [0; 4],
     };
     // The first check would turn away almost all of them.
     let mut bytes = bytes.to_vec();

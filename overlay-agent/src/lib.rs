@@ -16,3 +16,4 @@ pub mod gossip;
 pub mod model;
 pub mod netlink;
 pub mod settings;
+pub mod xfrm;

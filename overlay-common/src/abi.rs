@@ -14,6 +14,8 @@ pub mod program {
     pub const FROM_TUNNEL: &str = "from_tunnel";
     /// TC egress of the gateway's near end.
     pub const FROM_HOST: &str = "from_host";
+    /// TC egress of the underlay device, while anything is encrypted.
+    pub const TO_UNDERLAY: &str = "to_underlay";
 
     /// `connect` of IPv4 sockets, at the root of the cgroups.
     pub const CONNECT4: &str = "sock_connect4";
@@ -33,7 +35,13 @@ pub mod program {
     pub const GETPEERNAME6: &str = "sock_peername6";
 
     /// Those that look at packets, in the order in which they are loaded.
-    pub const ALL: [&str; 4] = [FROM_CONTAINER, FROM_UNDERLAY, FROM_TUNNEL, FROM_HOST];
+    pub const ALL: [&str; 5] = [
+        FROM_CONTAINER,
+        FROM_UNDERLAY,
+        FROM_TUNNEL,
+        FROM_HOST,
+        TO_UNDERLAY,
+    ];
     /// Those that look at sockets, which not every kernel takes.
     pub const SOCKET: [&str; 8] = [
         CONNECT4,

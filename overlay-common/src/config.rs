@@ -25,7 +25,7 @@ shared! {
         pub set_retval: u16,
         /// 1 if packets to virtual addresses are balanced, else 0.
         pub packet_lb: u16,
-        /// Zero.
-        pub _reserved: [u8; 4],
+        /// Our part of packets' marks, see [`crate::encryption`].
+        pub mark: u32,
     }
 }

@@ -31,6 +31,8 @@ shared! {
 
 /// [`Endpoint::flags`]: its network has VIPs, so that what arrives may be an answer that has to be rewritten.
 pub const ENDPOINT_BALANCED: u16 = 1;
+/// [`Endpoint::flags`]: its network is encrypted on the underlay.
+pub const ENDPOINT_ENCRYPTED: u16 = 2;
 
 impl EndpointKey {
     /// The key of `address` in the network `vni`.

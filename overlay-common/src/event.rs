@@ -38,6 +38,8 @@ pub enum Place {
     FromTunnel = 3,
     /// `from_host`
     FromHost = 4,
+    /// `to_underlay`
+    ToUnderlay = 5,
 }
 
 impl Place {
@@ -49,6 +51,7 @@ impl Place {
             2 => program::FROM_UNDERLAY,
             3 => program::FROM_TUNNEL,
             4 => program::FROM_HOST,
+            5 => program::TO_UNDERLAY,
             _ => "unknown",
         }
     }

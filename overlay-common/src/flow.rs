@@ -40,8 +40,13 @@ shared! {
         pub kind: u8,
         /// One of the `STATE_` numbers.
         pub state: u8,
+        /// `FLOW_` flags.
+        pub flags: u8,
+        /// The port at the other end, if that is rewritten too, as it stands on the wire: what stands for the client's
+        /// own, or in the other direction that; 0: it stays.
+        pub partner_port: [u8; 2],
         /// Zero.
-        pub _reserved: [u8; 8],
+        pub _reserved: [u8; 5],
     }
 
     /// Key: one fragmented IP packet.
@@ -75,6 +80,9 @@ pub const FLOW_FORWARD: u8 = 1;
 /// [`Flow::kind`]: from the backend to the client.
 pub const FLOW_REVERSE: u8 = 2;
 
+/// [`Flow::flags`]: what nodes send each other of it is encrypted.
+pub const FLOW_ENCRYPTED: u8 = 1;
+
 /// [`Flow::state`]: nothing came back yet.
 pub const STATE_NEW: u8 = 1;
 /// [`Flow::state`]: both sides have sent.
@@ -94,14 +102,14 @@ impl Flow {
                 destination: self.partner_or(key.source),
                 scope,
                 source_port: self.port,
-                destination_port: key.source_port,
+                destination_port: self.partner_port_or(key.source_port),
             }
         } else {
             FlowKey {
                 source: self.partner_or(key.destination),
                 destination: self.address,
                 scope,
-                source_port: key.destination_port,
+                source_port: self.partner_port_or(key.destination_port),
                 destination_port: self.port,
             }
         }
@@ -113,6 +121,15 @@ impl Flow {
             address
         } else {
             self.partner
+        }
+    }
+
+    #[inline(always)]
+    fn partner_port_or(&self, port: [u8; 2]) -> [u8; 2] {
+        if self.partner_port == [0; 2] {
+            port
+        } else {
+            self.partner_port
         }
     }
 }
@@ -173,6 +190,19 @@ mod tests {
 
         assert_eq!(flow(FLOW_FORWARD, TASK, VIP, 80).twin(&there), back);
         assert_eq!(flow(FLOW_REVERSE, VIP, TASK, 80).twin(&back), there);
+    }
+
+    #[test]
+    fn a_client_under_another_port_is_found_back() {
+        let there = key(CLIENT, VIP, [40000, 8080]);
+        let back = key(TASK, CLIENT, [80, 50000]);
+        let mut forward = flow(FLOW_FORWARD, TASK, Address::UNSPECIFIED, 80);
+        forward.partner_port = 50000_u16.to_be_bytes();
+        let mut reverse = flow(FLOW_REVERSE, VIP, Address::UNSPECIFIED, 8080);
+        reverse.partner_port = 40000_u16.to_be_bytes();
+
+        assert_eq!(forward.twin(&there), back);
+        assert_eq!(reverse.twin(&back), there);
     }
 
     #[test]

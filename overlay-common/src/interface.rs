@@ -20,7 +20,12 @@ shared! {
         pub vni: u32,
         /// The only Ethernet source that the container may use.
         pub mac: Mac,
+        /// `INTERFACE_` flags.
+        pub flags: u16,
         /// Zero.
-        pub _reserved: [u8; 6],
+        pub _reserved: [u8; 4],
     }
 }
+
+/// [`Interface::flags`]: its network is encrypted on the underlay.
+pub const INTERFACE_ENCRYPTED: u16 = 1;

@@ -11,6 +11,7 @@ mod shared;
 pub mod abi;
 pub mod address;
 pub mod config;
+pub mod encryption;
 pub mod endpoint;
 pub mod event;
 pub mod flow;

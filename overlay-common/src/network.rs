@@ -18,6 +18,8 @@ shared! {
 
 /// [`Network::flags`]: nothing leaves it for the outside.
 pub const NETWORK_INTERNAL: u32 = 1;
+/// [`Network::flags`]: its packets are encrypted on the underlay.
+pub const NETWORK_ENCRYPTED: u32 = 2;
 
 /// The Ethernet address with which every network's gateway answers (locally administered).
 pub const GATEWAY_MAC: [u8; 6] = [0x02, 0x42, 0x00, 0x00, 0x00, 0x01];

@@ -100,6 +100,12 @@ reasons! {
     SctpInParts = 62, "sctp-in-parts", "fragments and aggregates of SCTP cannot be led to another port; publish the port under its own number";
     /// A socket was refused: what it wanted has no backend.
     SocketRefused = 70, "socket-refused", "a process asked for a service that has no running task; `overlay service ps` shows them";
+    /// Of an encrypted network, and it came over the underlay as it was.
+    Cleartext = 80, "cleartext", "VXLAN of an encrypted network arrived unencrypted: somebody forges it, or its sender's encryption is broken; see `overlay doctor` there";
+    /// Encrypted by a node that is not the one which has the sender's address.
+    ForeignSender = 81, "foreign-sender", "a node sent in an encrypted network from an address that is another node's; its table or ours is stale, or it forges";
+    /// Of an encrypted network, and about to leave as it was.
+    Unencrypted = 82, "unencrypted", "a packet of an encrypted network was about to leave unencrypted: the kernel's xfrm policies are gone; `overlay audit` restores them";
 }
 
 /// Entries of the per-CPU counter array: room for reasons to come.

@@ -91,6 +91,8 @@ pub const EVERY_IPV6: Address = Address::UNSPECIFIED;
 pub const PORT_DIRECT_RETURN: u16 = 1;
 /// [`PublishedPort::flags`]: only backends of this node answer.
 pub const PORT_HOST: u16 = 2;
+/// [`PublishedPort::flags`]: what nodes send each other of it is encrypted.
+pub const PORT_ENCRYPTED: u16 = 4;
 
 impl Ring {
     /// Where the slot that a hash chooses is: the entry of `RING`, and the place in it.

@@ -60,11 +60,15 @@ pub enum Walk {
     SocketPublished = 46,
     /// A question to 127.0.0.11 that was led to the node's name server.
     SocketNamed = 47,
+    /// Handed to the vxlan device, to be encrypted.
+    Encrypted = 50,
+    /// Decrypted, and decapsulated by the vxlan device.
+    Decrypted = 51,
 }
 
 impl Walk {
     /// Every walk, in the order of its number.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::Local,
         Self::Encapsulated,
         Self::Device,
@@ -92,6 +96,8 @@ impl Walk {
         Self::SocketSent,
         Self::SocketPublished,
         Self::SocketNamed,
+        Self::Encrypted,
+        Self::Decrypted,
     ];
 
     /// The name that commands and metrics print.
@@ -120,6 +126,8 @@ impl Walk {
             Self::MeshAnswered => "mesh-answered",
             Self::PublishedAnswer => "published-answer",
             Self::MeshReturned => "mesh-returned",
+            Self::Encrypted => "encrypted",
+            Self::Decrypted => "decrypted",
             Self::SocketConnected => "socket-connected",
             Self::SocketSent => "socket-sent",
             Self::SocketPublished => "socket-published",

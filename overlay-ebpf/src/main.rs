@@ -52,6 +52,12 @@ fn from_host(context: TcContext) -> Action {
     run(context, Place::FromHost, program::from_host::decide)
 }
 
+/// TC egress of the underlay device, while anything is encrypted.
+#[classifier]
+fn to_underlay(context: TcContext) -> Action {
+    run(context, Place::ToUnderlay, program::to_underlay::decide)
+}
+
 /// `connect` of an IPv4 socket.
 #[cgroup_sock_addr(connect4)]
 fn sock_connect4(context: SockAddrContext) -> Allowed {

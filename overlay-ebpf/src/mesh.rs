@@ -49,6 +49,16 @@ pub fn named(ethernet: &Ethernet, other: &Address) -> Option<Address> {
     (named.is_v4() == other.is_v4()).then_some(named)
 }
 
+/// A port that stands for a client's own before a task. Never one of those that only the system gives to its
+/// programs.
+#[inline(always)]
+pub const fn client_port(hash: u32) -> [u8; 2] {
+    let count = u16::MAX as u32 - FIRST_CLIENT_PORT + 1;
+    ((FIRST_CLIENT_PORT + hash % count) as u16).to_be_bytes()
+}
+
+const FIRST_CLIENT_PORT: u32 = 1024;
+
 #[cfg(test)]
 mod tests {
     use std::net::IpAddr;
@@ -100,6 +110,13 @@ mod tests {
         header.source[1] = 0x43;
 
         assert_eq!(named(&header, &address("10.0.0.9")), None);
+    }
+
+    #[test]
+    fn a_clients_port_is_never_a_programs_of_the_system() {
+        for (hash, port) in [(0, 1024), (64_511, 65_535), (64_512, 1024)] {
+            assert_eq!(client_port(hash), u16::to_be_bytes(port), "{hash}");
+        }
     }
 
     #[test]

@@ -114,9 +114,9 @@ impl Fixture {
             source_port_first: 32768,
             source_port_last: 60999,
             decap_l3: u16::from(can_mix_families()),
+            mark: overlay_common::encryption::MARK,
             set_retval: 0,
             packet_lb: 1,
-            _reserved: [0; 4],
         };
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bpf/overlay.o");
         let bytes = std::fs::read(&path).unwrap_or_else(|error| {
@@ -299,7 +299,8 @@ impl Fixture {
             transit_ipv6: Address::UNSPECIFIED,
             vni: VNI,
             mac: CLIENT_MAC,
-            _reserved: [0; 6],
+            flags: 0,
+            _reserved: [0; 4],
         };
         interfaces.insert(1, interface, 0).expect("insert");
 

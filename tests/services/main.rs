@@ -7,5 +7,6 @@ mod failures;
 mod names;
 mod ports;
 mod scene;
+mod sockets;
 mod tools;
 mod walkthrough;

@@ -16,13 +16,19 @@ pub(crate) const OUTSIDE: usize = 3;
 /// Hosts `a`, `b` and `c` in a swarm, and `x` outside on the same underlay, which carries both families; the network
 /// [`BLUE`], with both families too.
 pub(crate) fn three_hosts() -> Swarm {
+    three_hosts_with("")
+}
+
+/// The same with further lines in every agent's configuration.
+pub(crate) fn three_hosts_with(lines: &str) -> Swarm {
     let wiring = Wiring {
         families: Families::Dual,
         ..Wiring::default()
     };
     let session = Session::for_test().expect("a session");
     let binaries = Binaries::find().expect("programs");
-    let swarm = Swarm::besides(session, wiring, &["a", "b", "c", "x"], OUTSIDE, &binaries);
+    let names = ["a", "b", "c", "x"];
+    let swarm = Swarm::besides(session, wiring, &names, OUTSIDE, &binaries, lines);
     let swarm = swarm.expect("a swarm");
     swarm.network(BLUE, &["--ipv6"]).expect("a network");
     swarm

@@ -104,15 +104,17 @@ impl Swarm {
         Self::apart_in(session, wiring, names, binaries, lines)?.joined(managers)
     }
 
-    /// The first `members` hosts are a cluster with one manager; the others are beside it. In a session of one's own.
+    /// The first `members` hosts are a cluster with one manager; the others are beside it. In a session of one's own,
+    /// with further lines in every agent's configuration.
     pub fn besides(
         session: Session,
         wiring: Wiring,
         names: &[&str],
         members: usize,
         binaries: &Binaries,
+        lines: &str,
     ) -> Result<Self> {
-        let swarm = Self::apart_in(session, wiring, names, binaries, "")?;
+        let swarm = Self::apart_in(session, wiring, names, binaries, lines)?;
         swarm.init(0)?;
         for place in 1..members {
             swarm.join(place, Role::Worker)?;

@@ -35,6 +35,7 @@ struct Plan {
     chosen: Chosen,
     mac: MacAddress,
     mtu: u32,
+    encrypted: bool,
     transit: Option<u32>,
     /// Destinations by way of the gateway.
     via: Vec<(IpNet, IpAddr)>,
@@ -208,6 +209,7 @@ impl Owner {
             chosen,
             mac,
             mtu,
+            encrypted: desired.encrypted.contains(&network.vni),
             transit,
             via,
         })
@@ -377,6 +379,7 @@ fn attachment(
         service: None,
         follows_service: false,
         ports: Vec::new(),
+        encrypted: plan.encrypted,
         transit: plan.transit,
     }
 }

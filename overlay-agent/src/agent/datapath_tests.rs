@@ -12,7 +12,7 @@ use crate::{
         self, AttachMode, Capacity, Counters, DatapathConfig, Features, KernelDatapath,
         KernelInspector, Pins, Total, map_uses, remove_pins,
     },
-    model::{Attach, PeerId},
+    model::{Attach, EncryptionMark, PeerId},
     netlink::{Direction, Namespace, Socket, VethPair},
 };
 
@@ -74,6 +74,7 @@ impl Host {
             source_ports: (32_768, 60_999),
             event_sample: 1,
             decap_l3: features.decap_l3,
+            mark: EncryptionMark::default(),
             sockets: features.sockets,
             packet_lb: true,
             capacity,

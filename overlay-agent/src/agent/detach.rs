@@ -7,7 +7,6 @@ use tracing::info;
 use super::{
     directory::{Ambiguous, Directory},
     owner::Owner,
-    sockets::Ending,
     store::StoreError,
     swarm::News,
 };
@@ -91,14 +90,10 @@ impl Owner {
             .reconciler
             .plumbing()
             .remove(interface, attachment.host_ifindex);
+        self.end_flows();
         let file = self.store.remove(&attachment.id);
         let gone = self.shared.directory_mut().remove(&attachment.id);
         if let Some(gone) = gone {
-            if gone.service.is_some() {
-                for address in gone.addresses() {
-                    self.shared.end_sockets(Ending::of_task(gone.vni, address));
-                }
-            }
             self.tell(News::Detached(gone));
         }
         connection.and(device)?;

@@ -47,6 +47,7 @@ mod sockets;
 mod start;
 mod store;
 mod swarm;
+mod task_states;
 #[cfg(test)]
 mod testing;
 mod traffic;

@@ -54,8 +54,8 @@ pub(super) async fn start(
     // Before the present state is read, so that no later change is missed.
     let watcher = Watcher::open()?;
     let interval = settings.audit_interval;
-    let (endings, told) = mpsc::unbounded_channel();
-    let senders = Senders { changes, endings };
+    let (gone, told) = mpsc::unbounded_channel();
+    let senders = Senders { changes, gone };
     let started = task::spawn_blocking(move || start::start(settings, plan, senders)).await;
     let owner = started.unwrap_or(Err(Error::TaskEnded { task: "start" }))?;
     let shared = Arc::clone(&owner.shared);

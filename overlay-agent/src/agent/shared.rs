@@ -8,10 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc;
-use tracing::trace;
-
-use super::{directory::Directory, flows::FlowCounts, names::Names, sockets::Ending};
+use super::{directory::Directory, flows::FlowCounts, names::Names, task_states::TaskStates};
 use crate::{
     api::types::AuditSummary,
     control::{Table, Tables},
@@ -29,12 +26,12 @@ pub(super) struct Shared {
     pub(super) features: Features,
     /// Where maps and programs are pinned.
     pub(super) pins: Pins,
-    /// To the task that ends sockets whose task is gone.
-    pub(super) endings: mpsc::UnboundedSender<Ending>,
     /// When the agent started.
     pub(super) started: Instant,
     /// What containers are called.
     pub(super) names: Arc<Names>,
+    /// What was told of the tasks of this node.
+    pub(super) task_states: Arc<TaskStates>,
     /// How many flows there are. Written by the task that sweeps them.
     pub(super) flows: FlowCounts,
     desired: RwLock<Arc<Desired>>,
@@ -72,15 +69,14 @@ impl Shared {
         desired: Arc<Desired>,
         features: Features,
         pins: Pins,
-        endings: mpsc::UnboundedSender<Ending>,
     ) -> Self {
         Self {
             settings,
             features,
             pins,
-            endings,
             started: Instant::now(),
             names: Arc::default(),
+            task_states: Arc::default(),
             flows: FlowCounts::default(),
             desired: RwLock::new(desired),
             directory: RwLock::default(),
@@ -108,13 +104,6 @@ impl Shared {
     /// Whether services are balanced once for each socket.
     pub(super) fn balances_sockets(&self) -> bool {
         self.settings.services.socket_lb && self.features.sockets.is_some()
-    }
-
-    /// Has sockets ended, soon and by somebody else.
-    pub(super) fn end_sockets(&self, ending: Ending) {
-        if self.endings.send(ending).is_err() {
-            trace!("nobody ends sockets any more");
-        }
     }
 
     /// The endpoints of this node.

@@ -1,154 +1,161 @@
-//! Ending sockets whose task is gone. A socket that was led to a task has no flow that could be cut, and one
-//! whose packets are balanced learns of their end only when it sends; both would hang otherwise.
+//! Ending sockets whose task is gone. A socket that was led to a task has no flow that could be cut, and a connection
+//! whose packets are balanced learns of its end only when it sends; both would hang otherwise. Nothing else is ended:
+//! who talks to a task by its own address has not asked for a service.
 //!
-//! Input: [`Ending`]s, until the data plane ends. Output: none; what cannot be ended is told to the log.
+//! Input: tasks that are [`Gone`], until the data plane ends. Output: none; what cannot be ended is told to the log.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, SocketAddr},
+    mem,
+    net::SocketAddr,
     path::PathBuf,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use tokio::{runtime::Handle, sync::mpsc, task};
-use tracing::{debug, warn};
+use tokio::{sync::mpsc, task, time::timeout};
+use tracing::{debug, trace, warn};
 
 use super::shared::Shared;
 use crate::{
     control::{BackendEnd, Ended},
-    datapath::{self, ClientFlow, Flows},
+    datapath::{self, ClientFlow, Flows, LedSocket, LedSockets},
     model::{NamespaceId, Vni},
     netlink::{Conversation, Error, Namespace, SocketDiagnosis, Transport},
 };
 
-/// Sockets that shall end.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Ending {
-    /// Whose: those of this network's containers here, or, without one, of the host itself.
-    pub(super) network: Option<Vni>,
-    /// Whom they talk to: a task's address, or a service's.
-    pub(super) peer: IpAddr,
-    /// At which port; `None`: at any.
-    pub(super) port: Option<u16>,
-    /// The only one among them: the flow of a client whose packets went to a task that is gone. `None`: all.
-    pub(super) flow: Option<(Transport, SocketAddr)>,
-}
+/// Tasks that are gone: the numbers of backends, and the networks that they were in.
+pub(super) type Gone = BTreeMap<u32, Vni>;
 
-/// IP protocols.
+/// IANA's number of TCP.
 const TCP: u8 = 6;
-const UDP: u8 = 17;
 
-/// Where sockets are looked for: the namespaces of containers, and the paths by which they were attached.
-type Homes = BTreeMap<NamespaceId, PathBuf>;
+/// A socket that asked while the tables changed is found when one looks again.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// As many are done at once, so that each namespace is entered once for a service with many tasks.
 const AT_ONCE: usize = 1024;
 
-impl Ending {
-    /// Everything in a network that talks to a task.
-    pub(super) fn of_task(network: Vni, peer: IpAddr) -> Self {
-        Self {
-            network: Some(network),
-            peer,
-            port: None,
-            flow: None,
-        }
-    }
+/// Where sockets are looked for: the namespaces of containers, and the paths by which they were attached.
+type Homes = BTreeMap<NamespaceId, PathBuf>;
 
-    /// The socket of a client whose packets were balanced; nothing where there is none to end.
-    fn of_flow(flow: &ClientFlow) -> Option<Self> {
-        let transport = match flow.protocol {
-            TCP => Transport::Tcp,
-            UDP => Transport::Udp,
-            _ => return None,
-        };
-        Some(Self {
-            network: Some(flow.network),
-            peer: flow.service.ip(),
-            port: Some(flow.service.port()),
-            flow: Some((transport, flow.client)),
-        })
-    }
-
-    fn covers(&self, conversation: &Conversation) -> bool {
-        let Conversation {
-            transport,
-            local,
-            peer,
-        } = conversation;
-        peer.ip() == self.peer
-            && self.port.is_none_or(|port| port == peer.port())
-            && self.flow.is_none_or(|flow| flow == (*transport, *local))
-    }
-}
-
-/// Ends the sockets of clients of backends that are gone: of those that were led there, and of those whose
-/// packets were. Flows stay: the programs find that they lead nowhere when their next packet comes.
+/// Passes on which backends have ended. Flows stay: the programs find that they lead nowhere when their next packet
+/// comes.
 #[derive(Debug)]
 pub(super) struct SocketsEnd {
-    shared: Arc<Shared>,
-    runtime: Handle,
+    told: mpsc::UnboundedSender<Gone>,
 }
 
 impl SocketsEnd {
-    /// Must be called in a runtime.
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
-        let runtime = Handle::current();
-        Self { shared, runtime }
+    /// Tells whoever runs [`end_as_told`].
+    pub(super) fn new(told: mpsc::UnboundedSender<Gone>) -> Self {
+        Self { told }
     }
 }
 
 impl BackendEnd for SocketsEnd {
     fn ended(&mut self, backends: &[Ended]) {
-        for Ended { id, was } in backends {
+        let gone = backends.iter().map(|Ended { id, was }| {
             debug!(backend = id.0, service = was.service, "ended");
-            let ending = Ending::of_task(was.place.vni, was.place.address);
-            self.shared.end_sockets(ending);
+            (id.0, was.place.vni)
+        });
+        if self.told.send(gone.collect()).is_err() {
+            trace!("nobody ends sockets any more");
         }
-        let shared = Arc::clone(&self.shared);
-        let gone = backends.iter().map(|backend| backend.id.0).collect();
-        // There may be very many flows to look at.
-        drop(self.runtime.spawn_blocking(move || {
-            if let Err(error) = end_clients(&shared, &gone) {
+    }
+}
+
+/// Ends the sockets of what it is told of. Ends itself when nobody can tell it any more.
+pub(super) async fn end_as_told(mut told: mpsc::UnboundedReceiver<Gone>, shared: Arc<Shared>) {
+    let mut late = Gone::new();
+    loop {
+        let mut heard = Vec::new();
+        let fresh = told.recv_many(&mut heard, AT_ONCE);
+        let fresh = if late.is_empty() {
+            fresh.await
+        } else {
+            match timeout(AGAIN, fresh).await {
+                Ok(fresh) => fresh,
+                Err(_elapsed) => {
+                    end_of(mem::take(&mut late), &shared).await;
+                    continue;
+                }
+            }
+        };
+        if fresh == 0 {
+            return;
+        }
+        let fresh: Gone = heard.into_iter().flatten().collect();
+        let mut gone = mem::replace(&mut late, fresh.clone());
+        gone.extend(fresh);
+        end_of(gone, &shared).await;
+    }
+}
+
+async fn end_of(gone: Gone, shared: &Arc<Shared>) {
+    let shared = Arc::clone(shared);
+    // There may be very many sockets and flows to look at.
+    let ended = task::spawn_blocking(move || {
+        let started = Instant::now();
+        match find(&shared, &gone) {
+            Ok(found) => {
+                let count: usize = found
+                    .iter()
+                    .map(|(vni, endings)| end_in(&homes(&shared, *vni), endings) + end_here(endings))
+                    .sum();
+                debug!(count, took = ?started.elapsed(), "ended sockets whose task is gone");
+            }
+            Err(error) => {
                 let error: &dyn std::error::Error = &error;
                 warn!(error, "sockets of clients of a task that is gone may hang");
             }
-        }));
+        }
+    });
+    if let Err(error) = ended.await {
+        warn!(%error, "sockets of clients of a task that is gone may hang");
     }
 }
 
-fn end_clients(shared: &Shared, gone: &BTreeSet<u32>) -> Result<(), datapath::Error> {
+/// Sockets of one network's containers, or of the host, that shall end.
+#[derive(Debug, Default)]
+struct Endings {
+    /// Those that were led to a task: by their cookies, and whom they talk to.
+    led: BTreeSet<(u64, SocketAddr)>,
+    /// Connections whose packets were led: client and service.
+    clients: BTreeSet<(SocketAddr, SocketAddr)>,
+}
+
+impl Endings {
+    fn add_led(&mut self, socket: &LedSocket) {
+        self.led.insert((socket.cookie, socket.peer));
+    }
+
+    /// Datagrams choose another task by themselves.
+    fn add_client(&mut self, flow: &ClientFlow) {
+        if flow.protocol == TCP {
+            self.clients.insert((flow.client, flow.service));
+        }
+    }
+
+    fn covers(&self, it: &Conversation) -> bool {
+        self.led.contains(&(it.cookie, it.peer))
+            || (it.transport == Transport::Tcp && self.clients.contains(&(it.local, it.peer)))
+    }
+}
+
+fn find(shared: &Shared, gone: &Gone) -> Result<BTreeMap<Vni, Endings>, datapath::Error> {
+    let numbers = gone.keys().copied().collect();
+    let mut found: BTreeMap<Vni, Endings> = BTreeMap::new();
+    for socket in LedSockets::open(&shared.pins)?.led_to(&numbers)? {
+        if let Some(vni) = gone.get(&socket.backend) {
+            found.entry(*vni).or_default().add_led(&socket);
+        }
+    }
     let flows = Flows::open(&shared.pins, shared.capacity().flows)?;
-    for ending in flows.clients_of(gone)?.iter().filter_map(Ending::of_flow) {
-        shared.end_sockets(ending);
+    for flow in flows.clients_of(&numbers)? {
+        found.entry(flow.network).or_default().add_client(&flow);
     }
-    Ok(())
-}
-
-/// Ends what it is told to. Ends itself when nobody can tell it any more.
-pub(super) async fn end_as_told(mut told: mpsc::UnboundedReceiver<Ending>, shared: Arc<Shared>) {
-    let mut endings = Vec::new();
-    while told.recv_many(&mut endings, AT_ONCE).await > 0 {
-        let mut by_network: BTreeMap<Option<Vni>, Vec<Ending>> = BTreeMap::new();
-        for ending in endings.drain(..) {
-            by_network.entry(ending.network).or_default().push(ending);
-        }
-        for (network, endings) in by_network {
-            let homes = network.map(|vni| homes(&shared, vni));
-            let ended = task::spawn_blocking(move || {
-                let started = Instant::now();
-                let count = match homes {
-                    Some(homes) => end_in(&homes, &endings),
-                    None => report(end_here(&endings)),
-                };
-                debug!(count, took = ?started.elapsed(), "ended sockets whose task is gone");
-            });
-            if ended.await.is_err() {
-                return;
-            }
-        }
-    }
+    Ok(found)
 }
 
 fn homes(shared: &Shared, vni: Vni) -> Homes {
@@ -160,7 +167,7 @@ fn homes(shared: &Shared, vni: Vni) -> Homes {
 }
 
 /// Ends sockets in these namespaces; returns how many. A namespace is held no longer than that takes.
-fn end_in(homes: &Homes, endings: &[Ending]) -> usize {
+fn end_in(homes: &Homes, endings: &Endings) -> usize {
     let ended = homes.iter().map(|(id, path)| {
         let Some(namespace) = Namespace::find(path, *id)? else {
             return Ok(0);
@@ -170,13 +177,17 @@ fn end_in(homes: &Homes, endings: &[Ending]) -> usize {
     ended.map(report).sum()
 }
 
-/// The same in the host's own namespace.
-fn end_here(endings: &[Ending]) -> Result<usize, Error> {
-    end(&mut SocketDiagnosis::open()?, endings)
+/// The same in the host's own namespace, where only sockets are led.
+fn end_here(endings: &Endings) -> usize {
+    if endings.led.is_empty() {
+        return 0;
+    }
+    let ended = SocketDiagnosis::open().and_then(|mut diagnosis| end(&mut diagnosis, endings));
+    report(ended)
 }
 
-fn end(diagnosis: &mut SocketDiagnosis, endings: &[Ending]) -> Result<usize, Error> {
-    diagnosis.end(|conversation| endings.iter().any(|ending| ending.covers(conversation)))
+fn end(diagnosis: &mut SocketDiagnosis, endings: &Endings) -> Result<usize, Error> {
+    diagnosis.end(|conversation| endings.covers(conversation))
 }
 
 /// How many were ended; none where that failed.
@@ -201,69 +212,61 @@ mod tests {
     use super::*;
     use crate::netlink::Socket;
 
-    fn conversation(transport: Transport, local: &str, peer: &str) -> Conversation {
+    const COOKIE: u64 = 77;
+
+    fn at(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    fn conversation(transport: Transport, cookie: u64, local: &str, peer: &str) -> Conversation {
         Conversation {
             transport,
-            local: local.parse().unwrap(),
-            peer: peer.parse().unwrap(),
+            cookie,
+            local: at(local),
+            peer: at(peer),
         }
     }
 
-    fn blue() -> Vni {
-        Vni::try_from(4096).unwrap()
+    #[test]
+    fn a_led_socket_ends_and_others_that_talk_to_the_same_task_do_not() {
+        let mut endings = Endings::default();
+        endings.add_led(&LedSocket {
+            cookie: COOKIE,
+            peer: at("10.1.0.7:80"),
+            backend: 1,
+        });
+        let covers = |transport, cookie, peer| {
+            endings.covers(&conversation(transport, cookie, "10.1.0.5:4000", peer))
+        };
+
+        assert!(covers(Transport::Tcp, COOKIE, "10.1.0.7:80"));
+        assert!(covers(Transport::Udp, COOKIE, "10.1.0.7:80"));
+        // It was connected anew.
+        assert!(!covers(Transport::Udp, COOKIE, "10.1.0.8:80"));
+        assert!(!covers(Transport::Tcp, COOKIE + 1, "10.1.0.7:80"));
     }
 
     #[test]
-    fn an_ending_covers_what_it_names_and_no_more() {
-        let task = Ending::of_task(blue(), [10, 1, 0, 7].into());
-        let port = Ending {
-            port: Some(80),
-            ..task.clone()
-        };
-        let local = "10.1.0.5:4000".parse().unwrap();
-        let flow = Ending {
-            flow: Some((Transport::Tcp, local)),
-            ..port.clone()
-        };
-        let covered = |local, peer, transport| {
-            let it = conversation(transport, local, peer);
-            [&task, &port, &flow].map(|ending| ending.covers(&it))
-        };
-
-        let (tcp, udp) = (Transport::Tcp, Transport::Udp);
-        assert_eq!(covered("10.1.0.5:4000", "10.1.0.7:80", tcp), [true; 3]);
-        assert_eq!(
-            covered("10.1.0.5:4000", "10.1.0.7:80", udp),
-            [true, true, false]
-        );
-        assert_eq!(
-            covered("10.1.0.5:4001", "10.1.0.7:80", tcp),
-            [true, true, false]
-        );
-        assert_eq!(
-            covered("10.1.0.5:4000", "10.1.0.7:81", tcp),
-            [true, false, false]
-        );
-        assert_eq!(covered("10.1.0.5:4000", "10.1.0.8:80", tcp), [false; 3]);
-        assert_eq!(covered("10.1.0.7:80", "10.1.0.5:4000", tcp), [false; 3]);
-    }
-
-    #[test]
-    fn a_flow_ends_the_socket_of_its_client() {
+    fn a_flow_ends_the_connection_of_its_client_and_no_datagrams() {
         let flow = |protocol| ClientFlow {
-            network: blue(),
+            network: Vni::try_from(4096).unwrap(),
             protocol,
-            client: "10.1.0.5:4000".parse().unwrap(),
-            service: "10.1.0.9:80".parse().unwrap(),
+            client: at("10.1.0.5:4000"),
+            service: at("10.1.0.9:80"),
         };
-        let ending = Ending::of_flow(&flow(6)).unwrap();
-        let covers =
-            |local, transport| ending.covers(&conversation(transport, local, "10.1.0.9:80"));
+        let mut endings = Endings::default();
+        endings.add_client(&flow(17));
+        endings.add_client(&flow(1));
+        assert!(endings.clients.is_empty());
+        endings.add_client(&flow(TCP));
+        let covers = |transport, local, peer| {
+            endings.covers(&conversation(transport, COOKIE, local, peer))
+        };
 
-        assert!(covers("10.1.0.5:4000", Transport::Tcp));
-        assert!(!covers("10.1.0.5:4001", Transport::Tcp));
-        assert!(!covers("10.1.0.5:4000", Transport::Udp));
-        assert_eq!(Ending::of_flow(&flow(1)), None);
+        assert!(covers(Transport::Tcp, "10.1.0.5:4000", "10.1.0.9:80"));
+        assert!(!covers(Transport::Tcp, "10.1.0.5:4001", "10.1.0.9:80"));
+        assert!(!covers(Transport::Tcp, "10.1.0.5:4000", "10.1.0.9:81"));
+        assert!(!covers(Transport::Udp, "10.1.0.5:4000", "10.1.0.9:80"));
     }
 
     #[test]
@@ -272,7 +275,6 @@ mod tests {
         let mut socket = Socket::open_in(&namespace).unwrap();
         let loopback = socket.link_by_name("lo").unwrap();
         socket.set_up(loopback.ifindex).unwrap();
-        // The server's end is in the same namespace, and talks to another port.
         let (mut client, server) = namespace
             .run(|| {
                 let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -280,10 +282,9 @@ mod tests {
                 (client, listener.accept().unwrap().0)
             })
             .unwrap();
-        let ending = Ending {
-            port: Some(server.local_addr().unwrap().port()),
-            ..Ending::of_task(blue(), [127, 0, 0, 1].into())
-        };
+        let mut endings = Endings::default();
+        let ends = (client.local_addr().unwrap(), client.peer_addr().unwrap());
+        endings.clients.insert(ends);
         let gone = NamespaceId {
             inode: 1,
             ..namespace.id()
@@ -291,11 +292,11 @@ mod tests {
         let path = path_of(&namespace);
         let homes = Homes::from([(gone, path.clone()), (namespace.id(), path)]);
 
-        assert_eq!(end_in(&homes, std::slice::from_ref(&ending)), 1);
+        assert_eq!(end_in(&homes, &endings), 1);
 
         let error = client.read(&mut [0]).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionAborted);
-        assert_eq!(end_in(&homes, &[ending]), 0);
+        assert_eq!(end_in(&homes, &endings), 0);
         drop(server);
     }
 

@@ -13,7 +13,7 @@ use super::{
     owner::{KernelReconciler, Owner},
     plumbing::KernelPlumbing,
     shared::{Shared, capacity},
-    sockets::{Ending, SocketsEnd},
+    sockets::{Gone, SocketsEnd},
     store::Store,
     swarm::News,
     traffic::KernelTraffic,
@@ -43,8 +43,8 @@ const USUAL_LOCAL_PORTS: (u16, u16) = (32_768, 60_999);
 pub(super) struct Senders {
     /// Which endpoints come and go.
     pub(super) changes: mpsc::UnboundedSender<News>,
-    /// Which sockets shall end.
-    pub(super) endings: mpsc::UnboundedSender<Ending>,
+    /// Which tasks are gone.
+    pub(super) gone: mpsc::UnboundedSender<Gone>,
 }
 
 /// Takes over what an earlier agent left, or begins from nothing. Traffic that flows goes on: tables
@@ -133,21 +133,14 @@ fn take_over(
         warn!(error, "something of an earlier agent is left");
     }
 
-    let shared = Arc::new(Shared::new(
-        settings,
-        desired,
-        features,
-        pins,
-        senders.endings,
-    ));
+    let shared = Arc::new(Shared::new(settings, desired, features, pins));
     *shared.directory_mut() = directory;
     shared.summary_mut().programmed = programmed;
-    let backend_end = SocketsEnd::new(Arc::clone(&shared));
     let mut owner = Owner {
         reconciler,
         store,
         shared,
-        backend_end: Box::new(backend_end),
+        backend_end: Box::new(SocketsEnd::new(senders.gone)),
         changes: senders.changes,
     };
     owner.end_flows();
@@ -192,6 +185,7 @@ pub(super) fn datapath_config(
         source_ports: local_ports(),
         event_sample: settings.event_sample,
         decap_l3: features.decap_l3,
+        mark: settings.encryption.mark,
         sockets: features.sockets.filter(|_| settings.services.socket_lb),
         packet_lb: settings.services.packet_lb,
         capacity: capacity(settings),

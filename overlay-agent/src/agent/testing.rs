@@ -36,6 +36,7 @@ pub(super) fn attachment(number: u8) -> Attachment {
         service: None,
         follows_service: false,
         ports: Vec::new(),
+        encrypted: false,
         transit: None,
     }
 }
@@ -69,5 +70,6 @@ pub(super) fn desired() -> Desired {
             mtu: None,
         }],
         internal: std::collections::BTreeSet::new(),
+        encrypted: std::collections::BTreeSet::new(),
     }
 }

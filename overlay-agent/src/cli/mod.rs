@@ -19,11 +19,14 @@ mod stdout;
 #[cfg(test)]
 mod tests;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode, time::Duration};
 
 use arguments::Arguments;
 use clap::Parser;
 use plan::Plan;
+
+/// How long draining is waited for: no drain time is longer in practice.
+const LONGEST_DRAIN: Duration = Duration::from_hours(24);
 
 /// Runs one command line, program name first, and returns its exit status: 0, 1 for an error, 2 for
 /// wrong usage, and what the command of `overlay run` returned.

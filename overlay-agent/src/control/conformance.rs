@@ -46,6 +46,7 @@ fn rows() -> Vec<Row> {
         gateway_ipv6: None,
         mtu,
         is_internal: mtu == 1280,
+        is_encrypted: mtu == 1450,
     };
     let route = |peer, mac| RouteEntry {
         peer: PeerId(peer),
@@ -62,6 +63,7 @@ fn rows() -> Vec<Row> {
         mac: mac(last),
         transit_ipv4: Some(ip("100.127.0.1")),
         transit_ipv6: None,
+        is_encrypted: last == 5,
     };
     let node = NodeEntry {
         gateway_ifindex: 12,
@@ -74,6 +76,7 @@ fn rows() -> Vec<Row> {
         mac: mac(5),
         mtu: 1450,
         balanced: ifindex % 2 == 0,
+        is_encrypted: ifindex % 2 == 1,
     };
     let backend = |peer: Option<PeerId>| BackendEntry {
         place: place(1, "10.1.0.200"),
@@ -100,6 +103,7 @@ fn rows() -> Vec<Row> {
         target: 80,
         is_direct_return: !is_host,
         is_host,
+        is_encrypted: !is_host,
     };
     vec![
         Row::Peer(PeerId(1), peer("192.0.2.2", Encap::Native)),

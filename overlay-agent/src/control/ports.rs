@@ -24,6 +24,8 @@ pub enum Program {
     FromTunnel,
     /// Egress of the gateway's near end.
     FromHost,
+    /// Egress of an underlay device, while anything is encrypted.
+    ToUnderlay,
     /// A system call of sockets, at the root of the cgroups.
     Socket(SocketCall),
 }
@@ -39,11 +41,12 @@ pub enum Direction {
 
 impl Program {
     /// Every program that hangs on devices.
-    pub const OF_DEVICES: [Self; 4] = [
+    pub const OF_DEVICES: [Self; 5] = [
         Self::FromContainer,
         Self::FromUnderlay,
         Self::FromTunnel,
         Self::FromHost,
+        Self::ToUnderlay,
     ];
 
     /// Every program.
@@ -56,7 +59,7 @@ impl Program {
     pub fn direction(self) -> Direction {
         match self {
             Self::FromContainer | Self::FromUnderlay | Self::FromTunnel => Direction::Ingress,
-            Self::FromHost | Self::Socket(_) => Direction::Egress,
+            Self::FromHost | Self::ToUnderlay | Self::Socket(_) => Direction::Egress,
         }
     }
 }
@@ -122,7 +125,8 @@ impl Hook {
             Program::FromContainer
             | Program::FromUnderlay
             | Program::FromTunnel
-            | Program::FromHost => format!("interface {}", self.ifindex),
+            | Program::FromHost
+            | Program::ToUnderlay => format!("interface {}", self.ifindex),
         }
     }
 }

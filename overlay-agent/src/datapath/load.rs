@@ -15,7 +15,10 @@ use overlay_common::{
 };
 
 use super::{Capacity, Error, Pins, SocketHooks, object::OBJECT, pins::file, spec};
-use crate::control::{Program, SocketCall};
+use crate::{
+    control::{Program, SocketCall},
+    model::EncryptionMark,
+};
 
 /// What the programs are loaded with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -32,6 +35,8 @@ pub struct DatapathConfig {
     pub event_sample: u32,
     /// Whether a packet of one family can be taken out of one of the other.
     pub decap_l3: bool,
+    /// Our part of packets' marks.
+    pub mark: EncryptionMark,
     /// Whether the programs at sockets are loaded, and whether they can say why they refuse.
     pub sockets: Option<SocketHooks>,
     /// Whether packets to virtual addresses are balanced.
@@ -56,9 +61,9 @@ impl DatapathConfig {
             source_port_first: self.source_ports.0,
             source_port_last: self.source_ports.1,
             decap_l3: u16::from(self.decap_l3),
+            mark: self.mark.outbound(),
             set_retval: u16::from(self.sockets.is_some_and(|hooks| hooks.can_explain)),
             packet_lb: u16::from(self.packet_lb),
-            _reserved: [0; 4],
         }
     }
 }
@@ -183,6 +188,7 @@ pub fn program_name(program: Program) -> &'static str {
         Program::FromUnderlay => program::FROM_UNDERLAY,
         Program::FromTunnel => program::FROM_TUNNEL,
         Program::FromHost => program::FROM_HOST,
+        Program::ToUnderlay => program::TO_UNDERLAY,
         Program::Socket(call) => match call {
             SocketCall::Connect4 => program::CONNECT4,
             SocketCall::Connect6 => program::CONNECT6,

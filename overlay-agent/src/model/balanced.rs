@@ -19,6 +19,8 @@ pub struct Balanced {
     pub port_network: Option<Vni>,
     /// Whether the tasks' nodes answer clients from outside themselves.
     pub is_direct_return: bool,
+    /// Whether nodes encrypt what they send each other of its ports: the network of the tasks is encrypted.
+    pub is_encrypted: bool,
     /// Its tasks, one for each address.
     pub tasks: BTreeMap<Place, Task>,
 }

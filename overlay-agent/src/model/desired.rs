@@ -15,6 +15,8 @@ pub struct Desired {
     pub networks: Vec<Network>,
     /// Those of them that nothing leaves for the outside.
     pub internal: BTreeSet<Vni>,
+    /// Those of them that the underlay carries encrypted.
+    pub encrypted: BTreeSet<Vni>,
     /// The network by which nodes send each other what came to published ports, whether this node takes part in
     /// it or not.
     pub ingress: Option<Vni>,

@@ -70,6 +70,10 @@ pub struct Attachment {
     /// Ports of this node at which it answers itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<PublishedPort>,
+    /// Whether the underlay carries its network encrypted. Kept here, so that no moment without a view of the cluster
+    /// lets its packets out as they are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub encrypted: bool,
     /// Which of this node's transit addresses stands for it outside: a position in the pools, from 1 up;
     /// `None` if it has no way out.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -75,6 +75,8 @@ pub struct PortEntry {
     pub is_direct_return: bool,
     /// Whether only backends of this node answer.
     pub is_host: bool,
+    /// Whether nodes encrypt what they send each other of it.
+    pub is_encrypted: bool,
 }
 
 impl PortEntry {

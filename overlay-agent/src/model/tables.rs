@@ -65,6 +65,8 @@ pub struct NetworkEntry {
     pub mtu: u32,
     /// Whether nothing leaves it for the outside.
     pub is_internal: bool,
+    /// Whether the underlay carries it encrypted.
+    pub is_encrypted: bool,
 }
 
 /// The way into a container of this node.
@@ -78,6 +80,8 @@ pub struct EndpointEntry {
     pub mtu: u32,
     /// Whether its network has virtual addresses, so that answers may have to be rewritten.
     pub balanced: bool,
+    /// Whether the underlay carries its network encrypted.
+    pub is_encrypted: bool,
 }
 
 /// What a container of this node may send as.
@@ -95,6 +99,8 @@ pub struct InterfaceEntry {
     pub transit_ipv4: Option<IpAddr>,
     /// The same, IPv6.
     pub transit_ipv6: Option<IpAddr>,
+    /// Whether the underlay carries its network encrypted.
+    pub is_encrypted: bool,
 }
 
 /// What the data plane knows of this node.

@@ -58,6 +58,8 @@ pub enum Transport {
 pub struct Conversation {
     /// The protocol.
     pub transport: Transport,
+    /// What tells the socket from all others of the kernel.
+    pub cookie: u64,
     /// The socket's own address and port.
     pub local: SocketAddr,
     /// Those of whom it talks to.
@@ -121,6 +123,7 @@ impl SocketDiagnosis {
         let found = Found {
             conversation: Conversation {
                 transport: Transport::Tcp,
+                cookie: 0,
                 local: nobody,
                 peer: nobody,
             },
@@ -248,6 +251,7 @@ fn decode(transport: Transport, payload: &[u8]) -> Result<Option<Found>, DecodeE
     };
     let conversation = Conversation {
         transport,
+        cookie: cookie(&id),
         local: end(0, 4)?,
         peer: end(2, 20)?,
     };
@@ -256,6 +260,13 @@ fn decode(transport: Transport, payload: &[u8]) -> Result<Option<Found>, DecodeE
         family,
         id,
     }))
+}
+
+/// At the end of a `struct inet_diag_sockid`: two words, the lower one first.
+fn cookie(id: &[u8; ID_LENGTH]) -> u64 {
+    let [.., a, b, c, d, e, f, g, h] = *id;
+    let [low, high] = [[a, b, c, d], [e, f, g, h]].map(u32::from_ne_bytes);
+    u64::from(high) << 32 | u64::from(low)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Cluster, DEFAULT_FILE, Settings, SettingsError, datapath, dns,
+    Cluster, DEFAULT_FILE, Settings, SettingsError, datapath, dns, encryption,
     endpoint::{self, EndpointFile},
     network, node, outside,
     problem::{Place, Problem, Refusal, names},
@@ -128,6 +128,7 @@ fn check(
     let event_sample = datapath::event_sample(typed.events.sample)?;
     let audit_interval = datapath::audit_interval(typed.audit_interval)?;
     let outside = outside::check(&typed.outside)?;
+    let encryption = encryption::check(&typed.encryption)?;
     let dns = dns::check(&typed.dns)?;
     let cluster = match typed.cluster.mode {
         typed::Mode::Static => Cluster::Static(desired(typed.cluster, &node, files)?),
@@ -148,6 +149,7 @@ fn check(
         services: services::check(typed.services)?,
         audit_interval,
         outside,
+        encryption,
         dns,
         data_dir,
         run_dir,
@@ -176,12 +178,16 @@ fn desired(
     let this = addresses[this_at];
     let typed_networks = cluster.networks.unwrap_or_default();
     let networks = network::check_all(&typed_networks, overhead)?;
-    let is_internal = |name: &str| {
-        let mut typed = typed_networks.iter();
-        typed.any(|network| network.name == name && network.internal)
+    let which = |is: fn(&typed::Network) -> bool| {
+        let typed = typed_networks.iter().filter(|network| is(network));
+        let vnis = typed.filter_map(|typed| {
+            let mut networks = networks.iter();
+            networks.find(|network| network.name == typed.name)
+        });
+        vnis.map(|network| network.vni).collect()
     };
-    let internal = networks.iter().filter(|network| is_internal(&network.name));
-    let internal = internal.map(|network| network.vni).collect();
+    let internal = which(|network| network.internal);
+    let encrypted = which(|network| network.encrypted);
     let by_name: BTreeMap<_, _> = networks
         .iter()
         .map(|network| (network.name.as_str(), network))
@@ -206,5 +212,6 @@ fn desired(
         nodes,
         networks,
         internal,
+        encrypted,
     })
 }

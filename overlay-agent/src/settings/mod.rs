@@ -5,6 +5,7 @@
 mod datapath;
 mod dns;
 mod duration;
+mod encryption;
 mod endpoint;
 mod error;
 mod load;
@@ -23,6 +24,7 @@ use std::{path::PathBuf, time::Duration};
 
 pub use dns::DnsSettings;
 pub(crate) use duration::parse as parse_duration;
+pub use encryption::EncryptionSettings;
 pub use error::SettingsError;
 pub use name::check_name;
 pub use outside::OutsideSettings;
@@ -57,6 +59,8 @@ pub struct Settings {
     pub audit_interval: Duration,
     /// How containers reach the outside.
     pub outside: OutsideSettings,
+    /// How networks are encrypted on the underlay.
+    pub encryption: EncryptionSettings,
     /// How containers get answers to their questions for names.
     pub dns: DnsSettings,
     /// What must survive a reboot; absolute.

@@ -282,6 +282,14 @@ pub enum Problem {
         /// The most.
         most: u64,
     },
+    /// A mark that is not one byte at the top.
+    #[error(
+        "{number:#010x} is no mark for encryption; choose 0x01000000 to 0xff000000 in which only the uppermost byte is set, as in 0xe5000000"
+    )]
+    NotAMark {
+        /// What was given.
+        number: u64,
+    },
     /// A limit below what the same file needs.
     #[error("{limit} is too small: this file has {needed} ({what}); raise it to at least that")]
     LimitTooSmall {

@@ -26,6 +26,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) outside: Outside,
     #[serde(default)]
+    pub(super) encryption: Encryption,
+    #[serde(default)]
     pub(super) dns: Dns,
     #[serde(default)]
     pub(super) cluster: Cluster,
@@ -67,6 +69,12 @@ pub(super) struct Events {
 pub(super) struct Outside {
     pub(super) enabled: Option<bool>,
     pub(super) transit_pools: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Encryption {
+    pub(super) mark: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -149,6 +157,8 @@ pub(super) struct Network {
     pub(super) mtu: Option<u64>,
     #[serde(default)]
     pub(super) internal: bool,
+    #[serde(default)]
+    pub(super) encrypted: bool,
 }
 
 /// Blocks by network in the order of the file; a map would swallow a network named twice.

@@ -17,7 +17,8 @@ fn interface() -> Interface {
         transit_ipv4: Address::UNSPECIFIED,
         transit_ipv6: Address::UNSPECIFIED,
         mac: MAC,
-        _reserved: [0; 6],
+        flags: 0,
+        _reserved: [0; 4],
     }
 }
 

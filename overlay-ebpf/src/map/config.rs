@@ -13,9 +13,9 @@ static CONFIG: Config = Config {
     source_port_first: 0,
     source_port_last: 0,
     decap_l3: 0,
+    mark: 0,
     set_retval: 0,
     packet_lb: 0,
-    _reserved: [0; 4],
 };
 
 /// Declares a reader for each field. Volatile: the compiler must not believe the zeros above.
@@ -47,6 +47,8 @@ settings! {
     source_port_last: u16;
     /// Whether the kernel can decapsulate one family in the other.
     decap_l3: u16;
+    /// Our part of packets' marks.
+    mark: u32;
     /// Whether a socket hook can say why it refuses.
     set_retval: u16;
     /// Whether packets to virtual addresses are balanced.

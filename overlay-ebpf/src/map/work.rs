@@ -35,6 +35,8 @@ pub(crate) struct Work {
     pub(crate) network: u32,
     /// The port that goes with `task`, as it stands on the wire; 0 if nothing is to be rewritten.
     pub(crate) port: [u8; 2],
+    /// The port at the other end, which is rewritten only where `port` is; 0: it stays.
+    pub(crate) partner_port: [u8; 2],
     /// Key into `PEER`: the node that a client from outside asked, or 0 for this one.
     pub(crate) asked: u32,
     /// What a function of its own decided.

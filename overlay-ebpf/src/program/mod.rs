@@ -18,6 +18,7 @@ pub(crate) mod report;
 mod service;
 pub(crate) mod socket;
 mod stand_in;
+pub(crate) mod to_underlay;
 
 use overlay_ebpf::frame::Frame;
 

@@ -8,6 +8,7 @@ use overlay_common::{
 use overlay_ebpf::{
     admission::ETHERNET,
     arrival::{self, INNER_V4, INNER_V6, Outer},
+    departure::{self, Departure},
     header::{Arp, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ethernet, Ipv4, Ipv6},
 };
 
@@ -42,6 +43,12 @@ pub(crate) fn drop(frame: &TcFrame, reason: Reason, place: Place, length: u32) {
                 read_addresses::<0>(frame, event);
             }
             Place::FromUnderlay => read_carried(frame, event),
+            Place::ToUnderlay => {
+                if let Ok(Departure::Vxlan { vni }) = departure::read(frame, config::port()) {
+                    event.vni = vni;
+                }
+                read_addresses::<0>(frame, event);
+            }
             Place::FromTunnel => {
                 event.vni = frame.0.tunnel().map_or(0, |(_, vni)| vni);
                 read_addresses::<0>(frame, event);

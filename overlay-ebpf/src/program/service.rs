@@ -177,7 +177,9 @@ fn write_forward(service: u32, number: u32, backend: &Backend, work: &mut Work) 
     flow.port = work.key.destination_port;
     flow.kind = FLOW_FORWARD;
     flow.state = STATE_NEW;
-    flow._reserved = [0; 8];
+    flow.flags = 0;
+    flow.partner_port = [0; 2];
+    flow._reserved = [0; 5];
     work.twin = work.flow.twin(&work.key);
 }
 

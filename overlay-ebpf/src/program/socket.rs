@@ -141,6 +141,11 @@ impl Tables for Maps {
     }
 
     #[inline(always)]
+    fn balances_packets(&self) -> bool {
+        config::packet_lb() != 0
+    }
+
+    #[inline(always)]
     fn has_way_out(&self) -> bool {
         map::node::get().is_some_and(|node| node.gateway_ifindex != 0)
     }

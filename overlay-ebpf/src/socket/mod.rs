@@ -7,6 +7,7 @@ mod tests;
 use overlay_common::{
     address::Address,
     endpoint::EndpointKey,
+    node::{DNS_IPV4, DNS_IPV6, DNS_PORT},
     service::{Backend, EVERY_IPV4, EVERY_IPV6, PORT_HOST, PortKey, PublishedPort, Ring, Vip},
     socket::{NAMESPACE_HOST, NAMESPACE_NETWORKS, Namespace},
     walk::Walk,
@@ -18,8 +19,8 @@ const UDP: u8 = 17;
 /// Where the engines' containers look for names, whoever answers there.
 const NAMES: Address = Address::from_v4([127, 0, 0, 11]);
 /// Where this node answers them.
-const NAME_SERVER: Address = Address::from_v4([169, 254, 53, 53]);
-const NAME_PORT: [u8; 2] = 53_u16.to_be_bytes();
+const NAME_SERVER: Address = Address::from_v4(DNS_IPV4);
+const NAME_SERVER_V6: Address = Address::from_v6(DNS_IPV6);
 
 const LOOPBACK_V6: Address = Address::from_v6([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
 
@@ -39,6 +40,8 @@ pub trait Tables {
     fn peer(&self, id: u32) -> Option<Address>;
     /// Whether this node has the address.
     fn is_own(&self, address: &Address) -> bool;
+    /// Whether packets to virtual addresses are balanced, too.
+    fn balances_packets(&self) -> bool;
     /// Whether packets of containers leave for the node's own addresses.
     fn has_way_out(&self) -> bool;
 }
@@ -100,6 +103,10 @@ pub fn decide(tables: &impl Tables, namespace: &Namespace, wish: &Wish) -> Decis
     if wish.protocol != TCP && wish.protocol != UDP {
         return Decision::Leave;
     }
+    // Whatever is published on the node's other addresses, here it answers by itself.
+    if is_same(&wish.address, &NAME_SERVER) || is_same(&wish.address, &NAME_SERVER_V6) {
+        return Decision::Leave;
+    }
     if namespace.flags & NAMESPACE_HOST != 0 {
         return host(tables, wish);
     }
@@ -122,12 +129,12 @@ pub fn hash_of(cookie: u64) -> u32 {
 
 #[inline(always)]
 fn names(tables: &impl Tables, wish: &Wish) -> Decision {
-    if wish.port != NAME_PORT || !tables.has_way_out() {
+    if wish.port != DNS_PORT || !tables.has_way_out() {
         return Decision::Leave;
     }
     Decision::Lead(Lead {
         address: NAME_SERVER,
-        port: NAME_PORT,
+        port: DNS_PORT,
         backend: 0,
         walk: Some(Walk::SocketNamed),
     })
@@ -144,13 +151,90 @@ fn container(tables: &impl Tables, namespace: &Namespace, wish: &Wish) -> Decisi
             return to_backend(tables, vip.ring, wish);
         }
     }
+    if is_loopback(&wish.address) || !tables.is_own(&wish.address) {
+        return Decision::Leave;
+    }
+    match published(tables, wish) {
+        Some(published) => to_published(tables, namespace, published, wish),
+        None => Decision::Leave,
+    }
+}
+
+/// A container that asks its own node is led to the task where it shares a network with it, and to the task's node,
+/// which answers at the same port, where it does not. What is left are tasks of this node in networks of others: to
+/// them packets are led.
+#[inline(always)]
+fn to_published(
+    tables: &impl Tables,
+    namespace: &Namespace,
+    published: &PublishedPort,
+    wish: &Wish,
+) -> Decision {
+    let ring = if published.flags & PORT_HOST != 0 {
+        published.here
+    } else {
+        published.everywhere
+    };
+    if ring.size == 0 {
+        return Decision::Refuse;
+    }
+    let Some(number) = tables.choose(ring, wish.hash) else {
+        return Decision::Leave;
+    };
+    let Some(backend) = tables.backend(number) else {
+        return Decision::Leave;
+    };
+    if is_in(namespace, backend.vni) {
+        return Decision::Lead(Lead {
+            address: backend.address,
+            port: published.target,
+            backend: number,
+            walk: Some(Walk::SocketPublished),
+        });
+    }
+    to_its_node(tables, backend, wish)
+}
+
+/// The node of a task may choose another one: the socket does not end with this one.
+#[inline(always)]
+fn to_its_node(tables: &impl Tables, backend: &Backend, wish: &Wish) -> Decision {
+    if backend.peer != 0
+        && let Some(address) = tables.peer(backend.peer)
+        && wish.reach.includes(&address)
+    {
+        return Decision::Lead(Lead {
+            address,
+            port: wish.port,
+            backend: 0,
+            walk: Some(Walk::SocketPublished),
+        });
+    }
     Decision::Leave
+}
+
+#[inline(always)]
+fn is_in(namespace: &Namespace, vni: u32) -> bool {
+    for at in 0..NAMESPACE_NETWORKS {
+        if at >= namespace.count as usize {
+            break;
+        }
+        if namespace.vnis[at] == vni {
+            return true;
+        }
+    }
+    false
 }
 
 #[inline(always)]
 fn to_backend(tables: &impl Tables, ring: Ring, wish: &Wish) -> Decision {
     if ring.size == 0 {
-        return Decision::Refuse;
+        // Nobody refuses datagrams before they are sent, and a task may come meanwhile.
+        let are_packets_refused = wish.protocol == UDP && tables.balances_packets();
+        return if are_packets_refused {
+            Decision::Leave
+        } else {
+            Decision::Refuse
+        };
     }
     // What is missing now is being changed; the packets find out how it ends.
     let Some(number) = tables.choose(ring, wish.hash) else {
@@ -198,20 +282,10 @@ fn host(tables: &impl Tables, wish: &Wish) -> Decision {
         return Decision::Leave;
     }
     let elsewhere = tables.choose(published.everywhere, wish.hash);
-    if let Some(number) = elsewhere
-        && let Some(backend) = tables.backend(number)
-        && backend.peer != 0
-        && let Some(address) = tables.peer(backend.peer)
-        && wish.reach.includes(&address)
-    {
-        return Decision::Lead(Lead {
-            address,
-            port: wish.port,
-            backend: number,
-            walk: Some(Walk::SocketPublished),
-        });
+    match elsewhere.and_then(|number| tables.backend(number)) {
+        Some(backend) => to_its_node(tables, backend, wish),
+        None => Decision::Leave,
     }
-    Decision::Leave
 }
 
 #[inline(always)]

@@ -24,6 +24,7 @@ struct World {
     backends: BTreeMap<u32, Backend>,
     ring: Vec<u32>,
     is_closed: bool,
+    leaves_packets: bool,
 }
 
 impl Tables for World {
@@ -53,7 +54,11 @@ impl Tables for World {
     }
 
     fn is_own(&self, address: &Address) -> bool {
-        *address == NODE
+        [NODE, NAME_SERVER].contains(address)
+    }
+
+    fn balances_packets(&self) -> bool {
+        !self.leaves_packets
     }
 
     fn has_way_out(&self) -> bool {
@@ -195,6 +200,15 @@ fn a_service_without_backends_refuses() {
     let decision = decide(&world, &namespace(&[BLUE]), &wish(VIP, PORT, 0));
 
     assert_eq!(decision, Decision::Refuse);
+    let datagram = Wish {
+        protocol: UDP,
+        ..wish(VIP, PORT, 0)
+    };
+    let decision = decide(&world, &namespace(&[BLUE]), &datagram);
+    assert_eq!(decision, Decision::Leave, "packets are refused");
+    world.leaves_packets = true;
+    let decision = decide(&world, &namespace(&[BLUE]), &datagram);
+    assert_eq!(decision, Decision::Refuse);
 }
 
 #[test]
@@ -210,10 +224,10 @@ fn a_backend_that_is_gone_is_left_to_the_packets() {
 #[test]
 fn names_are_asked_of_the_node_where_there_is_a_way_to_it() {
     let mut world = world();
-    let question = wish(Address::from_v4([127, 0, 0, 11]), NAME_PORT, 0);
+    let question = wish(Address::from_v4([127, 0, 0, 11]), DNS_PORT, 0);
 
     let open = decide(&world, &namespace(&[BLUE]), &question);
-    assert_eq!(led(open), (NAME_SERVER, NAME_PORT));
+    assert_eq!(led(open), (NAME_SERVER, DNS_PORT));
 
     let other_port = wish(question.address, PORT, 0);
     assert_eq!(
@@ -282,6 +296,55 @@ fn a_process_of_the_host_is_left_alone_elsewhere() {
     ] {
         assert_eq!(decide(&world, &host_namespace(), &wish), Decision::Leave);
     }
+}
+
+#[test]
+fn a_container_reaches_its_own_node_through_the_network_that_it_shares() {
+    let world = world();
+
+    let near = decide(&world, &namespace(&[BLUE]), &wish(NODE, PUBLISHED, 0));
+    let far = decide(&world, &namespace(&[BLUE]), &wish(NODE, PUBLISHED, 1));
+
+    assert_eq!(led(near), (TASK, PORT));
+    assert_eq!(led(far), (FAR_TASK, PORT));
+}
+
+#[test]
+fn a_container_of_another_network_reaches_the_tasks_node() {
+    let world = world();
+
+    let far = decide(&world, &namespace(&[RED]), &wish(NODE, PUBLISHED, 1));
+    let near = decide(&world, &namespace(&[RED]), &wish(NODE, PUBLISHED, 0));
+
+    let node = Lead {
+        address: PEER,
+        port: PUBLISHED,
+        backend: 0,
+        walk: Some(Walk::SocketPublished),
+    };
+    assert_eq!(far, Decision::Lead(node));
+    // Packets find the way.
+    assert_eq!(near, Decision::Leave);
+}
+
+#[test]
+fn a_containers_loopback_is_its_own() {
+    let world = world();
+
+    for address in [Address::from_v4([127, 0, 0, 1]), LOOPBACK_V6, PEER, NAME_SERVER] {
+        let decision = decide(&world, &namespace(&[BLUE]), &wish(address, PUBLISHED, 0));
+        assert_eq!(decision, Decision::Leave, "{address:?}");
+    }
+}
+
+#[test]
+fn a_container_is_refused_where_a_port_has_no_tasks() {
+    let mut world = world();
+    publish(&mut world, ring(1, 1), ring(0, 0), PORT_HOST);
+
+    let decision = decide(&world, &namespace(&[BLUE]), &wish(NODE, PUBLISHED, 0));
+
+    assert_eq!(decision, Decision::Refuse);
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! What nodes send each other in the ingress network.
 
-use super::*;
+use super::{
+    refusals::{datagram, error, transport_at},
+    *,
+};
 use crate::fixture::{CLIENT_MAC, can_mix_families};
 
 const OTHER_PEER: [u8; 4] = [192, 0, 2, 3];
@@ -89,6 +92,93 @@ fn the_tasks_node_delivers_and_answers_through_the_asked_one() {
             let heard = between(macs, node, client, protocol, &heard);
             assert_eq!(unwrapped(&answered)[12..], heard[12..]);
         }
+    }
+}
+
+/// A client's packet, or with `macs` turned round the task's, with any ports.
+fn with_ports(
+    macs: ([u8; 6], [u8; 6]),
+    ends: (IpAddr, IpAddr),
+    protocol: u8,
+    ports: [u16; 2],
+) -> Vec<u8> {
+    let message = match protocol {
+        SCTP => refusals::sctp(ports),
+        _ => message(protocol, ports, SYN | ACK),
+    };
+    between(macs, ends.0, ends.1, protocol, &message)
+}
+
+#[test]
+fn a_client_that_asks_two_nodes_from_one_port_is_told_apart() {
+    let mut fixture = published();
+    fixture.send_as_server();
+    for family in families_here() {
+        let (client, node) = outside(&family);
+        let at = transport_at(&family);
+        for protocol in [TCP, UDP, SCTP] {
+            let to_task = (SERVER_MAC, GATEWAY_MAC);
+            let answer = |port| with_ports(to_task, (family.server, client), protocol, [TARGET, port]);
+            let asked = |node, port| {
+                let ports = [CLIENT_PORT, port];
+                with_ports((ROUTER_MAC, HOST_MAC), (client, node), protocol, ports)
+            };
+            let one = asked(other_node(&family), FAR);
+            let one = fixture.run(FROM_UNDERLAY, &carried(PEER_VTEP, &one));
+            let two = fixture.run(FROM_UNDERLAY, &asked(node, NEAR));
+
+            expect(&one, Walk::MeshDelivered);
+            expect(&two, Walk::Published);
+            let seen = u16::from_be_bytes([two.packet[at], two.packet[at + 1]]);
+            assert_ne!(seen, CLIENT_PORT);
+            assert!(seen >= 1024, "{seen}");
+            let macs = (ROUTER_MAC, SERVER_MAC);
+            let ports = [seen, TARGET];
+            let arrived = with_ports(macs, (client, family.server), protocol, ports);
+            assert_eq!(two.packet, arrived);
+
+            let of_one = fixture.run(FROM_CONTAINER, &answer(CLIENT_PORT));
+            let of_two = fixture.run(FROM_CONTAINER, &answer(seen));
+            expect(&of_one, Walk::MeshAnswered);
+            expect(&of_two, Walk::PublishedAnswer);
+            let ports = [NEAR, CLIENT_PORT];
+            let heard = with_ports(to_task, (node, client), protocol, ports);
+            assert_eq!(of_two.packet, heard);
+            // The next packet of the second goes the same way as its first.
+            let again = fixture.run(FROM_UNDERLAY, &asked(node, NEAR));
+            assert_eq!(again.packet, arrived);
+        }
+    }
+}
+
+#[test]
+fn an_error_about_a_client_under_another_port_quotes_its_own() {
+    let mut fixture = published();
+    fixture.send_as_server();
+    for family in families_here() {
+        let (client, node) = outside(&family);
+        let at = transport_at(&family);
+        let one = datagram(client, other_node(&family), [CLIENT_PORT, FAR]);
+        let asked = datagram(client, node, [CLIENT_PORT, NEAR]);
+        fixture.run(FROM_UNDERLAY, &carried(PEER_VTEP, &one));
+        let two = fixture.run(FROM_UNDERLAY, &asked);
+        let seen = u16::from_be_bytes([two.packet[at], two.packet[at + 1]]);
+
+        let arrived = datagram(client, family.server, [seen, TARGET]);
+        let macs = (SERVER_MAC, GATEWAY_MAC);
+        let from_task = error(macs, family.server, client, &arrived);
+        let told = fixture.run(FROM_CONTAINER, &from_task);
+        let answer = datagram(node, client, [NEAR, CLIENT_PORT]);
+        let from_client = error((ROUTER_MAC, HOST_MAC), client, node, &answer);
+        let heard = fixture.run(FROM_UNDERLAY, &from_client);
+
+        assert_ne!(seen, CLIENT_PORT);
+        expect(&told, Walk::PublishedAnswer);
+        assert_eq!(told.packet, error(macs, node, client, &asked));
+        expect(&heard, Walk::Published);
+        let answer = datagram(family.server, client, [TARGET, seen]);
+        let macs = (ROUTER_MAC, SERVER_MAC);
+        assert_eq!(heard.packet, error(macs, client, family.server, &answer));
     }
 }
 

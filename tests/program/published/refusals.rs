@@ -21,7 +21,7 @@ impl Fixture {
 }
 
 /// Where the transport header stands.
-fn transport_at(family: &Family) -> usize {
+pub(super) fn transport_at(family: &Family) -> usize {
     if family.client.is_ipv4() { 34 } else { 54 }
 }
 
@@ -120,7 +120,7 @@ fn crc32c(bytes: &[u8]) -> [u8; 4] {
     (!remainder).to_le_bytes()
 }
 
-fn sctp(ports: [u16; 2]) -> Vec<u8> {
+pub(super) fn sctp(ports: [u16; 2]) -> Vec<u8> {
     let mut packet = [ports[0].to_be_bytes(), ports[1].to_be_bytes()].concat();
     packet.extend([1, 2, 3, 4, 0, 0, 0, 0]);
     packet.extend([9; 40]);
@@ -200,7 +200,7 @@ fn later_fragments_follow_the_first() {
 }
 
 /// An ICMP error about `quoted`, as much of which stands in it as the ports take.
-fn error(macs: ([u8; 6], [u8; 6]), source: IpAddr, destination: IpAddr, quoted: &[u8]) -> Vec<u8> {
+pub(super) fn error(macs: ([u8; 6], [u8; 6]), source: IpAddr, destination: IpAddr, quoted: &[u8]) -> Vec<u8> {
     let (protocol, kind, length) = if source.is_ipv4() {
         (1, [3, 3], 28)
     } else {
@@ -211,7 +211,7 @@ fn error(macs: ([u8; 6], [u8; 6]), source: IpAddr, destination: IpAddr, quoted: 
 }
 
 /// A datagram without a checksum of its own, which nobody corrects in a quote.
-fn datagram(source: IpAddr, destination: IpAddr, ports: [u16; 2]) -> Vec<u8> {
+pub(super) fn datagram(source: IpAddr, destination: IpAddr, ports: [u16; 2]) -> Vec<u8> {
     let message = udp(ports[0], ports[1], &[7; 20]);
     match (source, destination) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {

@@ -48,7 +48,7 @@ pub enum Outcome {
     Answered(String),
     /// A reset, or "port unreachable".
     Refused,
-    /// The connection broke after it was there.
+    /// The connection broke after it was there, or the kernel ended its socket.
     Broken,
     /// Nothing came in time.
     Silent,
@@ -177,7 +177,12 @@ impl Target {
                             kept = Some(self.socket()?);
                         }
                         let socket = kept.as_ref().context("BUG: no socket")?;
-                        datagram(socket, number)
+                        let outcome = datagram(socket, number);
+                        // A socket that was ended is made anew by any client.
+                        if outcome == Outcome::Broken {
+                            kept = None;
+                        }
+                        outcome
                     }
                 };
                 record.attempts.push(Attempt {
@@ -255,6 +260,8 @@ fn failed(error: &std::io::Error, reset: Outcome) -> Outcome {
     let is = |kinds: &[ErrorKind]| kinds.contains(&error.kind());
     if is(&[ErrorKind::ConnectionRefused]) {
         Outcome::Refused
+    } else if is(&[ErrorKind::ConnectionAborted]) || is_unconnected(error) {
+        Outcome::Broken
     } else if is(&[
         ErrorKind::ConnectionReset,
         ErrorKind::BrokenPipe,
@@ -266,6 +273,11 @@ fn failed(error: &std::io::Error, reset: Outcome) -> Outcome {
     } else {
         Outcome::NoRoute(error.to_string())
     }
+}
+
+/// What a datagram socket says whose end was not noticed while it waited.
+fn is_unconnected(error: &std::io::Error) -> bool {
+    error.raw_os_error() == Some(nix::libc::EDESTADDRREQ)
 }
 
 impl Attempt {

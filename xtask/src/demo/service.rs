@@ -38,7 +38,7 @@ pub(super) fn show(binaries: &Binaries, promises: &mut Promises) -> Result<()> {
     let mut progress = Progress::new(2 + PLACES.len() as u64);
     progress.step("making a swarm of three hosts");
     let session = Session::open(SESSION)?;
-    let swarm = Swarm::besides(session, Wiring::default(), &NAMES, OUTSIDE, binaries)?;
+    let swarm = Swarm::besides(session, Wiring::default(), &NAMES, OUTSIDE, binaries, "")?;
     progress.step("creating network and service");
     swarm[0].overlay(&["network", "create", "web-net"])?;
     let publish = format!("published={PORT},target=80");

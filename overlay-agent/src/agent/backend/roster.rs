@@ -22,8 +22,8 @@ use crate::{
     cluster::consensus::ReplicatedLog as _,
     gossip,
     model::{
-        Attachment, Availability, Claim, ClusterNetwork, MacAddress, Member, NodeId, Role,
-        TaskClaim, TaskState, Vni,
+        Attachment, Availability, Claim, ClusterNetwork, MacAddress, Member, NodeId, Place, Role,
+        Vni,
     },
 };
 
@@ -342,14 +342,12 @@ async fn claims(access: &Access, shared: &Shared) -> Vec<(NodeId, Claim)> {
     let node = access.kept.node;
     let all = shared.directory().all();
     for endpoint in all.values() {
+        let vni = endpoint.vni;
         claims.extend(endpoint.addresses().map(|address| {
             let claim = Claim {
                 aliases: endpoint.aliases.clone(),
-                task: endpoint.service.map(|service| TaskClaim {
-                    service,
-                    state: TaskState::Running,
-                }),
-                vni: endpoint.vni,
+                task: shared.task_states.of(endpoint, Place { vni, address }),
+                vni,
                 address,
                 name: endpoint.name.clone(),
                 endpoint: endpoint.id.clone(),

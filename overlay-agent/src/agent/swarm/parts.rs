@@ -94,7 +94,7 @@ pub(super) async fn start(
 
     let (view, view_now) = watch::channel(Arc::clone(cluster.view()));
     let managers = ManagersClient::new(client.clone(), view_now.clone());
-    let (teller, words) = Teller::new(Arc::clone(&shared.names));
+    let (teller, words) = Teller::new(Arc::clone(&shared.names), Arc::clone(&shared.task_states));
     let endpoints = shared.directory().all();
     let names = Arc::clone(&shared.names);
     names.view(cluster.view());

@@ -8,7 +8,7 @@ use tracing::{debug, error, warn};
 
 use super::{Announce, News};
 use crate::{
-    agent::names::Names,
+    agent::{names::Names, task_states::TaskStates},
     gossip::{Changes, ClaimError, ClaimRefused, GossipHandle, Update},
     model::{Claim, NodeId, Place, Vni},
 };
@@ -18,6 +18,7 @@ use crate::{
 pub(super) struct Teller {
     words: mpsc::UnboundedSender<Word>,
     names: Arc<Names>,
+    states: Arc<TaskStates>,
 }
 
 /// What is told.
@@ -31,10 +32,18 @@ pub(super) enum Word {
 }
 
 impl Teller {
-    /// A teller, and what it says. What it says of addresses counts for this node's names at once.
-    pub(super) fn new(names: Arc<Names>) -> (Self, mpsc::UnboundedReceiver<Word>) {
+    /// A teller, and what it says. What it says of addresses counts on this node at once.
+    pub(super) fn new(
+        names: Arc<Names>,
+        states: Arc<TaskStates>,
+    ) -> (Self, mpsc::UnboundedReceiver<Word>) {
         let (words, said) = mpsc::unbounded_channel();
-        (Self { words, names }, said)
+        let teller = Self {
+            words,
+            names,
+            states,
+        };
+        (teller, said)
     }
 
     fn say(&self, word: Word) {
@@ -55,6 +64,7 @@ impl Announce for Teller {
 
     fn claim(&self, claim: Claim) {
         self.names.claim(&claim);
+        self.states.claim(&claim);
         self.say(Word::Claim(claim));
     }
 
@@ -64,6 +74,7 @@ impl Announce for Teller {
 
     fn withdraw(&self, vni: Vni, address: IpAddr) {
         self.names.withdraw(vni, address);
+        self.states.withdraw(Place { vni, address });
         self.say(Word::Withdraw(vni, address));
     }
 }

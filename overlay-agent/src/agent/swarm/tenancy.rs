@@ -1,7 +1,7 @@
 //! Tasks follow their service: into networks that it gets, out of those that it loses, and away when it
 //! is removed.
 //!
-//! Input: the managers' view, the endpoints of this node, time. Output: endpoints attached and detached.
+//! Input: the managers' view, the endpoints of this node, time. Output: endpoints attached, drained and detached.
 //! Ends with the node's part in the swarm.
 
 use std::{
@@ -10,13 +10,14 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use tokio::{sync::watch, time::MissedTickBehavior};
-use tracing::{debug, info, warn};
+use tokio::{sync::watch, task::JoinSet, time::MissedTickBehavior};
+use tracing::{debug, error, info, warn};
 
 use crate::{
     agent::{
         arrival::attach_leased,
         audit::ask,
+        drain::drain,
         owner::{Command, Membership},
         plane::Plane,
     },
@@ -76,7 +77,10 @@ fn moves(view: &ClusterView, endpoints: &BTreeMap<String, Arc<Attachment>>, now:
         let known: Vec<&Arc<Attachment>> = present.iter().copied().chain(leaving).collect();
         let is_settled = known
             .iter()
-            .all(|endpoint| endpoint.created.saturating_add(SETTLED) <= now);
+            // The clock may have gone back since.
+            .all(|endpoint| {
+                now < endpoint.created || endpoint.created.saturating_add(SETTLED) <= now
+            });
         let (Some(first), Some(service), true) =
             (known.first(), view.services.get(&id), is_settled)
         else {
@@ -108,9 +112,18 @@ impl Tenancy {
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // What failed is told once.
         let mut failed: BTreeSet<(String, String)> = BTreeSet::new();
+        // Each ends what it has begun first; nothing waits for that.
+        let mut leaving: JoinSet<String> = JoinSet::new();
+        let mut going: BTreeSet<String> = BTreeSet::new();
         loop {
             tokio::select! {
                 changed = self.view.changed() => if changed.is_err() { return },
+                Some(gone) = leaving.join_next() => match gone {
+                    Ok(id) => {
+                        going.remove(&id);
+                    }
+                    Err(error) => error!(%error, "BUG: leaving a network ended early"),
+                },
                 _ = look.tick() => {}
             }
             let view = self.view.borrow_and_update().clone();
@@ -133,7 +146,13 @@ impl Tenancy {
                 }
             }
             for (endpoint, reason) in moves.leave {
-                self.leave(&endpoint, &reason).await;
+                if going.insert(endpoint.id.clone()) {
+                    let (plane, view) = (Arc::clone(&self.plane), Arc::clone(&view));
+                    leaving.spawn(async move {
+                        leave(&plane, &view, &endpoint, &reason).await;
+                        endpoint.id.clone()
+                    });
+                }
             }
         }
     }
@@ -173,24 +192,31 @@ impl Tenancy {
             beside.name
         )))
     }
+}
 
-    async fn leave(&self, endpoint: &Attachment, reason: &str) {
-        let id = endpoint.id.clone();
-        let command = |answer| Command::Detach(id, None, answer);
-        match ask(&self.plane.commands, command).await {
-            Ok(Ok(_)) => {
-                info!(
-                    endpoint = endpoint.name,
-                    network = endpoint.network,
-                    reason,
-                    "detached"
-                );
-            }
-            Ok(Err(error)) => {
-                debug!(%error, endpoint = endpoint.name, "could not be detached; tries again");
-            }
-            Err(error) => debug!(%error, "the node is stopping"),
+/// Takes an endpoint away; what its service still has is drained first. Nobody can reach a service that is gone.
+async fn leave(plane: &Plane, view: &ClusterView, endpoint: &Arc<Attachment>, reason: &str) {
+    let service = endpoint.service;
+    if service.is_some_and(|service| view.services.contains_key(&service))
+        && let Err(error) = drain(plane, view, std::slice::from_ref(endpoint)).await
+    {
+        debug!(%error, endpoint = endpoint.name, "could not be drained");
+    }
+    let id = endpoint.id.clone();
+    let command = |answer| Command::Detach(id, None, answer);
+    match ask(&plane.commands, command).await {
+        Ok(Ok(_)) => {
+            info!(
+                endpoint = endpoint.name,
+                network = endpoint.network,
+                reason,
+                "detached"
+            );
         }
+        Ok(Err(error)) => {
+            debug!(%error, endpoint = endpoint.name, "could not be detached; tries again");
+        }
+        Err(error) => debug!(%error, "the node is stopping"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Endpoints of this node.
 
-use std::{slice, time::Duration};
+use std::slice;
 
 use futures_util::future::join_all;
 
@@ -13,11 +13,8 @@ use crate::{
         Client,
         types::{AttachRequest, EndpointInfo, TaskAttach},
     },
-    cli::{format::Format, output, resolver},
+    cli::{LONGEST_DRAIN, format::Format, output, resolver},
 };
-
-/// No drain time is longer in practice.
-const LONGEST_DRAIN: Duration = Duration::from_hours(24);
 
 pub(super) async fn attach(
     client: &Client,

@@ -43,9 +43,12 @@ pub(super) async fn network(
         NetworkQuestion::Disconnect {
             network,
             endpoint: name,
+            is_planned,
         } => {
             let names = [name];
-            endpoint::drain(client, &names, Some(&network)).await;
+            if is_planned {
+                endpoint::drain(client, &names, Some(&network)).await;
+            }
             let mut answer = endpoint::detach(client, &names, Some(&network), format).await?;
             if *format == Format::Table {
                 answer.text.clear();

@@ -53,8 +53,8 @@ pub(super) enum Verb {
         #[arg(long, value_name = "NETWORK")]
         network: Option<String>,
         /// Cut the connections of tasks instead of waiting for them to end
-        #[arg(long)]
-        now: bool,
+        #[arg(short, long, alias = "now")]
+        force: bool,
     },
     /// See the endpoints of this node
     #[command(subcommand)]

@@ -66,6 +66,9 @@ pub(in crate::cli) enum NetworkVerb {
     },
     /// Take an endpoint of this node out of a network
     Disconnect {
+        /// Cut the connections of a task instead of waiting for them to end
+        #[arg(short, long)]
+        force: bool,
         /// The network
         #[arg(value_name = "NETWORK")]
         network: String,

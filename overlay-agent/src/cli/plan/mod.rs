@@ -137,11 +137,11 @@ fn action(verb: Verb) -> Result<Action, clap::Error> {
         Verb::Detach {
             endpoints,
             network,
-            now,
+            force,
         } => Question::Detach {
             endpoints,
             network,
-            is_planned: !now,
+            is_planned: !force,
         },
         Verb::Endpoint(ListOrInspect::Ls { quiet, no_trunc }) => {
             Question::ListEndpoints(List::new(quiet, no_trunc))

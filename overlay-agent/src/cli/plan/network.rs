@@ -37,6 +37,8 @@ pub(in crate::cli) enum NetworkQuestion {
     Disconnect {
         network: String,
         endpoint: String,
+        /// Whether a task's connections may end first.
+        is_planned: bool,
     },
 }
 
@@ -66,9 +68,15 @@ pub(super) fn network(verb: NetworkVerb) -> Result<NetworkQuestion, clap::Error>
             network,
             endpoint,
         } => connect(addresses, network, endpoint)?,
-        NetworkVerb::Disconnect { network, endpoint } => {
-            NetworkQuestion::Disconnect { network, endpoint }
-        }
+        NetworkVerb::Disconnect {
+            force,
+            network,
+            endpoint,
+        } => NetworkQuestion::Disconnect {
+            network,
+            endpoint,
+            is_planned: !force,
+        },
     })
 }
 

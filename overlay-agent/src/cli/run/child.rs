@@ -4,6 +4,7 @@ use std::{
     ffi::OsStr,
     io,
     os::unix::process::ExitStatusExt as _,
+    pin::pin,
     process::{ExitCode, ExitStatus},
 };
 
@@ -24,12 +25,20 @@ const NOT_RUNNABLE: u8 = 126;
 /// What shells add to the number of the signal that ended a command.
 const SIGNALLED: i32 = 128;
 
-/// Starts the command, passes signals on, and returns its status when it has ended.
+/// Signals by which others ask a command to end.
+const ENDING: [Signal; 2] = [Signal::SIGTERM, Signal::SIGINT];
+
+/// Starts the command, passes signals on, and returns its status when it has ended. The first signal that asks it to
+/// end waits for `farewell`; the next one does not.
 pub(super) async fn supervise(
     program: &OsStr,
     arguments: &[impl AsRef<OsStr>],
     signals: &mut Signals,
+    farewell: impl Future<Output = ()>,
 ) -> anyhow::Result<ExitCode> {
+    let mut farewell = pin!(farewell);
+    let mut held = None;
+    let mut is_asked = false;
     let mut child = match Command::new(program).args(arguments).spawn() {
         Ok(child) => child,
         Err(error) => return Ok(not_started(program, &error)),
@@ -37,7 +46,19 @@ pub(super) async fn supervise(
     loop {
         tokio::select! {
             status = child.wait() => return status.map(code).context("wait for the command"),
-            signal = signals.next() => pass_on(&child, signal)?,
+            signal = signals.next() => {
+                if ENDING.contains(&signal) && !is_asked {
+                    is_asked = true;
+                    held = Some(signal);
+                } else {
+                    pass_on(&child, signal)?;
+                }
+            }
+            () = &mut farewell, if held.is_some() => {
+                if let Some(signal) = held.take() {
+                    pass_on(&child, signal)?;
+                }
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use nix::unistd;
+use tokio::time::Instant;
 
 use crate::{
     api::{
@@ -11,6 +12,7 @@ use crate::{
         types::{AttachRequest, EndpointInfo, TaskAttach},
     },
     cli::{
+        LONGEST_DRAIN,
         failure::{message, warn},
         plan::Run,
     },
@@ -18,6 +20,10 @@ use crate::{
 
 /// Time between two looks for what is still there.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How long an agent may take to be there again, and how often it is asked.
+const RESTART: Duration = Duration::from_secs(15);
+const AGAIN: Duration = Duration::from_millis(250);
 
 /// What was attached so far.
 pub(super) struct Endpoints<'a> {
@@ -120,6 +126,32 @@ impl<'a> Endpoints<'a> {
             if let Ok(all) = self.client.endpoints().await {
                 let is_there = all.iter().any(|one| one.namespace == first.namespace);
                 missed = if is_there { 0 } else { missed + 1 };
+            }
+        }
+    }
+
+    /// If they are a task, waits until its connections have ended, or its service's drain time is over. An agent
+    /// that is being started anew is waited for.
+    pub(super) async fn drain(&self, is_task: bool) {
+        if !is_task || self.attached.is_empty() {
+            return;
+        }
+        let patient = self.client.clone().with_patience(LONGEST_DRAIN);
+        let until = Instant::now() + RESTART;
+        loop {
+            // By name: the task has gone with its service from network to network.
+            match patient.drain(&self.name, None).await {
+                Ok(_) => return,
+                Err(ClientError::Refused(refusal)) if refusal.kind != ErrorKind::Unavailable => {
+                    return;
+                }
+                Err(error) if Instant::now() >= until => {
+                    let error = anyhow::Error::from(error);
+                    let error = error.context(format!("drain `{}`; it ends now", self.name));
+                    warn(&message(&error));
+                    return;
+                }
+                Err(_may_come_back) => tokio::time::sleep(AGAIN).await,
             }
         }
     }

@@ -59,7 +59,9 @@ async fn start(
     for note in files::shadow(run_dir, &endpoints.hosts(), &servers)? {
         warn(&note);
     }
-    let mut command = pin!(child::supervise(&run.program, &run.arguments, signals));
+    let farewell = endpoints.drain(run.service.is_some());
+    let command = child::supervise(&run.program, &run.arguments, signals, farewell);
+    let mut command = pin!(command);
     if let Some(service) = &run.service {
         tokio::select! {
             ended = &mut command => return ended,

@@ -354,6 +354,7 @@ impl Placed {
                 target: port.target,
                 is_direct_return: wanted.is_direct_return,
                 is_host,
+                is_encrypted: wanted.is_encrypted,
             };
             (key, entry)
         };

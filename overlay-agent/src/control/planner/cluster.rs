@@ -210,6 +210,8 @@ impl Cluster {
         let networks = networks.filter_map(|vni| self.view.networks.get(vni));
         let internal = networks.clone().filter(|network| network.internal);
         let internal = internal.map(|network| network.network.vni).collect();
+        let encrypted = networks.clone().filter(|network| network.encrypted);
+        let encrypted = encrypted.map(|network| network.network.vni).collect();
         let mut networks: Vec<_> = networks.map(|network| network.network.clone()).collect();
         networks.sort_by(|a, b| a.name.cmp(&b.name));
         Some(Plan {
@@ -219,6 +221,7 @@ impl Cluster {
                 nodes,
                 networks,
                 internal,
+                encrypted,
             },
             exact: self.all_exact(),
             services: Vec::new(),

@@ -146,6 +146,7 @@ fn ports(attachment: &Attachment) -> impl Iterator<Item = (PortKey, PortEntry)> 
             target: port.target,
             is_direct_return: false,
             is_host: true,
+            is_encrypted: attachment.encrypted,
         };
         Some((key, entry))
     })
@@ -162,6 +163,7 @@ fn interface_entry(attachment: &Attachment, pools: TransitPools) -> InterfaceEnt
         mac: attachment.mac,
         transit_ipv4: ipv4.and_then(stand_in),
         transit_ipv6: ipv6.and_then(stand_in),
+        is_encrypted: attachment.encrypted,
     }
 }
 
@@ -171,5 +173,6 @@ fn endpoint_entry(attachment: &Attachment) -> EndpointEntry {
         mac: attachment.mac,
         mtu: attachment.mtu,
         balanced: false,
+        is_encrypted: attachment.encrypted,
     }
 }

@@ -4,6 +4,7 @@
 mod cluster;
 #[cfg(test)]
 mod cluster_tests;
+mod former;
 mod local;
 mod remote;
 mod services;
@@ -20,6 +21,6 @@ pub use local::{
 };
 pub use remote::{
     Facts, OVERHEAD_V4, OVERHEAD_V6, blocks, gateway_mtu, networks, overhead, peers, remote_tables,
-    route_entry, routes, underlay_hooks,
+    route_entry, routes, underlay_hooks, within_esp,
 };
 pub use services::OwnTask;

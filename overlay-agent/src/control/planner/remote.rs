@@ -51,15 +51,23 @@ impl<'a> Facts<'a> {
         others.filter_map(move |node| Some((*self.numbers.get(&node.address)?, node)))
     }
 
-    /// What the underlay leaves for a packet inside the networks, bytes.
-    pub fn inner_mtu(self) -> u32 {
+    /// What the underlay leaves for a packet inside the networks that are encrypted, or inside the others, bytes.
+    pub fn inner_mtu(self, is_encrypted: bool) -> u32 {
+        let inner = |address: IpAddr, mtu: u32| {
+            let mtu = if is_encrypted {
+                within_esp(address, mtu)
+            } else {
+                mtu
+            };
+            mtu.saturating_sub(overhead(address))
+        };
         let ways = self.peers().filter_map(|(_, node)| {
             let way = self.ways.get(&node.address)?;
-            Some(way.mtu.saturating_sub(overhead(node.address)))
+            Some(inner(node.address, way.mtu))
         });
         ways.min().unwrap_or_else(|| {
             let outer = self.own_device.map_or(USUAL_MTU, |device| device.mtu);
-            outer.saturating_sub(overhead(self.desired.this))
+            inner(self.desired.this, outer)
         })
     }
 }
@@ -96,15 +104,18 @@ pub fn peers(facts: Facts<'_>) -> BTreeMap<PeerId, PeerEntry> {
 
 /// Networks with the MTU that was configured, else what the narrowest way leaves.
 pub fn networks(facts: Facts<'_>) -> BTreeMap<Vni, NetworkEntry> {
-    let narrowest = facts.inner_mtu();
+    let [plain, encrypted] = [false, true].map(|is_encrypted| facts.inner_mtu(is_encrypted));
     let networks = facts.desired.networks.iter();
     let entry = |network: &Network| {
         let gateways = &network.gateways;
+        let is_encrypted = facts.desired.encrypted.contains(&network.vni);
+        let narrowest = if is_encrypted { encrypted } else { plain };
         let entry = NetworkEntry {
             gateway_ipv4: gateways.iter().copied().find(IpAddr::is_ipv4),
             gateway_ipv6: gateways.iter().copied().find(IpAddr::is_ipv6),
             mtu: network.mtu.unwrap_or(narrowest),
             is_internal: facts.desired.internal.contains(&network.vni),
+            is_encrypted,
         };
         (network.vni, entry)
     };
@@ -203,6 +214,21 @@ fn encap(wish: Encap, way: Option<&Way>) -> Encap {
             Some(way) if !way.is_ethernet => Encap::Device,
             Some(_) | None => Encap::Native,
         },
+    }
+}
+
+/// The largest packet to this underlay address that ESP in transport mode makes one of at most `mtu` bytes: it adds
+/// SPI and sequence number, an initialisation vector, padding to four bytes, two bytes about it, and a check value
+/// (RFC 4303; RFC 4106).
+pub fn within_esp(address: IpAddr, mtu: u32) -> u32 {
+    let header = match address {
+        IpAddr::V4(_) => 20,
+        IpAddr::V6(_) => 40,
+    };
+    let encrypted = mtu.saturating_sub(header + 8 + 8 + 16) & !3;
+    match encrypted.checked_sub(2) {
+        Some(payload) => header + payload,
+        None => 0,
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-use super::Cluster;
+use super::{Cluster, former::Former};
 use crate::model::{
     Attachment, Balanced, Claim, ClusterService, ClusterView, NodeId, Place, PublishMode,
     PublishedPort, ServiceChange, ServiceId, Task, TaskState, Vni,
@@ -23,6 +23,8 @@ pub(super) struct Services {
     own: BTreeMap<Place, OwnTask>,
     /// Nodes that may be failing: no new flows go there.
     suspects: BTreeSet<NodeId>,
+    /// Addresses in networks that services have left.
+    former: Former,
     /// Services that may look different.
     touched: BTreeSet<ServiceId>,
 }
@@ -84,6 +86,11 @@ impl Cluster {
     /// The services that look different since the last call; at the first, all.
     pub fn take_services(&mut self) -> Vec<ServiceChange> {
         let touched = std::mem::take(&mut self.services.touched);
+        for id in &touched {
+            let networks = self.services.networks_of_tasks(*id);
+            let former = &mut self.services.former;
+            former.keep(*id, |vni| networks.contains(&vni));
+        }
         let changed = touched.into_iter();
         changed.map(|id| (id, self.balanced(id))).collect()
     }
@@ -129,11 +136,15 @@ impl Cluster {
     fn balanced(&self, id: ServiceId) -> Option<Balanced> {
         let service = self.view.services.get(&id)?;
         let port_network = self.port_network(service);
+        let mut vips = self.vips(service);
+        let former = self.services.former.of(id);
+        vips.extend(former.filter(|place| self.present.contains(&place.vni)));
         let mut balanced = Balanced {
-            vips: self.vips(service),
+            vips,
             ports: BTreeSet::new(),
             port_network,
             is_direct_return: service.direct_return,
+            is_encrypted: self.is_mesh_encrypted(port_network),
             tasks: BTreeMap::new(),
         };
         let own = self.services.own.iter();
@@ -156,6 +167,11 @@ impl Cluster {
             let local = local.iter().map(|(place, task)| (*place, *task));
             let tasks = local.chain(others);
             let tasks = tasks.filter(|(place, _)| has_vip(place.vni) || is_published(place.vni));
+            let tasks = tasks.map(|(place, task)| {
+                // In a network that the service has left, its tasks only end what they have begun.
+                let is_open = task.is_open && service.networks.contains_key(&place.vni);
+                (place, Task { is_open, ..task })
+            });
             tasks.collect::<BTreeMap<Place, Task>>()
         };
         let mut tasks = all(Suspects::AreClosed);
@@ -190,6 +206,15 @@ impl Cluster {
         other.or_else(|| service.networks.keys().next().copied())
     }
 
+    /// Whether nodes encrypt what they send each other of ports behind which tasks of this network are.
+    fn is_mesh_encrypted(&self, port_network: Option<Vni>) -> bool {
+        let mut networks = [port_network, self.ingress()].into_iter().flatten();
+        networks.any(|vni| {
+            let network = self.view.networks.get(&vni);
+            network.is_some_and(|network| network.encrypted)
+        })
+    }
+
     fn remote_task(&self, place: Place, suspects: Suspects) -> Option<Task> {
         let (node, claim) = self.claimant(place)?;
         let task = claim.task?;
@@ -215,6 +240,8 @@ impl Cluster {
         if self.ingress() != ingress_of(before) {
             self.touch_all();
         }
+        let losers = self.services.former.follow(before, &self.view);
+        self.services.touched.extend(losers);
         let (was, is) = (&before.services, &self.view.services);
         let gone = was.keys().filter(|id| !is.contains_key(id));
         let new = is
@@ -282,6 +309,15 @@ impl Cluster {
             places.insert(place);
             self.services.touched.insert(task.service);
         }
+    }
+}
+
+impl Services {
+    fn networks_of_tasks(&self, id: ServiceId) -> BTreeSet<Vni> {
+        let others = self.others.get(&id).into_iter().flatten();
+        let own = self.own.iter().filter(|(_, task)| task.service == id);
+        let places = others.chain(own.map(|(place, _)| place));
+        places.map(|place| place.vni).collect()
     }
 }
 

@@ -226,6 +226,50 @@ fn a_view_touches_what_it_changes() {
 }
 
 #[test]
+fn a_network_that_a_service_leaves_keeps_its_address_for_what_was_begun() {
+    let mut cluster = cluster(view(1));
+    tell(&mut cluster, place(1, 9), 2, 1, TaskState::Running);
+    cluster.take_services();
+    let mut moved = view(2);
+    moved.index = 2;
+    let service = moved.services.get_mut(&id(1)).unwrap();
+    service.networks = BTreeMap::from([(vni(2), vec![IpAddr::from([10, 2, 1, 1])])]);
+    let vip = place(1, 1);
+    let vip = Place {
+        address: IpAddr::from([10, 1, 1, 1]),
+        ..vip
+    };
+
+    cluster.set_view(Arc::new(moved.clone()));
+    let left = cluster.take_services().remove(0).1.unwrap();
+    assert_eq!(left.vips, BTreeSet::from([vip]));
+    assert!(!left.tasks[&place(1, 9)].is_open, "nothing new there");
+
+    // Another service is given the address.
+    let mut given = moved.clone();
+    given.index = 3;
+    let other = given.services.get_mut(&id(2)).unwrap();
+    other.networks = BTreeMap::from([(vni(1), vec![vip.address])]);
+    let mut robbed = cluster.clone();
+    robbed.set_view(Arc::new(given));
+    let changes = robbed.take_services();
+    assert_eq!(changes[0], (id(1), None));
+    assert_eq!(changes[1].1.as_ref().unwrap().vips, BTreeSet::from([vip]));
+
+    // The task has gone.
+    cluster.claim(place(1, 9), None);
+    assert_eq!(cluster.take_services(), [(id(1), None)]);
+
+    // It comes back before that.
+    let mut back = view(1);
+    back.index = 4;
+    robbed.set_view(Arc::new(back));
+    let changes = robbed.take_services();
+    let one = changes[0].1.as_ref().unwrap();
+    assert!(one.tasks[&place(1, 9)].is_open);
+}
+
+#[test]
 fn a_network_that_comes_brings_its_services() {
     let mut cluster = cluster(view(2));
     tell(&mut cluster, place(1, 9), 2, 1, TaskState::Running);

@@ -51,6 +51,7 @@ fn three_nodes() -> Desired {
             mtu: None,
         }],
         internal: std::collections::BTreeSet::new(),
+        encrypted: std::collections::BTreeSet::new(),
     }
 }
 

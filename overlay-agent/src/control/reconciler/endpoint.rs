@@ -1,6 +1,8 @@
 //! Endpoints that come and go: small changes, made without looking at the rest.
 
-use super::{Change, Datapath, Hook, Plumbing, PortError, Program, Reconciler, Underlay, planner};
+use super::{
+    Change, Datapath, Ended, Hook, Plumbing, PortError, Program, Reconciler, Underlay, planner,
+};
 use crate::{
     control::{Key, Row},
     model::{Attachment, NamespaceEntry, PortKey, Vni},
@@ -116,6 +118,11 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         for key in keys.chain([Key::Interface(attachment.host_ifindex)]) {
             let change = Change::Remove(key);
             outcome = outcome.and(self.write(&change));
+            if let Key::Backend(id) = key
+                && let Some(Row::Backend(_, was)) = self.row(&key)
+            {
+                self.ended.push(Ended { id, was });
+            }
             // Even if that failed: nobody wants the entry any more, and the next audit takes it away.
             self.record(&change);
         }
@@ -131,11 +138,11 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
 
     /// Whether a row is not another's under the same key.
     fn is_own(&self, row: &Row) -> bool {
-        let present = self
-            .applied
-            .as_ref()
-            .and_then(|tables| tables.get(&row.key()));
-        present.is_none_or(|present| present == *row)
+        self.row(&row.key()).is_none_or(|present| present == *row)
+    }
+
+    fn row(&self, key: &Key) -> Option<Row> {
+        self.applied.as_ref().and_then(|tables| tables.get(key))
     }
 
     fn put(&mut self, row: Row) -> Result<(), PortError> {

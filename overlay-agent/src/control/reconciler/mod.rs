@@ -236,7 +236,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
 
     /// The largest packet inside a network for which no other size was chosen, bytes.
     pub fn inner_mtu(&self) -> u32 {
-        self.facts().inner_mtu()
+        self.facts().inner_mtu(false)
     }
 
     fn facts(&self) -> Facts<'_> {

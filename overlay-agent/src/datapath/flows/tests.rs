@@ -31,7 +31,9 @@ fn flow(kind: u8, address: Address, state: u8) -> Flow {
         port: [0, 80],
         kind,
         state,
-        _reserved: [0; 8],
+        flags: 0,
+        partner_port: [0; 2],
+        _reserved: [0; 5],
     }
 }
 

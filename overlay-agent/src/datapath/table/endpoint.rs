@@ -1,7 +1,8 @@
 //! `ENDPOINT`: the way into each container of this node.
 
-use overlay_common::endpoint::{ENDPOINT_BALANCED, Endpoint};
+use overlay_common::endpoint::{ENDPOINT_BALANCED, ENDPOINT_ENCRYPTED, Endpoint};
 
+use super::flag;
 use crate::model::{EndpointEntry, MacAddress};
 
 /// As the map holds it.
@@ -10,7 +11,8 @@ pub(in crate::datapath) fn encode(entry: &EndpointEntry) -> Endpoint {
         ifindex: entry.ifindex,
         mtu: entry.mtu,
         mac: entry.mac.0,
-        flags: if entry.balanced { ENDPOINT_BALANCED } else { 0 },
+        flags: flag(entry.balanced, ENDPOINT_BALANCED)
+            | flag(entry.is_encrypted, ENDPOINT_ENCRYPTED),
     }
 }
 
@@ -21,5 +23,6 @@ pub(in crate::datapath) fn decode(value: &Endpoint) -> EndpointEntry {
         mac: MacAddress(value.mac),
         mtu: value.mtu,
         balanced: value.flags & ENDPOINT_BALANCED != 0,
+        is_encrypted: value.flags & ENDPOINT_ENCRYPTED != 0,
     }
 }

@@ -1,8 +1,8 @@
 //! `INTERFACE`: what a container of this node may send as.
 
-use overlay_common::interface::Interface;
+use overlay_common::interface::{INTERFACE_ENCRYPTED, Interface};
 
-use super::{address_or_none, optional_address};
+use super::{address_or_none, flag, optional_address};
 use crate::model::{InterfaceEntry, MacAddress, Vni};
 
 /// As the map holds it.
@@ -14,7 +14,8 @@ pub(in crate::datapath) fn encode(entry: &InterfaceEntry) -> Interface {
         transit_ipv4: optional_address(entry.transit_ipv4),
         transit_ipv6: optional_address(entry.transit_ipv6),
         mac: entry.mac.0,
-        _reserved: [0; 6],
+        flags: flag(entry.is_encrypted, INTERFACE_ENCRYPTED),
+        _reserved: [0; 4],
     }
 }
 
@@ -27,5 +28,6 @@ pub(in crate::datapath) fn decode(value: &Interface) -> Option<InterfaceEntry> {
         mac: MacAddress(value.mac),
         transit_ipv4: address_or_none(value.transit_ipv4),
         transit_ipv6: address_or_none(value.transit_ipv6),
+        is_encrypted: value.flags & INTERFACE_ENCRYPTED != 0,
     })
 }

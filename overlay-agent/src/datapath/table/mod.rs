@@ -50,6 +50,11 @@ fn address_or_none(address: Address) -> Option<IpAddr> {
     (!address.is_unspecified()).then(|| address.into())
 }
 
+/// A flag that is set, or none.
+fn flag<T: Default>(is_set: bool, flag: T) -> T {
+    if is_set { flag } else { T::default() }
+}
+
 fn optional_mac(mac: Option<MacAddress>) -> Mac {
     mac.map_or([0; 6], |mac| mac.0)
 }

@@ -1,7 +1,10 @@
 //! `PORT`: the ports that this node answers from outside.
 
-use overlay_common::service::{self, PORT_DIRECT_RETURN, PORT_HOST, PublishedPort, Ring};
+use overlay_common::service::{
+    self, PORT_DIRECT_RETURN, PORT_ENCRYPTED, PORT_HOST, PublishedPort, Ring,
+};
 
+use super::flag;
 use crate::model::{PortEntry, PortKey, Protocol, RingSpan, Vni};
 
 /// The key as the map holds it.
@@ -28,19 +31,15 @@ pub(in crate::datapath) fn decode_key(key: &service::PortKey) -> Option<PortKey>
 
 /// The value as the map holds it.
 pub(in crate::datapath) fn encode(entry: &PortEntry) -> PublishedPort {
-    let direct_return = if entry.is_direct_return {
-        PORT_DIRECT_RETURN
-    } else {
-        0
-    };
-    let host = if entry.is_host { PORT_HOST } else { 0 };
     PublishedPort {
         everywhere: ring(entry.everywhere),
         here: ring(entry.here),
         service: entry.service,
         vni: entry.vni.into(),
         target: entry.target.to_be_bytes(),
-        flags: direct_return | host,
+        flags: flag(entry.is_direct_return, PORT_DIRECT_RETURN)
+            | flag(entry.is_host, PORT_HOST)
+            | flag(entry.is_encrypted, PORT_ENCRYPTED),
         _reserved: 0,
     }
 }
@@ -55,6 +54,7 @@ pub(in crate::datapath) fn decode(value: &PublishedPort) -> Option<PortEntry> {
         target: u16::from_be_bytes(value.target),
         is_direct_return: value.flags & PORT_DIRECT_RETURN != 0,
         is_host: value.flags & PORT_HOST != 0,
+        is_encrypted: value.flags & PORT_ENCRYPTED != 0,
     })
 }
 

@@ -71,8 +71,9 @@ proptest! {
         gateway_ipv6 in prop::option::of(address()),
         mtu: u32,
         is_internal: bool,
+        is_encrypted: bool,
     ) {
-        let entry = NetworkEntry { gateway_ipv4, gateway_ipv6, mtu, is_internal };
+        let entry = NetworkEntry { gateway_ipv4, gateway_ipv6, mtu, is_internal, is_encrypted };
         prop_assert_eq!(network::decode(&network::encode(&entry)), entry);
     }
 
@@ -101,14 +102,22 @@ proptest! {
         mac in mac(),
         transit_ipv4 in prop::option::of(address()),
         transit_ipv6 in prop::option::of(address()),
+        is_encrypted: bool,
     ) {
-        let entry = InterfaceEntry { vni, ipv4, ipv6, mac, transit_ipv4, transit_ipv6 };
+        let entry =
+            InterfaceEntry { vni, ipv4, ipv6, mac, transit_ipv4, transit_ipv6, is_encrypted };
         prop_assert_eq!(interface::decode(&interface::encode(&entry)), Some(entry));
     }
 
     #[test]
-    fn endpoints_survive(ifindex: u32, mtu: u32, mac in mac(), balanced: bool) {
-        let entry = EndpointEntry { ifindex, mac, mtu, balanced };
+    fn endpoints_survive(
+        ifindex: u32,
+        mtu: u32,
+        mac in mac(),
+        balanced: bool,
+        is_encrypted: bool,
+    ) {
+        let entry = EndpointEntry { ifindex, mac, mtu, balanced, is_encrypted };
         prop_assert_eq!(endpoint::decode(&endpoint::encode(&entry)), entry);
     }
 
@@ -118,7 +127,7 @@ proptest! {
         (number, target) in (1_u16.., 1_u16..),
         (everywhere, here) in any::<((u32, u32), (u32, u32))>(),
         (service, vni) in (any::<u32>(), vni()),
-        (is_direct_return, is_host) in any::<(bool, bool)>(),
+        (is_direct_return, is_host, is_encrypted) in any::<(bool, bool, bool)>(),
     ) {
         let key = PortKey { address, protocol, port: number };
         let span = |(first, size)| RingSpan { first, size };
@@ -130,6 +139,7 @@ proptest! {
             target,
             is_direct_return,
             is_host,
+            is_encrypted,
         };
         prop_assert_eq!(port::decode_key(&port::encode_key(&key)), Some(key));
         prop_assert_eq!(port::decode(&port::encode(&entry)), Some(entry));

@@ -151,6 +151,19 @@ impl Skb {
         self.get().pkt_type == PACKET_OTHERHOST
     }
 
+    /// The mark that the kernel keeps beside the packet.
+    #[inline(always)]
+    pub(crate) fn mark(&self) -> u32 {
+        self.get().mark
+    }
+
+    /// Marks the packet.
+    #[inline(always)]
+    pub(crate) fn set_mark(&mut self, mark: u32) {
+        // SAFETY: the kernel passes a valid context, of which programs may write this field.
+        unsafe { (*self.0).mark = mark };
+    }
+
     /// The flow hash.
     #[inline(always)]
     pub(crate) fn flow_hash(&self) -> u32 {

@@ -47,7 +47,8 @@ fn decide_here(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
         return Ok(Next::NotOurs);
     };
     let port = found.flow().port;
-    rewrite::check(frame, &work.transport, ends.source, port)?;
+    work.partner_port = found.flow().partner_port;
+    rewrite::check(frame, work, ends.source, port)?;
     if is_told_too_big(frame, work)? {
         return Ok(Next::Answered(Walk::MtuTold));
     }

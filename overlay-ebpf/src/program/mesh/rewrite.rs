@@ -18,22 +18,25 @@ use crate::map::work::Work;
 /// Where the checksum stands in an SCTP header.
 const SCTP_CHECKSUM: u32 = 8;
 
-/// Fails unless the port `old` of a packet can be replaced.
+/// Fails unless the port `old` of a packet can be replaced, and the one at the other end by `work.partner_port`.
 #[inline(always)]
 pub(super) fn check(
     frame: &TcFrame,
-    transport: &Transport,
+    work: &Work,
     old: [u8; 2],
     new: [u8; 2],
 ) -> Result<(), Reason> {
-    let is_sctp = transport.protocol == PROTOCOL_SCTP && old != new;
+    let transport = &work.transport;
+    let is_other = old != new || work.partner_port != [0; 2];
+    let is_sctp = transport.protocol == PROTOCOL_SCTP && is_other;
     if is_sctp && (transport.part != Part::Whole || frame.0.gso_size() != 0) {
         return Err(Reason::SctpInParts);
     }
     Ok(())
 }
 
-/// Replaces an end of a packet by `work.task` and `work.port`.
+/// Replaces an end of a packet by `work.task` and `work.port`, and the port at the other end by
+/// `work.partner_port`.
 #[inline(never)]
 pub(super) fn end(frame: &mut TcFrame, work: &Work, side: Side) -> Result<(), Reason> {
     let (transport, port) = (&work.transport, work.port);
@@ -44,6 +47,20 @@ pub(super) fn end(frame: &mut TcFrame, work: &Work, side: Side) -> Result<(), Re
     if !transport.is_here() || !transport.has_ports() {
         return Ok(());
     }
+    exchange(frame, transport, side, port)?;
+    if work.partner_port == [0; 2] {
+        return Ok(());
+    }
+    exchange(frame, transport, side.other(), work.partner_port)
+}
+
+#[inline(always)]
+fn exchange(
+    frame: &mut TcFrame,
+    transport: &Transport,
+    side: Side,
+    port: [u8; 2],
+) -> Result<(), Reason> {
     if transport.protocol == PROTOCOL_SCTP {
         correct_sctp(frame, transport, side, port)?;
     }

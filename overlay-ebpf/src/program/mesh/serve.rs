@@ -135,7 +135,9 @@ fn choose(frame: &TcFrame, port: &PublishedPort, flags: u8, work: &mut Work) -> 
         port: port.target,
         kind: FLOW_FORWARD,
         state: if is_ending { STATE_CLOSING } else { STATE_NEW },
-        _reserved: [0; 8],
+        flags: 0,
+        partner_port: [0; 2],
+        _reserved: [0; 5],
     };
     work.twin = work.flow.twin(&work.key);
     Ok(())
@@ -222,7 +224,12 @@ fn here(
     if map::endpoint::get(&EndpointKey::new(port.vni, work.task)).is_none() {
         return refuse(frame, work, Reason::DeadBackend);
     }
-    rewrite::check(frame, &work.transport, ends.destination, port.target)?;
+    if let Some(found) = found {
+        work.partner_port = found.flow().partner_port;
+    } else if !stand_in(work) {
+        return refuse(frame, work, Reason::NoBackend);
+    }
+    rewrite::check(frame, work, ends.destination, port.target)?;
     flow::expect_fragments(frame, ends, work)?;
     if let Some(found) = found {
         if found.is_new {
@@ -232,9 +239,6 @@ fn here(
         }
         flow::progress(&found, Way::There, flags, &work.key, &work.twin);
     } else {
-        if is_taken(work) {
-            return refuse(frame, work, Reason::NoBackend);
-        }
         map::flow::remember(&work.key, &work.flow);
         turn_around(port, work);
         map::flow::remember(&work.twin, &work.flow);
@@ -252,19 +256,53 @@ fn turn_around(port: &PublishedPort, work: &mut Work) {
     work.flow.vni = work.vni;
     work.flow.peer = if is_direct { 0 } else { work.asked };
     work.flow.kind = FLOW_REVERSE;
+    if work.flow.partner_port != [0; 2] {
+        work.flow.partner_port = work.key.source_port;
+    }
 }
 
-/// Whether the answers of the flow in `work` would be taken for those of another one: a client may use one
-/// port of its own to ask two nodes.
+/// Gives the client of the new flow in `work` another port before its task where the task could not tell the flow
+/// from another one: a client may ask two nodes from one port of its own. One that has ended counts as long as
+/// it is remembered, because the task's own kernel remembers it too. False if every port that was tried is taken.
+#[inline(never)]
+fn stand_in(work: &mut Work) -> bool {
+    work.partner_port = [0; 2];
+    let hash = keys::hash(&work.key);
+    let mut attempt = 0;
+    while is_taken(work) {
+        if attempt == ATTEMPTS {
+            return false;
+        }
+        work.partner_port = mesh::client_port(hash.wrapping_add(attempt));
+        work.flow.partner_port = work.partner_port;
+        work.twin = work.flow.twin(&work.key);
+        attempt += 1;
+    }
+    true
+}
+
+/// Whether the answers of the flow in `work` would be taken for those of another one.
 #[inline(always)]
 fn is_taken(work: &Work) -> bool {
-    map::flow::find(&work.twin).is_some_and(|found| {
-        let other = found.flow();
-        let is_same = other.address == work.key.destination
-            && other.port == work.key.destination_port
-            && other.vni == work.vni;
-        !is_same && other.state == STATE_OPEN
-    })
+    let Some(found) = map::flow::find(&work.twin) else {
+        return false;
+    };
+    let other = found.flow();
+    let client_port = if other.partner_port == [0; 2] {
+        work.twin.destination_port
+    } else {
+        other.partner_port
+    };
+    let is_own = other.kind == FLOW_REVERSE
+        && other.vni == work.vni
+        && other.address == work.key.destination
+        && other.port == work.key.destination_port
+        && client_port == work.key.source_port;
+    if is_own {
+        // What is left of an earlier connection of the same ends would be found instead of the new flow.
+        map::flow::forget(&work.twin);
+    }
+    !is_own
 }
 
 /// Leads an ICMP error about an answer to the task of the flow, which it then quotes.

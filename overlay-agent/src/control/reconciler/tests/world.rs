@@ -157,6 +157,7 @@ pub(super) fn desired(nodes: &[(u8, bool)], singles: &[(u8, u8)], mtu: Option<u3
             mtu,
         }],
         internal: std::collections::BTreeSet::new(),
+        encrypted: std::collections::BTreeSet::new(),
     }
 }
 
@@ -186,6 +187,7 @@ pub(super) fn attachment(number: u32) -> Attachment {
         service: None,
         follows_service: false,
         ports: Vec::new(),
+        encrypted: false,
         transit: Some(number + 1),
     }
 }
