@@ -1,6 +1,8 @@
 //! What must work on every kernel that overlay supports; run on Debian's in virtual machines. Nothing here is about
 //! speed: the machines are emulated.
 
+mod encryption;
+
 use std::{fs, time::Duration};
 
 use nix::sys::utsname::uname;
