@@ -2,6 +2,7 @@
 //! speed: the machines are emulated.
 
 mod encryption;
+mod external_keys;
 mod kernel;
 mod record;
 mod sctp;
