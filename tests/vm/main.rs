@@ -2,7 +2,9 @@
 //! speed: the machines are emulated.
 
 mod kernel;
+mod loss;
 mod record;
+mod scene;
 mod sctp;
 
 use std::{fs, time::Duration};

@@ -125,7 +125,8 @@ impl Hook {
             Program::FromContainer
             | Program::FromUnderlay
             | Program::FromTunnel
-            | Program::FromHost => format!("interface {}", self.ifindex),
+            | Program::FromHost
+            | Program::ToUnderlay => format!("interface {}", self.ifindex),
         }
     }
 }

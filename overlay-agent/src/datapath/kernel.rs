@@ -196,7 +196,8 @@ impl Datapath for KernelDatapath {
             Program::FromContainer
             | Program::FromUnderlay
             | Program::FromTunnel
-            | Program::FromHost => self.attach_to_device(hook),
+            | Program::FromHost
+            | Program::ToUnderlay => self.attach_to_device(hook),
         };
         attached.map_err(|error| failed("attach", attachment(hook), error))
     }

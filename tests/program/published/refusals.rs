@@ -164,6 +164,24 @@ fn sctp_keeps_its_checksum_true_and_parts_of_it_are_refused() {
 }
 
 #[test]
+fn a_checksum_of_sctp_that_a_device_is_to_make_is_left_to_it() {
+    let mut fixture = published();
+    for family in families() {
+        let (client, node) = outside(&family);
+        let macs = (ROUTER_MAC, HOST_MAC);
+        let mut unsummed = sctp([CLIENT_PORT, NEAR]);
+        unsummed[8..12].fill(0);
+        let packet = between(macs, client, node, SCTP, &unsummed);
+
+        let asked = fixture.run(FROM_UNDERLAY, &packet);
+
+        expect(&asked, Walk::Published);
+        unsummed[2..4].copy_from_slice(&TARGET.to_be_bytes());
+        assert_eq!(asked.packet[transport_at(&family)..], unsummed);
+    }
+}
+
+#[test]
 fn later_fragments_follow_the_first() {
     let mut fixture = published();
     let first = Ipv4 {
@@ -200,7 +218,12 @@ fn later_fragments_follow_the_first() {
 }
 
 /// An ICMP error about `quoted`, as much of which stands in it as the ports take.
-pub(super) fn error(macs: ([u8; 6], [u8; 6]), source: IpAddr, destination: IpAddr, quoted: &[u8]) -> Vec<u8> {
+pub(super) fn error(
+    macs: ([u8; 6], [u8; 6]),
+    source: IpAddr,
+    destination: IpAddr,
+    quoted: &[u8],
+) -> Vec<u8> {
     let (protocol, kind, length) = if source.is_ipv4() {
         (1, [3, 3], 28)
     } else {

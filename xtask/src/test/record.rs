@@ -43,8 +43,7 @@ impl Records {
     /// Those of earlier runs.
     pub(super) fn read() -> Result<Self> {
         let directory = workspace::made("vm").join("record");
-        fs::create_dir_all(&directory)
-            .with_context(|| format!("make {}", directory.display()))?;
+        fs::create_dir_all(&directory).with_context(|| format!("make {}", directory.display()))?;
         let file = file();
         let kernels = if file.exists() {
             parse(&read(&file)?)?
@@ -181,7 +180,10 @@ mod tests {
         let row = row(&kernel(&[("a", 5), ("b", 7)], None));
         let refused = super::row(&kernel(&[], Some("lacks it")));
 
-        assert_eq!(row, "6.1.0-56-amd64 | clsact filters | – | 2 | 12 | 7 (`b`)");
+        assert_eq!(
+            row,
+            "6.1.0-56-amd64 | clsact filters | – | 2 | 12 | 7 (`b`)"
+        );
         assert_eq!(
             refused,
             "6.1.0-56-amd64 | refused: “lacks it” | – | – | – | –"

@@ -26,6 +26,9 @@ const TOO_OLD: &str = "5.10";
 /// The only test for it.
 const REFUSAL: &str = "a_kernel_that_is_too_old_is_refused_with_the_reason";
 
+/// The test that records what the other kernels make of the programs.
+const RECORDING: &str = "the_verifier_has_no_more_work_than_was_recorded";
+
 /// Tests that run together.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Suite {
@@ -136,14 +139,13 @@ fn in_vm(
         command.push(records.variable());
     }
     command.extend([program.into_os_string(), "--test-threads=1".into()]);
-    let filter = if kernel == TOO_OLD {
-        Some(REFUSAL)
-    } else {
-        filter
+    let filter = match &records {
+        _ if kernel == TOO_OLD => Some(REFUSAL),
+        Some(_) => Some(RECORDING),
+        None => filter,
     };
     command.extend(filter.map(Into::into));
-    let mut guest =
-        vm::Guest::new(kernel, command).in_directory(workspace::root().join("tests"));
+    let mut guest = vm::Guest::new(kernel, command).in_directory(workspace::root().join("tests"));
     if let Some(records) = &records {
         guest = guest.sharing(records.directory().to_owned());
     }

@@ -107,12 +107,14 @@ fn newest(version: &str, names: &[String]) -> Result<String> {
     let start = format!("{version}.");
     let is_wanted = |release: &&&str| version == NEWEST || release.starts_with(&start);
     let chosen = releases.iter().rfind(is_wanted);
-    chosen.map(|release| (*release).to_owned()).with_context(|| {
-        format!(
-            "Debian has no kernel {version}; it has: {}",
-            versions(&releases).join(", ")
-        )
-    })
+    chosen
+        .map(|release| (*release).to_owned())
+        .with_context(|| {
+            format!(
+                "Debian has no kernel {version}; it has: {}",
+                versions(&releases).join(", ")
+            )
+        })
 }
 
 /// The packages of one release.

@@ -22,8 +22,8 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-pub(crate) use self::{kernel::NEWEST, version::pieces as version_pieces};
 use self::{archive::Archive, kernel::Kernel, tools::Tools};
+pub(crate) use self::{kernel::NEWEST, version::pieces as version_pieces};
 use crate::workspace;
 
 /// What `cargo xtask vm` is asked to do.

@@ -24,11 +24,7 @@ const NO_CHECKSUM_YET: [u8; 4] = [0; 4];
 
 /// Fails unless the port `old` of a packet can be replaced, and the one at the other end by `work.partner_port`.
 #[inline(always)]
-pub(super) fn check(
-    work: &Work,
-    old: [u8; 2],
-    new: [u8; 2],
-) -> Result<(), Reason> {
+pub(super) fn check(work: &Work, old: [u8; 2], new: [u8; 2]) -> Result<(), Reason> {
     let transport = &work.transport;
     let is_other = old != new || work.partner_port != [0; 2];
     let is_sctp = transport.protocol == PROTOCOL_SCTP && is_other;
