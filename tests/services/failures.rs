@@ -199,7 +199,11 @@ fn moves(swarm: &Swarm, tasks: &mut Vec<(usize, UdpTask)>, target: &Target, end:
         End::Planned => failed.first().copied().unwrap_or(begun),
     };
     let outage = record.outage(since);
-    assert!(outage <= FLOW, "{end:?}, {outage:?}: {:?}", record.answers());
+    assert!(
+        outage <= FLOW,
+        "{end:?}, {outage:?}: {:?}",
+        record.answers()
+    );
     assert_eq!(record.answers().len(), 2, "it moved once");
 }
 

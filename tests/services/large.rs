@@ -35,7 +35,9 @@ fn outages(loads: Vec<Load>, happen: impl FnOnce(), after: Duration) -> Vec<(Dur
     happen();
     interrupt::pause(after).expect("no interruption");
     let records = loads.into_iter().map(|load| load.stop().expect("a record"));
-    records.map(|record| (record.outage(begun), record)).collect()
+    records
+        .map(|record| (record.outage(begun), record))
+        .collect()
 }
 
 #[test]

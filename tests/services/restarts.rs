@@ -10,7 +10,7 @@ use overlay_tests::{
     traffic::{Load, Target},
 };
 
-use crate::scene::{OUTSIDE, asking, client, three_hosts, web};
+use crate::scene::{OUTSIDE, PACKETS, asking, client, three_hosts, three_hosts_with, web};
 
 /// How long an agent may take to answer again.
 const BACK: Duration = Duration::from_secs(20);
@@ -36,8 +36,18 @@ fn start_again(host: &Host) -> Daemon {
     agent
 }
 
+/// Returns when it is gone, which its parent has not noticed then.
 fn kill(agent: u32) {
     process::signal(agent, Signal::SIGKILL).expect("a kill");
+    let gone = interrupt::wait_until(BACK, || {
+        let stat = std::fs::read_to_string(format!("/proc/{agent}/stat"));
+        let state = stat.unwrap_or_default();
+        let state = state.rsplit_once(") ").map_or("", |(_name, rest)| rest);
+        let threads = std::fs::read_dir(format!("/proc/{agent}/task"));
+        let threads = threads.map_or(0, Iterator::count);
+        threads == 0 || threads == 1 && state.starts_with('Z')
+    });
+    assert!(gone.expect("no interruption"), "{agent} does not die");
 }
 
 fn loads(swarm: &Swarm, service: &Service<'_>) -> Vec<(&'static str, Load)> {
@@ -65,9 +75,8 @@ fn assert_faultless(loads: Vec<(&'static str, Load)>, begun: Instant) {
 }
 
 /// The node of the client, which is the one that is asked from outside, then one with a task only.
-#[test]
-fn an_agent_that_is_killed_and_comes_back_fails_nothing() {
-    let swarm = three_hosts();
+fn comes_back(lines: &str) {
+    let swarm = three_hosts_with(lines);
     let service = web(&swarm, &["--publish", "8080:80"], &[0, 1, 2]);
     let loads = loads(&swarm, &service);
     let begun = Instant::now();
@@ -90,6 +99,16 @@ fn an_agent_that_is_killed_and_comes_back_fails_nothing() {
 
     assert_faultless(loads, begun);
     service.await_running(3).expect("three tasks");
+}
+
+#[test]
+fn an_agent_that_is_killed_and_comes_back_fails_nothing() {
+    comes_back("");
+}
+
+#[test]
+fn an_agent_that_is_killed_and_comes_back_fails_nothing_packet_by_packet() {
+    comes_back(PACKETS);
 }
 
 /// Every order in which the three can be stopped and started: after each, all tasks serve again.
@@ -126,7 +145,10 @@ fn agents_may_be_stopped_and_started_in_any_order() {
                     record.failures().count() == 0 && record.answers().len() == tasks.len()
                 })
             });
-            assert!(all.expect("no interruption"), "stopped {stops:?}, started {starts:?}, asked {place}");
+            assert!(
+                all.expect("no interruption"),
+                "stopped {stops:?}, started {starts:?}, asked {place}"
+            );
         }
     }
 }
@@ -147,24 +169,36 @@ fn a_network_that_falls_apart_goes_on_in_parts_and_grows_together() {
     pause(Duration::from_secs(5));
     for target in [&inside, &outside] {
         let record = target.ask_often(200).expect("requests");
-        assert_eq!(record.failures().count(), 0, "{:?}", record.failures().next());
+        assert_eq!(
+            record.failures().count(),
+            0,
+            "{:?}",
+            record.failures().next()
+        );
         assert_eq!(record.answers().len(), 2);
     }
     // The other part goes on, too.
     let lonely = {
-        let (client, _) = swarm.guest(2, crate::scene::BLUE, "lonely").expect("a client");
-        Target { from: client.namespace().clone(), ..inside.clone() }
+        let (client, _) = swarm
+            .guest(2, crate::scene::BLUE, "lonely")
+            .expect("a client");
+        Target {
+            from: client.namespace().clone(),
+            ..inside.clone()
+        }
     };
     await_service(&lonely).expect("an answer");
     bring_back(&swarm, 2).expect("a way back");
     for target in [&inside, &outside, &lonely] {
         let whole = interrupt::wait_until(BACK, || {
             let record = target.ask_often(60);
-            record.is_ok_and(|record| {
-                record.failures().count() == 0 && record.answers().len() == 3
-            })
+            record.is_ok_and(|record| record.failures().count() == 0 && record.answers().len() == 3)
         });
-        assert!(whole.expect("no interruption"), "{} does not reach all", target.from.name());
+        assert!(
+            whole.expect("no interruption"),
+            "{} does not reach all",
+            target.from.name()
+        );
     }
 }
 
@@ -172,7 +206,11 @@ fn a_network_that_falls_apart_goes_on_in_parts_and_grows_together() {
 #[test]
 fn a_drain_that_loses_its_agent_is_begun_anew() {
     let swarm = three_hosts();
-    let mut service = web(&swarm, &["--publish", "8080:80", "--drain", "2s"], &[0, 1, 2]);
+    let mut service = web(
+        &swarm,
+        &["--publish", "8080:80", "--drain", "2s"],
+        &[0, 1, 2],
+    );
     let loads = loads(&swarm, &service);
     let begun = Instant::now();
     pause(Duration::from_secs(1));

@@ -163,7 +163,11 @@ fn a_service_without_tasks_refuses_its_sockets() {
     let (client, _) = client(&swarm, 0);
     let vip = service.vip(0, BLUE).expect("a VIP");
     // The first answer may be the packets'.
-    let refuse = || client.namespace().run(|| TcpStream::connect(vip).unwrap_err());
+    let refuse = || {
+        client
+            .namespace()
+            .run(|| TcpStream::connect(vip).unwrap_err())
+    };
     let refused = || {
         let before = Counters::of(&swarm[0]).expect("counters");
         let begun = Instant::now();
