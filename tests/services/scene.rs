@@ -13,6 +13,9 @@ pub(crate) const BLUE: &str = "blue";
 /// Place of the host that is in no swarm: the world outside.
 pub(crate) const OUTSIDE: usize = 3;
 
+/// Configuration of agents that balance packet by packet only.
+pub(crate) const PACKETS: &str = "services:\n  socket_lb: false\n";
+
 /// Hosts `a`, `b` and `c` in a swarm, and `x` outside on the same underlay, which carries both families; the network
 /// [`BLUE`], with both families too.
 pub(crate) fn three_hosts() -> Swarm {

@@ -111,7 +111,9 @@ fn is_live(vni: u32, backend: u32, task: &Address) -> bool {
 fn choose(frame: &TcFrame, port: &PublishedPort, flags: u8, work: &mut Work) -> Result<(), Reason> {
     let is_asked = work.vni == SCOPE_HOST;
     let is_anywhere = is_asked && port.flags & PORT_HOST == 0;
-    let ring = if is_anywhere {
+    // A node that has not heard yet that the last task here drains may name it all the same.
+    let is_drained = !is_asked && port.here.size == 0;
+    let ring = if is_anywhere || is_drained {
         port.everywhere
     } else {
         port.here
@@ -125,6 +127,8 @@ fn choose(frame: &TcFrame, port: &PublishedPort, flags: u8, work: &mut Work) -> 
         {
             work.task = named;
             number = 0;
+        } else if is_drained {
+            return Err(Reason::NoBackend);
         }
         work.peer = 0;
     }
