@@ -1,13 +1,24 @@
 //! How requests reach the part that follows the swarm.
 
-use tokio::sync::{mpsc, oneshot};
+use std::time::Duration;
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep},
+};
 
 use super::News;
 use crate::{
     agent::addresses::Need,
-    api::{ApiError, refusals::not_in_swarm},
+    api::{ApiError, ErrorKind, refusals::not_in_swarm},
     model::{ServiceId, Vni},
 };
+
+/// How long what managers have just made may be on its way to this node.
+const ON_ITS_WAY: Duration = Duration::from_millis(500);
+
+/// Time between two looks whether it has come.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Asks the follower.
 #[derive(Clone, Debug)]
@@ -35,13 +46,23 @@ impl Handle {
         network: &str,
         service: Option<ServiceId>,
     ) -> Result<Stay, ApiError> {
-        let network = network.to_owned();
-        let admitted = self.ask(|answer| News::Admit(network, service, answer));
-        let vni = admitted.await?;
-        Ok(Stay {
-            vni,
-            news: self.news.clone(),
-        })
+        let asked = Instant::now();
+        loop {
+            let network = network.to_owned();
+            let admitted = self.ask(|answer| News::Admit(network, service, answer));
+            match admitted.await {
+                Ok(vni) => {
+                    return Ok(Stay {
+                        vni,
+                        news: self.news.clone(),
+                    });
+                }
+                Err(error) if error.kind == ErrorKind::NotFound && asked.elapsed() < ON_ITS_WAY => {
+                    sleep(LOOK).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Tells the others that these endpoints are about to go: no new flows come to them. Returns once
