@@ -358,7 +358,7 @@ fn old_flows_are_swept_and_idle_connections_are_not() {
     assert_eq!(maps, Some(2));
 }
 
-/// With the settings that nobody chose. Half an hour is made of the times at which the flows were last heard of.
+/// With the timeouts that nobody chose. Half an hour is made of the times at which the flows were last heard of.
 #[test]
 fn connections_outlive_half_an_hour_of_silence() {
     let pair = pair(|config| config);

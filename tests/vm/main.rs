@@ -2,8 +2,11 @@
 //! speed: the machines are emulated.
 
 mod encryption;
+mod external_keys;
 mod kernel;
+mod loss;
 mod record;
+mod scene;
 mod sctp;
 
 use std::{fs, time::Duration};

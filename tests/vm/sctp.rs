@@ -17,16 +17,12 @@ use nix::sys::{
     },
     time::TimeVal,
 };
-use overlay_tests::{
-    Binaries, Container, Counters, Namespace, Service, Session, Swarm, Wiring, container::Attached,
-    interrupt, underlay::Families,
+use overlay_tests::{Counters, Namespace, interrupt};
+
+use crate::{
+    PATIENCE, kernel,
+    scene::{PUBLISHED, Scene, TARGET, addresses, of_family},
 };
-
-use crate::{PATIENCE, kernel};
-
-const BLUE: &str = "blue";
-const PUBLISHED: u16 = 8080;
-const TARGET: u16 = 80;
 
 /// Enough for aggregates of many segments.
 const MUCH: usize = 200_000;
@@ -34,39 +30,7 @@ const MUCH: usize = 200_000;
 /// What is sent at once: SCTP keeps messages whole.
 const MESSAGE: usize = 8000;
 
-/// Hosts `a` and `b` in a swarm, a client on `a`, a task on `b`, and `x` outside.
-struct Scene {
-    swarm: Swarm,
-    client: (Container, Attached),
-    task: (Container, Attached),
-    vips: Vec<IpAddr>,
-}
-
 impl Scene {
-    fn new() -> Result<Self> {
-        let session = Session::for_test()?;
-        let wiring = Wiring {
-            families: Families::Dual,
-            ..Wiring::default()
-        };
-        let swarm = Swarm::besides(session, wiring, &["a", "b", "x"], 2, &Binaries::find()?, "")?;
-        swarm.network(BLUE, &["--ipv6"])?;
-        let port = format!("{PUBLISHED}:{TARGET}/sctp");
-        let options = ["--network", BLUE, "--publish", &port];
-        let service = Service::create(&swarm, "echo", &options)?;
-        let task = Container::new(swarm.session(), "task")?;
-        let attached = task.attach(&swarm[1], BLUE, &["--service", "echo"])?;
-        service.await_running(1)?;
-        let vips = service.vips(0, BLUE)?;
-        ensure!(vips.len() == 2, "virtual addresses: {vips:?}");
-        Ok(Self {
-            client: swarm.guest(0, BLUE, "client")?,
-            task: (task, attached),
-            vips,
-            swarm,
-        })
-    }
-
     /// Asks the virtual addresses from the client, and the published port of both hosts from outside.
     fn exchange_everywhere(&self) -> Result<()> {
         let (client, own) = &self.client;
@@ -87,15 +51,9 @@ impl Scene {
 
     /// Sends much to an address and gets it back from the task, which sees the client's own address.
     fn exchange(&self, client: &Namespace, own: &[IpAddr], asked: SocketAddr) -> Result<()> {
-        let of_family = |all: &[IpAddr]| {
-            let found = all
-                .iter()
-                .find(|address| address.is_ipv4() == asked.is_ipv4());
-            found.copied().context("an address of the family")
-        };
         let (task, attached) = &self.task;
-        let served = SocketAddr::new(of_family(&attached.addresses())?, TARGET);
-        let own = of_family(own)?;
+        let served = SocketAddr::new(of_family(&attached.addresses(), asked.ip())?, TARGET);
+        let own = of_family(own, asked.ip())?;
         let listener = task.namespace().run(|| serve_at(served))??;
         let server = thread::spawn(move || -> Result<IpAddr> {
             let (mut stream, peer) = listener.accept().context("accepting")?;
@@ -126,13 +84,6 @@ impl Scene {
         let outside = &self.swarm[2].machine().namespace;
         [self.client.0.namespace(), self.task.0.namespace(), outside]
     }
-}
-
-/// A host's addresses on the underlay.
-fn addresses(swarm: &Swarm, place: usize) -> Vec<IpAddr> {
-    let machine = swarm[place].machine();
-    let v4 = machine.v4.map(IpAddr::from);
-    v4.into_iter().chain(machine.v6.map(IpAddr::from)).collect()
 }
 
 /// A socket of one family that waits for nothing longer than the tests' patience.
@@ -197,7 +148,7 @@ fn receive(stream: &mut TcpStream) -> Result<Vec<u8>> {
 #[test]
 fn sctp_passes_virtual_addresses_and_published_ports() {
     kernel::load("sctp");
-    let scene = Scene::new().expect("a scene");
+    let scene = Scene::new("sctp").expect("a scene");
     let hosts = [&scene.swarm[0], &scene.swarm[1]];
 
     for offload in ["on", "off"] {

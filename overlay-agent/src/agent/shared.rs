@@ -51,6 +51,8 @@ pub(super) struct Summary {
     pub(super) mtus: BTreeMap<Vni, u32>,
     /// That of a network for which none was chosen, and which may not exist here.
     pub(super) inner_mtu: u32,
+    /// The same of one that is encrypted.
+    pub(super) encrypted_mtu: u32,
     /// The ways to the other nodes, by underlay address.
     pub(super) ways: BTreeMap<IpAddr, Way>,
     /// The numbers of the other nodes in the tables, by underlay address.

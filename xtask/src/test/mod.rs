@@ -48,8 +48,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "VERSION", value_parser = kernel)]
     kernel: Option<&'static str>,
 
-    /// With `vm`, record what each kernel makes of the programs in tests/vm/kernels.json, and rewrite the
-    /// README's table, instead of comparing.
+    /// With `vm`, only record what each kernel makes of the programs in tests/vm/kernels.json, with which all other
+    /// runs compare, and rewrite the README's table.
     #[arg(long)]
     record: bool,
 

@@ -48,6 +48,9 @@ pub(super) struct Orders<'a> {
     pub(super) records: Option<&'a mut Records>,
 }
 
+/// The test that records what the other kernels make of the programs.
+const RECORDING: &str = "the_verifier_has_no_more_work_than_was_recorded";
+
 /// Tests that run together.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Suite {
@@ -162,10 +165,10 @@ fn in_vm(kernel: &str, orders: &mut Orders<'_>, tally: &mut Tally) -> Result<()>
         command.push(records.variable());
     }
     command.extend([program.into_os_string(), "--test-threads=1".into()]);
-    let filter = if kernel == TOO_OLD {
-        Some(REFUSAL)
-    } else {
-        orders.filter
+    let filter = match &records {
+        _ if kernel == TOO_OLD => Some(REFUSAL),
+        Some(_) => Some(RECORDING),
+        None => orders.filter,
     };
     command.extend(filter.map(Into::into));
     let mut guest = vm::Guest::new(kernel, command).in_directory(workspace::root().join("tests"));

@@ -356,7 +356,12 @@ async fn claims(access: &Access, shared: &Shared) -> Vec<(NodeId, Claim)> {
 pub(super) fn outline(shared: &Shared, network: &ClusterNetwork) -> NetworkInfo {
     let summary = shared.summary();
     let mtu = summary.mtus.get(&network.network.vni).copied();
-    let mtu = mtu.or(network.network.mtu).unwrap_or(summary.inner_mtu);
+    let left = if network.encrypted {
+        summary.encrypted_mtu
+    } else {
+        summary.inner_mtu
+    };
+    let mtu = mtu.or(network.network.mtu).unwrap_or(left);
     NetworkInfo::of_cluster(network, mtu)
 }
 

@@ -15,7 +15,7 @@ const SERVICE: &str = "measured";
 const CLIENT: &str = "client";
 
 /// How many services are asked for at the same time: what the managers agree on at once they write at once.
-const SIDE_BY_SIDE: u32 = 16;
+const SIDE_BY_SIDE: u32 = 48;
 
 /// How long both hosts may take to have programmed them.
 const PROGRAMMED: Duration = Duration::from_mins(2);
