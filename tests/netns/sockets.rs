@@ -53,7 +53,10 @@ fn programs_are_attached_where_that_is_configured() {
         let status = host.status().expect("a status");
         assert_eq!(status["balancing"]["sockets"], false, "{status}");
         let told = host.overlay(&["doctor"]).expect("a diagnosis");
-        assert!(told.contains("switched off by services.socket_lb"), "{told}");
+        assert!(
+            told.contains("switched off by services.socket_lb"),
+            "{told}"
+        );
     };
     off(&pair.a);
 

@@ -101,7 +101,9 @@ async fn end_of(gone: Gone, shared: &Arc<Shared>) {
             Ok(found) => {
                 let count: usize = found
                     .iter()
-                    .map(|(vni, endings)| end_in(&homes(&shared, *vni), endings) + end_here(endings))
+                    .map(|(vni, endings)| {
+                        end_in(&homes(&shared, *vni), endings) + end_here(endings)
+                    })
                     .sum();
                 debug!(count, took = ?started.elapsed(), "ended sockets whose task is gone");
             }
@@ -259,9 +261,8 @@ mod tests {
         endings.add_client(&flow(1));
         assert!(endings.clients.is_empty());
         endings.add_client(&flow(TCP));
-        let covers = |transport, local, peer| {
-            endings.covers(&conversation(transport, COOKIE, local, peer))
-        };
+        let covers =
+            |transport, local, peer| endings.covers(&conversation(transport, COOKIE, local, peer));
 
         assert!(covers(Transport::Tcp, "10.1.0.5:4000", "10.1.0.9:80"));
         assert!(!covers(Transport::Tcp, "10.1.0.5:4001", "10.1.0.9:80"));

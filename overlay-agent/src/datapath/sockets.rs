@@ -50,10 +50,7 @@ impl LedSockets {
             if backends.contains(&believed.backend) {
                 sockets.push(LedSocket {
                     cookie: key.socket,
-                    peer: SocketAddr::new(
-                        IpAddr::from(key.address),
-                        u16::from_be_bytes(key.port),
-                    ),
+                    peer: SocketAddr::new(IpAddr::from(key.address), u16::from_be_bytes(key.port)),
                     backend: believed.backend,
                 });
             }

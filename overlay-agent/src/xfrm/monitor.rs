@@ -3,7 +3,9 @@
 use std::io;
 
 use netlink_packet_xfrm::constants::{XFRMNLGRP_POLICY, XFRMNLGRP_SA};
-use netlink_sys::{AsyncSocket as _, AsyncSocketExt as _, SocketAddr, TokioSocket, protocols::NETLINK_XFRM};
+use netlink_sys::{
+    AsyncSocket as _, AsyncSocketExt as _, SocketAddr, TokioSocket, protocols::NETLINK_XFRM,
+};
 use nix::libc;
 use zeroize::Zeroizing;
 

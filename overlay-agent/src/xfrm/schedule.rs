@@ -106,7 +106,11 @@ impl Schedule {
         let spi = u32::from_be_bytes(spi);
         Some(Material {
             key,
-            spi: if spi < LEAST_SPI { spi + LEAST_SPI } else { spi },
+            spi: if spi < LEAST_SPI {
+                spi + LEAST_SPI
+            } else {
+                spi
+            },
         })
     }
 

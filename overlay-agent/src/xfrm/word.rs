@@ -12,9 +12,7 @@ const VERSION: u8 = 1;
 const LONGEST: usize = 600;
 
 /// Orders the words of one node, over its restarts too.
-#[derive(
-    Clone, Copy, Debug, Default, Eq, PartialEq, Ord, PartialOrd, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Ord, PartialOrd, Serialize, Deserialize)]
 pub struct Stamp {
     /// The run of the agent.
     pub run: u64,

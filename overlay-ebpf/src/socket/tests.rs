@@ -331,7 +331,12 @@ fn a_container_of_another_network_reaches_the_tasks_node() {
 fn a_containers_loopback_is_its_own() {
     let world = world();
 
-    for address in [Address::from_v4([127, 0, 0, 1]), LOOPBACK_V6, PEER, NAME_SERVER] {
+    for address in [
+        Address::from_v4([127, 0, 0, 1]),
+        LOOPBACK_V6,
+        PEER,
+        NAME_SERVER,
+    ] {
         let decision = decide(&world, &namespace(&[BLUE]), &wish(address, PUBLISHED, 0));
         assert_eq!(decision, Decision::Leave, "{address:?}");
     }

@@ -118,7 +118,8 @@ fn a_client_that_asks_two_nodes_from_one_port_is_told_apart() {
         let at = transport_at(&family);
         for protocol in [TCP, UDP, SCTP] {
             let to_task = (SERVER_MAC, GATEWAY_MAC);
-            let answer = |port| with_ports(to_task, (family.server, client), protocol, [TARGET, port]);
+            let answer =
+                |port| with_ports(to_task, (family.server, client), protocol, [TARGET, port]);
             let asked = |node, port| {
                 let ports = [CLIENT_PORT, port];
                 with_ports((ROUTER_MAC, HOST_MAC), (client, node), protocol, ports)

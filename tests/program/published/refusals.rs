@@ -200,7 +200,12 @@ fn later_fragments_follow_the_first() {
 }
 
 /// An ICMP error about `quoted`, as much of which stands in it as the ports take.
-pub(super) fn error(macs: ([u8; 6], [u8; 6]), source: IpAddr, destination: IpAddr, quoted: &[u8]) -> Vec<u8> {
+pub(super) fn error(
+    macs: ([u8; 6], [u8; 6]),
+    source: IpAddr,
+    destination: IpAddr,
+    quoted: &[u8],
+) -> Vec<u8> {
     let (protocol, kind, length) = if source.is_ipv4() {
         (1, [3, 3], 28)
     } else {

@@ -163,7 +163,11 @@ fn a_service_without_tasks_refuses_its_sockets() {
     let (client, _) = client(&swarm, 0);
     let vip = service.vip(0, BLUE).expect("a VIP");
     // The first answer may be the packets'.
-    let refuse = || client.namespace().run(|| TcpStream::connect(vip).unwrap_err());
+    let refuse = || {
+        client
+            .namespace()
+            .run(|| TcpStream::connect(vip).unwrap_err())
+    };
     let refused = || {
         let before = Counters::of(&swarm[0]).expect("counters");
         let begun = Instant::now();
@@ -343,8 +347,13 @@ fn processes_of_the_host_are_told_whom_they_asked() {
 
     for place in [0, 1] {
         let host = swarm[place].namespace();
-        let known = interrupt::wait_until(AGREED, || task.connect(host, (loopback[0], 8080).into()).is_ok());
-        assert!(known.expect("no interruption"), "nobody answers on host {place}");
+        let known = interrupt::wait_until(AGREED, || {
+            task.connect(host, (loopback[0], 8080).into()).is_ok()
+        });
+        assert!(
+            known.expect("no interruption"),
+            "nobody answers on host {place}"
+        );
         for address in loopback.into_iter().chain(addresses(&swarm, place)) {
             let to = SocketAddr::new(address, 8080);
             let connected = task.connect(host, to);
@@ -365,7 +374,9 @@ fn containers_reach_published_ports_of_their_own_node_by_datagrams() {
     let (_service, task) = echo(&swarm, 1, &ports);
     let (client, eth0) = client(&swarm, 0);
     let own_node = SocketAddr::new(addresses(&swarm, 0)[0], 8080);
-    let known = interrupt::wait_until(AGREED, || task.connect(client.namespace(), own_node).is_ok());
+    let known = interrupt::wait_until(AGREED, || {
+        task.connect(client.namespace(), own_node).is_ok()
+    });
     assert!(known.expect("no interruption"), "nobody answers");
 
     for address in addresses(&swarm, 0) {

@@ -39,9 +39,9 @@ impl Task {
         let container = Container::new(swarm.session(), name)?;
         let eth0 = container.attach(&swarm[place], BLUE, &["--service", service])?;
         let any = (Ipv6Addr::UNSPECIFIED, PORT);
-        let (listener, datagrams) = container.namespace().run(|| {
-            Ok::<_, std::io::Error>((TcpListener::bind(any)?, UdpSocket::bind(any)?))
-        })??;
+        let (listener, datagrams) = container
+            .namespace()
+            .run(|| Ok::<_, std::io::Error>((TcpListener::bind(any)?, UdpSocket::bind(any)?)))??;
         listener.set_nonblocking(true)?;
         datagrams.set_read_timeout(Some(PATIENCE))?;
         Ok(Self {
@@ -123,7 +123,9 @@ pub(super) fn exchange_datagrams(
 /// A socket that is connected, and believes so.
 pub(super) fn connected_socket(from: &Namespace, to: SocketAddr) -> Result<UdpSocket> {
     let socket = free_socket(from, to)?;
-    socket.connect(to).with_context(|| format!("aiming at {to}"))?;
+    socket
+        .connect(to)
+        .with_context(|| format!("aiming at {to}"))?;
     ensure!(socket.peer_addr()? == to, "{to}: {:?}", socket.peer_addr());
     Ok(socket)
 }
@@ -148,9 +150,27 @@ pub(super) fn mapped(address: IpAddr) -> IpAddr {
 }
 
 /// Asks 127.0.0.11 for a name's IPv4 address; the answer, and who gave it.
-pub(super) fn ask_name(from: &Namespace, name: &str, is_tcp: bool) -> Result<(Vec<u8>, SocketAddr)> {
+pub(super) fn ask_name(
+    from: &Namespace,
+    name: &str,
+    is_tcp: bool,
+) -> Result<(Vec<u8>, SocketAddr)> {
     // RFC 1035, 4.1: number 7, recursion desired, one question, for an address.
-    let mut question = vec![0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, u8::try_from(name.len())?];
+    let mut question = vec![
+        0,
+        7,
+        1,
+        0,
+        0,
+        1,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        u8::try_from(name.len())?,
+    ];
     question.extend(name.as_bytes());
     question.extend([0, 0, 1, 0, 1]);
     let mut answer = vec![0; 512];

@@ -195,7 +195,8 @@ impl XfrmSocket {
                     NLMSG_ERROR | NLMSG_DONE => {
                         check(payload, message.message_type() == NLMSG_ERROR)?;
                         self.buffer[..length].zeroize();
-                        return malformed.map_or(Ok(is_consistent), |error| Err(Failure::from(error)));
+                        return malformed
+                            .map_or(Ok(is_consistent), |error| Err(Failure::from(error)));
                     }
                     _ => malformed = malformed.or(on_answer(payload).err()),
                 }
@@ -208,7 +209,9 @@ impl XfrmSocket {
 /// The kernel quotes only the header of what it refuses; its own words are behind that.
 fn check(payload: &[u8], has_quote: bool) -> Result<(), Failure> {
     const NLMSGERR_ATTR_MSG: u16 = 1;
-    let code = payload.get(..4).ok_or(DecodeError::from("the verdict has no code"))?;
+    let code = payload
+        .get(..4)
+        .ok_or(DecodeError::from("the verdict has no code"))?;
     let code = parse_i32(code)?;
     if code == 0 {
         return Ok(());
@@ -286,8 +289,8 @@ impl Kernel for XfrmSocket {
         };
         message.user_sa_id.destination(&id.destination);
         let removed = self.change(XfrmMessage::DeleteSa(message));
-        let removed =
-            removed.map_err(|failure| failure.during(format!("remove the xfrm state {}", name(id))));
+        let removed = removed
+            .map_err(|failure| failure.during(format!("remove the xfrm state {}", name(id))));
         unless_gone(removed)
     }
 

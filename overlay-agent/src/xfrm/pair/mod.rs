@@ -225,7 +225,10 @@ impl Pair {
         self.standing.insert(offered, None);
         self.fresh.insert((Direction::In, offered));
         while self.standing.len() > MOST {
-            let oldest = self.standing.keys().find(|round| Some(**round) != word.current);
+            let oldest = self
+                .standing
+                .keys()
+                .find(|round| Some(**round) != word.current);
             let Some(oldest) = oldest.copied() else {
                 break;
             };
@@ -275,7 +278,8 @@ impl Pair {
             self.offer(facts);
         } else if *self.idle.get_or_insert(now) + LINGER <= now {
             self.offered = None;
-            self.leaving.extend(self.current.take().map(|round| (round, now)));
+            self.leaving
+                .extend(self.current.take().map(|round| (round, now)));
         }
         let rounds: BTreeSet<_> = self.rounds().into_iter().collect();
         self.fresh.retain(|state| rounds.contains(state));

@@ -84,7 +84,9 @@ fn differences<K: Ord, V: PartialEq>(
     found: &BTreeMap<K, V>,
     name: impl Fn(&K) -> String,
 ) -> Vec<Drift> {
-    let changed = known.iter().filter(|(key, row)| found.get(key) != Some(row));
+    let changed = known
+        .iter()
+        .filter(|(key, row)| found.get(key) != Some(row));
     let changed = changed.map(|(key, _)| (key, false));
     let foreign = found.keys().filter(|key| !known.contains_key(key));
     changed
@@ -114,7 +116,12 @@ pub fn reconcile(
 ) -> Result<Vec<Error>, Error> {
     if outlook.guards {
         for is_ipv6 in [false, true] {
-            put_policy(kernel, held, outlook.about(is_ipv6, None), Protection::Block)?;
+            put_policy(
+                kernel,
+                held,
+                outlook.about(is_ipv6, None),
+                Protection::Block,
+            )?;
         }
     }
     let mut wanted = BTreeSet::new();
