@@ -1,6 +1,7 @@
 //! The suites: what each runs, and where.
 
 use std::{
+    ffi::OsString,
     fmt,
     io::{BufRead, BufReader},
     path::PathBuf,
@@ -10,14 +11,23 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use super::tally::Tally;
+use super::{record::Records, tally::Tally};
 use crate::{process, vm, workspace};
 
 /// Tests with hosts of their own that run side by side.
 const SIDE_BY_SIDE: usize = 2;
 
-/// The kernels that the tests are run on besides this machine's own.
-pub(super) const KERNELS: [&str; 2] = ["6.1", "6.12"];
+/// The kernels that all tests are run on besides this machine's own. The first is too old, and refused.
+pub(super) const KERNELS: [&str; 5] = [TOO_OLD, "6.1", "6.12", "6.18", vm::NEWEST];
+
+/// Those that are always asked.
+pub(super) const USUAL_KERNELS: [&str; 2] = ["6.1", "6.12"];
+
+/// A kernel that lacks what nothing works without.
+const TOO_OLD: &str = "5.10";
+
+/// The only test for it.
+const REFUSAL: &str = "a_kernel_that_is_too_old_is_refused_with_the_reason";
 
 /// Whether a suite has the output and the processors for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +37,19 @@ pub(super) enum Place {
     /// Its name stands before each of its lines, and it takes what the others leave of the processors.
     Background,
 }
+
+/// How suites are run.
+#[derive(Debug)]
+pub(super) struct Orders<'a> {
+    /// Only tests whose names contain this.
+    pub(super) filter: Option<&'a str>,
+    pub(super) place: Place,
+    /// Where what each kernel makes of the programs is recorded, instead of compared.
+    pub(super) records: Option<&'a mut Records>,
+}
+
+/// The test that records what the other kernels make of the programs.
+const RECORDING: &str = "the_verifier_has_no_more_work_than_was_recorded";
 
 /// Tests that run together.
 #[derive(Clone, Copy, Debug)]
@@ -52,19 +75,20 @@ impl Suite {
         matches!(self, Self::Netns | Self::Services | Self::Vm(_))
     }
 
-    /// Runs the suite, adding its results to `tally`.
+    /// Runs the suite, adding its results to `tally`, and what is learnt of a kernel to `records`.
     ///
     /// # Errors
     ///
     /// When a test fails, and when the suite cannot be built or run.
-    pub(super) fn run(self, filter: Option<&str>, place: Place, tally: &mut Tally) -> Result<()> {
+    pub(super) fn run(self, orders: &mut Orders<'_>, tally: &mut Tally) -> Result<()> {
         eprintln!("== {self}");
+        let filter = orders.filter;
         match self {
             Self::Unit => unit(filter, tally),
             Self::Program => threaded(&["program"], 1, filter, tally),
             Self::Netns => netns(filter, tally),
             Self::Services => threaded(&["services"], 1, filter, tally),
-            Self::Vm(kernel) => in_vm(kernel, filter, place, tally),
+            Self::Vm(kernel) => in_vm(kernel, orders, tally),
         }
     }
 }
@@ -132,13 +156,26 @@ fn netns(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
     testbed.and(hosts)
 }
 
-fn in_vm(kernel: &str, filter: Option<&str>, place: Place, tally: &mut Tally) -> Result<()> {
+fn in_vm(kernel: &str, orders: &mut Orders<'_>, tally: &mut Tally) -> Result<()> {
+    let records = orders.records.as_deref_mut();
     must_exist("vm")?;
     let program = built("vm")?;
-    let mut command = vec![program.into_os_string(), "--test-threads=1".into()];
+    let mut command: Vec<OsString> = vec!["env".into()];
+    if let Some(records) = &records {
+        command.push(records.variable());
+    }
+    command.extend([program.into_os_string(), "--test-threads=1".into()]);
+    let filter = match &records {
+        _ if kernel == TOO_OLD => Some(REFUSAL),
+        Some(_) => Some(RECORDING),
+        None => orders.filter,
+    };
     command.extend(filter.map(Into::into));
-    let guest = vm::Guest::new(kernel, command).in_directory(workspace::root().join("tests"));
-    let code = match place {
+    let mut guest = vm::Guest::new(kernel, command).in_directory(workspace::root().join("tests"));
+    if let Some(records) = &records {
+        guest = guest.sharing(records.directory().to_owned());
+    }
+    let code = match orders.place {
         Place::Foreground => vm::boot(&guest, &mut |line| tally.add_line(line))?,
         Place::Background => vm::boot(&guest.in_background(), &mut |line| {
             println!("[{kernel}] {line}");
@@ -146,7 +183,7 @@ fn in_vm(kernel: &str, filter: Option<&str>, place: Place, tally: &mut Tally) ->
         })?,
     };
     ensure!(code == 0, "the tests ended with exit code {code}");
-    Ok(())
+    records.map_or(Ok(()), Records::take)
 }
 
 fn cargo_test(

@@ -23,12 +23,13 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 
 use self::{archive::Archive, kernel::Kernel, tools::Tools};
+pub(crate) use self::{kernel::NEWEST, version::pieces as version_pieces};
 use crate::workspace;
 
 /// What `cargo xtask vm` is asked to do.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The kernel's version, of those Debian 12 has: 6.1 or 6.12.
+    /// The kernel's version, of those Debian has: 5.10, 6.1, 6.12, 6.18, … or `newest`.
     #[arg(long, value_name = "VERSION")]
     kernel: String,
 
@@ -91,6 +92,12 @@ impl Guest {
             is_in_background: true,
             ..self
         }
+    }
+
+    /// The same, with a directory in which changes are kept.
+    pub(crate) fn sharing(mut self, directory: PathBuf) -> Self {
+        self.shares.push(directory);
+        self
     }
 
     /// The same, run in another directory.
