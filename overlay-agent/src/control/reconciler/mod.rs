@@ -232,7 +232,10 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         let mut hooks: BTreeSet<Hook> = self.hooks.iter().copied().collect();
         hooks.retain(|hook| match hook.program {
             Program::FromUnderlay | Program::ToUnderlay => false,
-            Program::FromContainer | Program::FromTunnel | Program::FromHost => true,
+            Program::FromContainer
+            | Program::FromTunnel
+            | Program::FromHost
+            | Program::Socket(_) => true,
         });
         hooks.extend(planner::underlay_hooks(self.facts()));
         hooks.extend(self.guard_hooks());
