@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+pub(super) const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 
 /// What is wrong with a text.
 #[derive(Clone, Debug, Eq, PartialEq)]

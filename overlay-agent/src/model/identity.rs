@@ -3,12 +3,17 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::base36;
 
 /// Digits of an identifier: enough for 128 bits in base 36.
 const DIGITS: usize = 25;
+
+/// As many of them as make a number of 64 bits.
+const PART: usize = 12;
+
+/// How many numbers of so many digits there are.
+const PART_RANGE: u128 = 36_u128.pow(12);
 
 /// The text is no identifier.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -98,9 +103,20 @@ identifier! {
     RequestId
 }
 
+/// Unlike a token, an identifier is no secret, and a view is written with tens of thousands of them: it is taken apart
+/// in as few steps as can be.
 fn digits(bits: u128) -> String {
-    let number = Zeroizing::new(bits.to_be_bytes().to_vec());
-    base36::encode(number, DIGITS).to_string()
+    let mut text = [0; DIGITS];
+    let mut rest = bits;
+    for part in text.rchunks_mut(PART) {
+        let mut number = (rest % PART_RANGE) as u64;
+        rest /= PART_RANGE;
+        for digit in part.iter_mut().rev() {
+            *digit = base36::DIGITS[(number % 36) as usize];
+            number /= 36;
+        }
+    }
+    text.into_iter().map(char::from).collect()
 }
 
 fn parse(text: &str) -> Result<u128, IdError> {
@@ -116,7 +132,16 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        for bits in [0, 1, 35, 36, u128::MAX] {
+        for bits in [
+            0,
+            1,
+            35,
+            36,
+            PART_RANGE - 1,
+            PART_RANGE,
+            PART_RANGE * PART_RANGE,
+            u128::MAX,
+        ] {
             let id = NodeId::from_random(bits);
 
             assert_eq!(id.to_string().len(), DIGITS);

@@ -4,9 +4,10 @@ mod record;
 mod suite;
 mod tally;
 
-use std::{panic, process::ExitCode, thread};
+use std::{env, panic, process::ExitCode, thread};
 
 use anyhow::{Result, ensure};
+use overlay_tests::binaries;
 
 use self::{
     record::Records,
@@ -87,7 +88,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         packages::ensure(&PACKAGES, options.need.install())?;
     }
     build::ebpf(&options.need)?;
-    if suites.iter().any(|suite| suite.needs_agent()) {
+    // The tests use those that are named, if there are.
+    let is_named = env::var_os(binaries::VARIABLE).is_some();
+    if !is_named && suites.iter().any(|suite| suite.needs_agent()) {
         build::agent()?;
     }
 
