@@ -1,5 +1,6 @@
 //! Real agents that become one cluster by `swarm init` and `swarm join`, with real packets. Needs root.
 
+mod encryption;
 mod fuzz;
 mod leases;
 mod managers;
