@@ -3,7 +3,7 @@
 
 use std::{
     io::ErrorKind,
-    net::{IpAddr, Ipv4Addr, UdpSocket},
+    net::{IpAddr, UdpSocket},
     time::Duration,
 };
 
@@ -40,18 +40,19 @@ fn networks() -> Vec<Network> {
     ]
 }
 
-/// Hosts `a` and `b`, and a machine `m` beside them that is none of theirs.
-fn scene() -> Pair {
+/// Hosts `a` and `b`, and a machine `m` beside them that is none of theirs; the addresses of both containers in `RED`.
+fn scene() -> (Pair, [IpAddr; 2]) {
     let session = Session::for_test().expect("a session");
     let wiring = Wiring::default();
     let underlay = Underlay::build(&session, "u", &["a", "b", "m"], wiring).expect("an underlay");
     let nodes = cluster::nodes(&underlay.machines()[..2]);
     let config = StaticConfig::new(nodes, networks()).audit_interval("1h");
     let pair = Pair::on(session, underlay, &config.external_keys()).expect("a pair");
-    for (guest, host) in [(&pair.one, &pair.a), (&pair.two, &pair.b)] {
-        guest.attach(host, RED, &[]).expect("attached");
-    }
-    pair
+    let red = [(&pair.one, &pair.a), (&pair.two, &pair.b)].map(|(guest, host)| {
+        let attached = guest.attach(host, RED, &[]).expect("attached");
+        attached.need_v4().expect("an address").into()
+    });
+    (pair, red)
 }
 
 fn forger(pair: &Pair) -> &Namespace {
@@ -75,10 +76,6 @@ fn blue(pair: &Pair) -> [(IpAddr, IpAddr); 2] {
         (pair.two.v4().into(), pair.one.v4().into()),
         (pair.two.v6().into(), pair.one.v6().into()),
     ]
-}
-
-fn red(last: u8) -> IpAddr {
-    Ipv4Addr::new(10, 2, 0, last).into()
 }
 
 /// Listens in `one` on every address.
@@ -113,7 +110,7 @@ fn counted(pair: &Pair, action: impl FnOnce()) -> Counters {
 
 #[test]
 fn of_a_million_forgeries_none_is_delivered_and_all_are_counted() {
-    let pair = scene();
+    let (pair, [red_one, red_two]) = scene();
     let nft = [ACCEPTS_EVERYTHING];
     pair.a.namespace().exec("nft", &nft).expect("a firewall");
     let server = listen(&pair);
@@ -135,7 +132,7 @@ fn of_a_million_forgeries_none_is_delivered_and_all_are_counted() {
     }
     assert_eq!(counters.losses(), [("cleartext", 6 * u64::from(each))]);
     // The same in the network beside it is delivered, so that it is not the form that is refused.
-    let plain = forgery(&pair, RED_VNI, (red(65), red(1)));
+    let plain = forgery(&pair, RED_VNI, (red_two, red_one));
     let counters = counted(&pair, || {
         for form in forms {
             plain.send(forger(&pair), form, 10).expect("sent");
@@ -146,7 +143,7 @@ fn of_a_million_forgeries_none_is_delivered_and_all_are_counted() {
 
 #[test]
 fn a_packet_is_taken_only_with_the_mark_of_the_node_that_has_its_sender() {
-    let pair = scene();
+    let (pair, [red_one, red_two]) = scene();
     let server = listen(&pair);
     let [v4, v6] = blue(&pair);
     let nobody = (cluster::BLUE_NOBODY.into(), v4.1);
@@ -193,7 +190,7 @@ fn a_packet_is_taken_only_with_the_mark_of_the_node_that_has_its_sender() {
     }
     // What is not encrypted is taken from everybody as before, and its mark does not follow it.
     mark("0xe5000001");
-    let plain = forgery(&pair, RED_VNI, (red(65), red(1)));
+    let plain = forgery(&pair, RED_VNI, (red_two, red_one));
     let counters = counted(&pair, || {
         plain.send(forger(&pair), Form::Options, 5).expect("sent");
     });
@@ -203,7 +200,7 @@ fn a_packet_is_taken_only_with_the_mark_of_the_node_that_has_its_sender() {
 
 #[test]
 fn without_policies_nothing_of_an_encrypted_network_leaves() {
-    let pair = scene();
+    let (pair, [_, red_two]) = scene();
     let directory = pair.session().directory();
     let filter = "udp port 4789 or (ip[6:2] & 0x1fff != 0)";
     let capture = Capture::start(pair.a.namespace(), "eth0", filter, 100, directory);
@@ -227,13 +224,13 @@ fn without_policies_nothing_of_an_encrypted_network_leaves() {
     assert_eq!(counters.walk("encapsulated"), 0, "{counters:?}");
     assert_eq!(capture.stop().expect("packets"), [0; 0]);
     // The network beside it is as it was.
-    let count = ping(pair.one.namespace(), red(65), 3).expect("a ping");
+    let count = ping(pair.one.namespace(), red_two, 3).expect("a ping");
     assert!(count.is_complete(), "{count:?}");
 }
 
 #[test]
 fn the_guard_stands_as_long_as_anything_is_encrypted() {
-    let mut pair = scene();
+    let (mut pair, _) = scene();
     let attached = |pair: &Pair| -> u32 {
         let checks = pair.a.overlay_json(&["doctor"]).expect("no fault");
         let mut checks = checks.as_array().expect("a list").iter();
