@@ -1,9 +1,10 @@
 //! Whether a packet fits the way to its peer, and what its sender is told if not.
 
-use overlay_common::{peer, reason::Reason};
+use overlay_common::{encryption, peer, reason::Reason};
 
 use crate::{
     admission::{ETHERNET, Packet},
+    cover::Cover,
     frame::{Bytes, Frame},
     header::{Ipv4, Ipv6, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP, Tcp, Udp},
 };
@@ -14,13 +15,17 @@ const BY_PARTS: u32 = 0xffff;
 
 /// Largest inner layer-3 packet for a peer, bytes.
 #[inline(always)]
-pub fn inner_mtu(peer: &peer::Peer) -> u32 {
-    let overhead = if peer.remote.is_v4() {
-        peer::OVERHEAD_V4
+pub fn inner_mtu(peer: &peer::Peer, cover: Cover) -> u32 {
+    let (overhead, header) = if peer.remote.is_v4() {
+        (peer::OVERHEAD_V4, size_of::<Ipv4>() as u32)
     } else {
-        peer::OVERHEAD_V6
+        (peer::OVERHEAD_V6, size_of::<Ipv6>() as u32)
     };
-    peer.mtu.saturating_sub(overhead)
+    let outer = match cover {
+        Cover::Plain => peer.mtu,
+        Cover::Encrypted => header + encryption::payload(peer.mtu.saturating_sub(header)),
+    };
+    outer.saturating_sub(overhead)
 }
 
 /// The layer-3 length of what will be on the wire: the packet itself, or the largest segment that an
@@ -157,15 +162,29 @@ mod tests {
 
     #[test]
     fn the_underlay_leaves_fifty_bytes_less_or_seventy() {
-        assert_eq!(inner_mtu(&peer(V4)), 1450);
-        assert_eq!(inner_mtu(&peer(V6)), 1430);
-        assert_eq!(
-            inner_mtu(&peer::Peer {
+        assert_eq!(inner_mtu(&peer(V4), Cover::Plain), 1450);
+        assert_eq!(inner_mtu(&peer(V6), Cover::Plain), 1430);
+        for cover in [Cover::Plain, Cover::Encrypted] {
+            let narrow = peer::Peer {
                 mtu: 40,
                 ..peer(V4)
-            }),
-            0
-        );
+            };
+            assert_eq!(inner_mtu(&narrow, cover), 0);
+        }
+    }
+
+    #[test]
+    fn esp_takes_its_part_in_whole_blocks() {
+        assert_eq!(inner_mtu(&peer(V4), Cover::Encrypted), 1416);
+        assert_eq!(inner_mtu(&peer(V6), Cover::Encrypted), 1396);
+        for mtu in 1280..1600 {
+            let peer = peer::Peer { mtu, ..peer(V4) };
+            let inner = inner_mtu(&peer, Cover::Encrypted);
+
+            // Outer IPv4, ESP's two headers, what it encrypts, its check value.
+            let wire = |inner: u32| 20 + 16 + (inner + 30 + 2).next_multiple_of(4) + 16;
+            assert!(wire(inner) <= mtu && wire(inner + 1) > mtu, "{mtu}");
+        }
     }
 
     #[test]

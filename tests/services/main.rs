@@ -4,8 +4,11 @@
 mod balance;
 mod clients;
 mod failures;
+mod idleness;
+mod large;
 mod names;
 mod ports;
+mod restarts;
 mod scene;
 mod sockets;
 mod tools;

@@ -114,6 +114,12 @@ impl Container {
             .map(drop)
     }
 
+    /// The same without waiting for the end of anything.
+    pub fn detach_at_once(&self, host: &Host, network: &str) -> Result<()> {
+        host.overlay(&["detach", "--force", &self.name, "--network", network])
+            .map(drop)
+    }
+
     /// Runs a program inside and returns its standard output; failure is an error.
     pub fn exec(&self, program: &str, arguments: &[&str]) -> Result<String> {
         self.namespace.exec(program, arguments)

@@ -106,7 +106,17 @@ impl Nginx {
 
     /// Asks its command to end, and waits until it has, however long its flows may go on.
     pub fn drain(&mut self) -> Result<()> {
-        process::signal(self.run.pid(), Signal::SIGTERM)?;
+        process::signal(self.command(), Signal::SIGTERM)?;
+        self.await_end()
+    }
+
+    /// The process of its command.
+    pub fn command(&self) -> u32 {
+        self.run.pid()
+    }
+
+    /// Waits until its command has ended.
+    pub fn await_end(&mut self) -> Result<()> {
         let mut ended = None;
         let drained = interrupt::wait_until(DRAINED, || {
             ended = self.run.ended().transpose();

@@ -69,6 +69,11 @@ impl<'s> Service<'s> {
         &self.tasks
     }
 
+    /// Its tasks without the service, to be kept.
+    pub fn into_tasks(self) -> Vec<Nginx> {
+        self.tasks
+    }
+
     /// One of them, to end it.
     pub fn task_mut(&mut self, place: usize) -> &mut Nginx {
         &mut self.tasks[place]

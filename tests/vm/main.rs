@@ -1,6 +1,8 @@
 //! What must work on every kernel that overlay supports; run on Debian's in virtual machines. Nothing here is about
 //! speed: the machines are emulated.
 
+mod encryption;
+mod external_keys;
 mod kernel;
 mod loss;
 mod record;

@@ -4,11 +4,15 @@ mod record;
 mod suite;
 mod tally;
 
-use std::process::ExitCode;
+use std::{panic, process::ExitCode, thread};
 
 use anyhow::{Result, ensure};
 
-use self::{record::Records, suite::Suite, tally::Tally};
+use self::{
+    record::Records,
+    suite::{Orders, Place, Suite},
+    tally::Tally,
+};
 use crate::{
     build::{self, Need},
     packages,
@@ -72,7 +76,8 @@ enum Which {
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    let suites = suites(options)?;
+    let stages = stages(options)?;
+    let suites: Vec<Suite> = stages.iter().flatten().flatten().copied().collect();
     if suites.iter().any(|suite| suite.needs_root()) {
         ensure!(
             nix::unistd::geteuid().is_root(),
@@ -88,16 +93,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 
     let mut tally = Tally::default();
     let mut records = options.record.then(Records::read).transpose()?;
-    for suite in suites {
-        let before = tally.failed();
-        let outcome = suite.run(options.filter.as_deref(), records.as_mut(), &mut tally);
-        if let Err(error) = outcome
-            && tally.failed() == before
-        {
-            // It ended without naming a failed test: it did not build, or broke down.
-            eprintln!("error: {suite}: {error:#}");
-            tally.add_failure();
-        }
+    for stage in &stages {
+        let filter = options.filter.as_deref();
+        tally.add(&run_stage(stage, filter, records.as_mut()));
     }
     if tally.ignored() > 0 {
         println!("{} ignored", tally.ignored());
@@ -118,15 +116,26 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     })
 }
 
-fn suites(options: &Options) -> Result<Vec<Suite>> {
+/// Suites that run one after the other.
+type Lane = Vec<Suite>;
+
+/// Lanes that run beside each other.
+type Stage = Vec<Lane>;
+
+/// What runs after what. Hosts in namespaces wait for each other more than they work, and an emulated machine does
+/// nothing but work: they share the processors well.
+fn stages(options: &Options) -> Result<Vec<Stage>> {
     let is_vm = options.which == Some(Which::Vm);
     ensure!(
         is_vm || (options.kernel.is_none() && !options.record),
         "--kernel and --record are for `cargo xtask test vm`"
     );
-    let vms = |kernels: &[&'static str]| kernels.iter().copied().map(Suite::Vm).collect::<Vec<_>>();
-    let everywhere = [Suite::Unit, Suite::Program, Suite::Netns];
-    Ok(match options.which {
+    let vms = |kernels: &[&'static str]| kernels.iter().copied().map(Suite::Vm).collect::<Lane>();
+    let usual = |kernels| {
+        let first = vec![Suite::Unit, Suite::Program];
+        vec![vec![first], vec![vec![Suite::Netns], vms(kernels)]]
+    };
+    let lane = match options.which {
         Some(Which::Unit) => vec![Suite::Unit],
         Some(Which::Program) => vec![Suite::Program],
         Some(Which::Netns) => vec![Suite::Netns],
@@ -136,21 +145,70 @@ fn suites(options: &Options) -> Result<Vec<Suite>> {
             None => vms(&suite::KERNELS),
         },
         None if options.all => {
-            let mut all = everywhere.to_vec();
-            all.push(Suite::Services);
-            all.extend(vms(&suite::KERNELS));
-            all
+            let mut all = usual(&suite::KERNELS);
+            all.push(vec![vec![Suite::Services]]);
+            return Ok(all);
         }
-        None => {
-            let mut usual = everywhere.to_vec();
-            usual.extend(vms(&suite::USUAL_KERNELS));
-            usual
-        }
-    })
+        None => return Ok(usual(&suite::USUAL_KERNELS)),
+    };
+    Ok(vec![vec![lane]])
 }
 
 /// A kernel of [`suite::KERNELS`] by its version.
 fn kernel(version: &str) -> Result<&'static str, String> {
     let known = suite::KERNELS.into_iter().find(|known| *known == version);
     known.ok_or_else(|| format!("the kernels under test are {}", suite::KERNELS.join(", ")))
+}
+
+/// Runs the first lane in the foreground, and the others behind it. Only the first records.
+fn run_stage(stage: &[Lane], filter: Option<&str>, mut records: Option<&mut Records>) -> Tally {
+    let mut tally = Tally::default();
+    if stage.len() > 1
+        && let Err(error) = suite::build()
+    {
+        // Nothing is built beside tests, which would have less of the processors then.
+        eprintln!("error: {error:#}");
+        tally.add_failure();
+        return tally;
+    }
+    let places = [Place::Foreground]
+        .into_iter()
+        .chain(std::iter::repeat(Place::Background));
+    thread::scope(|scope| {
+        let lanes: Vec<_> = stage
+            .iter()
+            .zip(places)
+            .map(|(lane, place)| {
+                let orders = Orders {
+                    filter,
+                    place,
+                    records: records.take(),
+                };
+                scope.spawn(move || run_lane(lane, orders))
+            })
+            .collect();
+        for lane in lanes {
+            match lane.join() {
+                Ok(added) => tally.add(&added),
+                Err(panic) => panic::resume_unwind(panic),
+            }
+        }
+    });
+    tally
+}
+
+fn run_lane(lane: &[Suite], mut orders: Orders<'_>) -> Tally {
+    let mut tally = Tally::default();
+    for suite in lane {
+        let before = tally.failed();
+        let outcome = suite.run(&mut orders, &mut tally);
+        if let Err(error) = outcome
+            && tally.failed() == before
+        {
+            // It ended without naming a failed test: it did not build, or broke down.
+            eprintln!("error: {suite}: {error:#}");
+            tally.add_failure();
+        }
+    }
+    tally
 }

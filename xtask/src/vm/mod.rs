@@ -68,6 +68,7 @@ pub(crate) struct Guest {
     shares: Vec<PathBuf>,
     directory: PathBuf,
     command: Vec<OsString>,
+    is_in_background: bool,
 }
 
 impl Guest {
@@ -81,6 +82,15 @@ impl Guest {
             shares: Vec::new(),
             directory: workspace::root().to_owned(),
             command,
+            is_in_background: false,
+        }
+    }
+
+    /// The same, which takes what others leave of the processors, and whose output goes nowhere by itself.
+    pub(crate) fn in_background(self) -> Self {
+        Self {
+            is_in_background: true,
+            ..self
         }
     }
 
@@ -101,7 +111,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
-/// Boots `guest`, passes on what its command writes, gives each line of it to `on_line` too, and
+/// Boots `guest`, passes on what its command writes, gives each line of it to `on_line`, and
 /// returns the command's exit code.
 ///
 /// # Errors
@@ -143,6 +153,7 @@ fn guest(options: &Options) -> Result<Guest> {
         shares: options.share.iter().map(absolute).collect::<Result<_>>()?,
         directory: env::current_dir().context("find the current directory")?,
         command: options.command.clone(),
+        is_in_background: false,
     })
 }
 

@@ -22,7 +22,7 @@ use crate::{
 const LOOK: Duration = Duration::from_secs(1);
 
 /// How long an agent may take to be there again, and how often it is asked.
-const RESTART: Duration = Duration::from_secs(15);
+const RESTART: Duration = Duration::from_secs(4);
 const AGAIN: Duration = Duration::from_millis(250);
 
 /// What was attached so far.
