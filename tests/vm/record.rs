@@ -64,8 +64,22 @@ fn instructions() -> BTreeMap<String, u32> {
     let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let pins = Path::new("/sys/fs/bpf/record");
     fs::create_dir_all(pins).expect("a directory");
+    // Whatever can be switched on is on, so that nothing is left out.
+    let config = Config {
+        local_ipv4: Address::from_v4([192, 0, 2, 1]),
+        local_ipv6: Address::UNSPECIFIED,
+        tunnel_ifindex: 1,
+        event_sample: 1,
+        port: 4789,
+        source_port_first: 32768,
+        source_port_last: 60999,
+        decap_l3: u16::from(kernel::has_mixed_decapsulation()),
+        set_retval: 1,
+        packet_lb: 1,
+        mark: 0xe500_0000,
+    };
     let mut object = EbpfLoader::new()
-        .override_global(abi::CONFIG, &CONFIG, true)
+        .override_global(abi::CONFIG, &config, true)
         .default_map_pin_directory(pins)
         .load(&bytes)
         .expect("the object");

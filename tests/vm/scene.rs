@@ -15,9 +15,7 @@ use overlay_common::{
     endpoint::{ENDPOINT_BALANCED, Endpoint, EndpointKey},
     service::{Backend, RING_SINGLE, Ring, Vip},
 };
-use overlay_tests::{
-    Host, Machine, Pair, Session, Underlay, Wiring, cluster, underlay::Families,
-};
+use overlay_tests::{Host, Machine, Pair, Session, Underlay, Wiring, cluster, underlay::Families};
 
 const VNI: u32 = 4096;
 
