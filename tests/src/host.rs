@@ -19,7 +19,7 @@ use crate::{
 
 /// How long an agent may take from its start to its first answer: in an emulated machine the verifier alone takes
 /// seconds for each program.
-const READY: Duration = Duration::from_mins(1);
+const READY: Duration = Duration::from_mins(2);
 
 /// How much of a log an error quotes.
 const TAIL: usize = 30;

@@ -4,7 +4,7 @@ use overlay_tests::traffic::Exchange;
 
 use crate::{
     kernel,
-    scene::{Scene, of_family},
+    scene::{Scene, VIPS},
 };
 
 /// Some packets do not wait as long as the others.
@@ -22,7 +22,7 @@ const LARGE: usize = 4000;
 
 /// Makes the ways between the hosts bad, in both directions.
 fn impair(scene: &Scene, how: &str) {
-    for host in &scene.swarm.hosts()[..2] {
+    for host in [&scene.pair.a, &scene.pair.b] {
         let mut command = vec!["qdisc", "replace", "dev", "eth0", "root"];
         command.extend(how.split(' '));
         host.namespace().exec("tc", &command).expect("netem");
@@ -33,14 +33,13 @@ fn impair(scene: &Scene, how: &str) {
 fn virtual_addresses_bear_loss_and_reordering() {
     kernel::load("sch_netem");
     let scene = Scene::new("tcp").expect("a scene");
-    let exchanges = scene.vips.iter().map(|vip| {
-        let address = of_family(&scene.task.1.addresses(), *vip).expect("an address");
+    let exchanges = VIPS.into_iter().zip(scene.task()).map(|(vip, address)| {
         let exchange = Exchange {
-            client: scene.client.0.namespace(),
-            server: scene.task.0.namespace(),
+            client: scene.pair.one.namespace(),
+            server: scene.pair.two.namespace(),
             address,
         };
-        (exchange, *vip)
+        (exchange, vip)
     });
     let exchanges: Vec<_> = exchanges.collect();
 
@@ -53,6 +52,6 @@ fn virtual_addresses_bear_loss_and_reordering() {
     impair(&scene, LOSS);
     for (exchange, vip) in &exchanges {
         let seen = exchange.tcp_by(*vip, &[1, 1000, 300_000]).expect("TCP");
-        assert!(scene.client.1.addresses().contains(&seen), "{seen}");
+        assert!(scene.client().contains(&seen), "{seen}");
     }
 }

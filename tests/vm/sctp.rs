@@ -17,11 +17,11 @@ use nix::sys::{
     },
     time::TimeVal,
 };
-use overlay_tests::{Counters, Namespace, interrupt};
+use overlay_tests::{Counters, Namespace, Pair, interrupt};
 
 use crate::{
     PATIENCE, kernel,
-    scene::{PUBLISHED, Scene, TARGET, addresses, of_family},
+    scene::{PUBLISHED, Scene, TARGET, VIPS, addresses, of_family},
 };
 
 /// Enough for aggregates of many segments.
@@ -31,28 +31,24 @@ const MUCH: usize = 200_000;
 const MESSAGE: usize = 8000;
 
 impl Scene {
-    /// Asks the virtual addresses from the client, and the published port of both hosts from outside.
+    /// Asks the virtual addresses from a container, and the published port from outside.
     fn exchange_everywhere(&self) -> Result<()> {
-        let (client, own) = &self.client;
-        for vip in &self.vips {
-            let asked = SocketAddr::new(*vip, TARGET);
-            self.exchange(client.namespace(), &own.addresses(), asked)?;
+        for vip in VIPS {
+            let asked = SocketAddr::new(vip, TARGET);
+            self.exchange(self.pair.one.namespace(), &self.client(), asked)?;
         }
-        let outside = self.swarm[2].machine();
-        let own = addresses(&self.swarm, 2);
-        for place in 0..2 {
-            for node in addresses(&self.swarm, place) {
-                let asked = SocketAddr::new(node, PUBLISHED);
-                self.exchange(&outside.namespace, &own, asked)?;
-            }
+        let outside = self.outside();
+        for node in addresses(&self.pair.machines()[1]) {
+            let asked = SocketAddr::new(node, PUBLISHED);
+            self.exchange(&outside.namespace, &addresses(outside), asked)?;
         }
         Ok(())
     }
 
     /// Sends much to an address and gets it back from the task, which sees the client's own address.
     fn exchange(&self, client: &Namespace, own: &[IpAddr], asked: SocketAddr) -> Result<()> {
-        let (task, attached) = &self.task;
-        let served = SocketAddr::new(of_family(&attached.addresses(), asked.ip())?, TARGET);
+        let task = &self.pair.two;
+        let served = SocketAddr::new(of_family(&self.task(), asked.ip())?, TARGET);
         let own = of_family(own, asked.ip())?;
         let listener = task.namespace().run(|| serve_at(served))??;
         let server = thread::spawn(move || -> Result<IpAddr> {
@@ -81,8 +77,8 @@ impl Scene {
 
     /// Where packets begin and end: devices there make the checksums, or leave them to the kernel.
     fn ends(&self) -> [&Namespace; 3] {
-        let outside = &self.swarm[2].machine().namespace;
-        [self.client.0.namespace(), self.task.0.namespace(), outside]
+        let Pair { one, two, .. } = &self.pair;
+        [one.namespace(), two.namespace(), &self.outside().namespace]
     }
 }
 
@@ -149,7 +145,7 @@ fn receive(stream: &mut TcpStream) -> Result<Vec<u8>> {
 fn sctp_passes_virtual_addresses_and_published_ports() {
     kernel::load("sctp");
     let scene = Scene::new("sctp").expect("a scene");
-    let hosts = [&scene.swarm[0], &scene.swarm[1]];
+    let hosts = [&scene.pair.a, &scene.pair.b];
 
     for offload in ["on", "off"] {
         for end in scene.ends() {

@@ -282,16 +282,17 @@ fn stand_in(work: &mut Work) -> bool {
     work.partner_port = [0; 2];
     let hash = keys::hash(&work.key);
     let mut attempt = 0;
-    while is_taken(work) {
-        if attempt == ATTEMPTS {
-            return false;
+    // The condition stands where the loop turns back: Linux 6.1 refuses a loop that does so by merely going on.
+    while attempt <= ATTEMPTS {
+        if !is_taken(work) {
+            return true;
         }
         work.partner_port = mesh::client_port(hash.wrapping_add(attempt));
         work.flow.partner_port = work.partner_port;
         work.twin = work.flow.twin(&work.key);
         attempt += 1;
     }
-    true
+    false
 }
 
 /// Whether the answers of the flow in `work` would be taken for those of another one.
