@@ -97,7 +97,7 @@ reasons! {
     /// A task on another node was chosen, and there is no ingress network to send by.
     NoIngress = 61, "no-ingress", "a published port has tasks on other nodes, and this node does not know the ingress network";
     /// A port of an SCTP packet would have to be replaced, of which not all is there to correct its checksum.
-    SctpInParts = 62, "sctp-in-parts", "fragments and aggregates of SCTP cannot be led to another port; publish the port under its own number";
+    SctpInParts = 62, "sctp-in-parts", "fragments of SCTP cannot be led to another port; publish the port under its own number";
     /// A socket was refused: what it wanted has no backend.
     SocketRefused = 70, "socket-refused", "a process asked for a service that has no running task; `overlay service ps` shows them";
     /// Of an encrypted network, and it came over the underlay as it was.

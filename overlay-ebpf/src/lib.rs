@@ -9,6 +9,7 @@ pub mod admission;
 pub mod answer;
 pub mod arrival;
 pub mod checksum;
+pub mod cover;
 pub mod departure;
 pub mod ecn;
 pub mod entropy;

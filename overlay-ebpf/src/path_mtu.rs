@@ -1,26 +1,36 @@
 //! Whether a packet fits the way to its peer, and what its sender is told if not.
 
-use overlay_common::{peer, reason::Reason};
+use overlay_common::{encryption, peer, reason::Reason};
 
 use crate::{
     admission::{ETHERNET, Packet},
+    cover::Cover,
     frame::{Bytes, Frame},
     header::{Ipv4, Ipv6, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP, Tcp, Udp},
 };
 
+/// What the kernel says in the place of a segment's length where each segment of an aggregate has its own (`GSO_BY_FRAGS`):
+/// SCTP's.
+const BY_PARTS: u32 = 0xffff;
+
 /// Largest inner layer-3 packet for a peer, bytes.
 #[inline(always)]
-pub fn inner_mtu(peer: &peer::Peer) -> u32 {
-    let overhead = if peer.remote.is_v4() {
-        peer::OVERHEAD_V4
+pub fn inner_mtu(peer: &peer::Peer, cover: Cover) -> u32 {
+    let (overhead, header) = if peer.remote.is_v4() {
+        (peer::OVERHEAD_V4, size_of::<Ipv4>() as u32)
     } else {
-        peer::OVERHEAD_V6
+        (peer::OVERHEAD_V6, size_of::<Ipv6>() as u32)
     };
-    peer.mtu.saturating_sub(overhead)
+    let outer = match cover {
+        Cover::Plain => peer.mtu,
+        Cover::Encrypted => header + encryption::payload(peer.mtu.saturating_sub(header)),
+    };
+    outer.saturating_sub(overhead)
 }
 
 /// The layer-3 length of what will be on the wire: the packet itself, or the largest segment that an
-/// aggregate of `gso_size` payload bytes is cut into.
+/// aggregate of `gso_size` payload bytes is cut into. Nothing tells how long SCTP's are: 0, as its sender knows the MTU
+/// of its own device, and what is longer nevertheless, the kernel's vxlan device fragments.
 #[inline(always)]
 pub fn segment_length<B: Bytes>(
     frame: &Frame<B>,
@@ -30,6 +40,9 @@ pub fn segment_length<B: Bytes>(
 ) -> Result<u32, Reason> {
     if gso_size == 0 || !packet.is_plain {
         return Ok(length.saturating_sub(ETHERNET as u32));
+    }
+    if gso_size == BY_PARTS {
+        return Ok(0);
     }
     let (ip, transport) = if packet.is_v4 {
         (
@@ -111,6 +124,7 @@ mod tests {
     use zerocopy::FromZeros;
 
     use super::*;
+    use crate::header::PROTOCOL_SCTP;
 
     const V4: &[u8] = &[192, 0, 2, 1];
     const V6: &[u8] = &[0x20; 16];
@@ -148,15 +162,29 @@ mod tests {
 
     #[test]
     fn the_underlay_leaves_fifty_bytes_less_or_seventy() {
-        assert_eq!(inner_mtu(&peer(V4)), 1450);
-        assert_eq!(inner_mtu(&peer(V6)), 1430);
-        assert_eq!(
-            inner_mtu(&peer::Peer {
+        assert_eq!(inner_mtu(&peer(V4), Cover::Plain), 1450);
+        assert_eq!(inner_mtu(&peer(V6), Cover::Plain), 1430);
+        for cover in [Cover::Plain, Cover::Encrypted] {
+            let narrow = peer::Peer {
                 mtu: 40,
                 ..peer(V4)
-            }),
-            0
-        );
+            };
+            assert_eq!(inner_mtu(&narrow, cover), 0);
+        }
+    }
+
+    #[test]
+    fn esp_takes_its_part_in_whole_blocks() {
+        assert_eq!(inner_mtu(&peer(V4), Cover::Encrypted), 1416);
+        assert_eq!(inner_mtu(&peer(V6), Cover::Encrypted), 1396);
+        for mtu in 1280..1600 {
+            let peer = peer::Peer { mtu, ..peer(V4) };
+            let inner = inner_mtu(&peer, Cover::Encrypted);
+
+            // Outer IPv4, ESP's two headers, what it encrypts, its check value.
+            let wire = |inner: u32| 20 + 16 + (inner + 30 + 2).next_multiple_of(4) + 16;
+            assert!(wire(inner) <= mtu && wire(inner + 1) > mtu, "{mtu}");
+        }
     }
 
     #[test]
@@ -170,6 +198,8 @@ mod tests {
 
         assert_eq!(tcp, Ok(20 + 32 + 1398));
         assert_eq!(whole, Ok(1450));
+        let sctp = segment_length(&frame, &packet(true, PROTOCOL_SCTP), 60_000, BY_PARTS);
+        assert_eq!(sctp, Ok(0));
     }
 
     #[test]

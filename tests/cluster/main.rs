@@ -4,6 +4,7 @@ mod fuzz;
 mod leases;
 mod managers;
 mod maps;
+mod names;
 mod partition;
 mod refusals;
 mod restarts;

@@ -2,6 +2,7 @@
 
 mod commands;
 mod drift;
+mod encryption;
 mod fragments;
 mod idle;
 mod interop;

@@ -205,17 +205,23 @@ impl Fixture {
         let before = self.counters();
         let (action, packet) = self.run_uncounted(program, packet);
         let after = self.counters();
-        let walks = Walk::ALL.iter().map(|walk| (*walk, *walk as usize));
-        let reasons = Reason::ALL.iter().map(|reason| (*reason, *reason as usize));
-        Outcome {
-            action,
-            packet,
-            walks: grown(walks, &before.0, &after.0),
-            reasons: grown(reasons, &before.1, &after.1),
-        }
+        outcome(action, packet, &before, &after)
+    }
+
+    /// Runs one packet that has this mark, and says which one it has afterwards.
+    pub(crate) fn run_marked(&mut self, program: &str, packet: &[u8], mark: u32) -> (Outcome, u32) {
+        let before = self.counters();
+        let (action, packet, mark) = self.run_in(program, packet, mark);
+        let after = self.counters();
+        (outcome(action, packet, &before, &after), mark)
     }
 
     pub(crate) fn run_uncounted(&mut self, program: &str, packet: &[u8]) -> (Action, Vec<u8>) {
+        let (action, packet, _) = self.run_in(program, packet, 0);
+        (action, packet)
+    }
+
+    fn run_in(&mut self, program: &str, packet: &[u8], mark: u32) -> (Action, Vec<u8>, u32) {
         let program: &SchedClassifier = self
             .object
             .program(program)
@@ -223,10 +229,16 @@ impl Fixture {
             .try_into()
             .expect("a classifier");
         let mut out = vec![0; 4096];
+        // `struct __sk_buff`, of which only the mark is given.
+        let mut context = [0; 192];
+        context[8..12].copy_from_slice(&mark.to_ne_bytes());
+        let mut context_out = [0; 192];
         let result = program
             .test_run(TestRunOptions {
                 data_in: Some(packet),
                 data_out: Some(&mut out),
+                ctx_in: Some(&context),
+                ctx_out: Some(&mut context_out),
                 ..TestRunOptions::default()
             })
             .expect("run the program");
@@ -237,7 +249,8 @@ impl Fixture {
             7 => Action::Redirect,
             other => panic!("unexpected action {other}"),
         };
-        (action, out)
+        let mark = context_out[8..12].try_into().expect("four bytes");
+        (action, out, u32::from_ne_bytes(mark))
     }
 
     /// Packets counted by walk and by reason, over all CPUs.
@@ -412,6 +425,22 @@ pub(crate) const PEERLESS: [u8; 4] = [10, 1, 0, 74];
 impl Drop for Fixture {
     fn drop(&mut self) {
         std::fs::remove_dir_all(&self.pins).expect("remove the pins");
+    }
+}
+
+fn outcome(
+    action: Action,
+    packet: Vec<u8>,
+    before: &(Vec<u64>, Vec<u64>),
+    after: &(Vec<u64>, Vec<u64>),
+) -> Outcome {
+    let walks = Walk::ALL.iter().map(|walk| (*walk, *walk as usize));
+    let reasons = Reason::ALL.iter().map(|reason| (*reason, *reason as usize));
+    Outcome {
+        action,
+        packet,
+        walks: grown(walks, &before.0, &after.0),
+        reasons: grown(reasons, &before.1, &after.1),
     }
 }
 

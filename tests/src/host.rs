@@ -17,8 +17,9 @@ use crate::{
     process::{self, Daemon, complain},
 };
 
-/// How long an agent may take from its start to its first answer.
-const READY: Duration = Duration::from_secs(20);
+/// How long an agent may take from its start to its first answer: in an emulated machine the verifier alone takes
+/// seconds for each program.
+const READY: Duration = Duration::from_mins(1);
 
 /// How much of a log an error quotes.
 const TAIL: usize = 30;

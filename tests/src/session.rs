@@ -20,7 +20,7 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::{
     errno::Errno,
     fcntl::{Flock, FlockArg},
-    mount::{MntFlags, umount2},
+    mount::{MntFlags, MsFlags, mount, umount2},
     sys::signal::Signal,
     unistd::geteuid,
 };
@@ -89,6 +89,14 @@ impl Session {
             process::id(),
             TESTS.fetch_add(1, Ordering::Relaxed)
         ))
+    }
+
+    /// Keeps its files in memory, where the pace of a disk is not the matter. To be called before there are any.
+    pub fn in_memory(self) -> Result<Self> {
+        let (kind, flags) = (Some("tmpfs"), MsFlags::empty());
+        mount(kind, &self.directory, kind, flags, Some("mode=0755"))
+            .with_context(|| format!("mounting a tmpfs on {}", self.directory.display()))?;
+        Ok(self)
     }
 
     /// Where its files go; removed with it.

@@ -70,6 +70,8 @@ pub struct Network {
     mtu: Option<u32>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     internal: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    encrypted: bool,
 }
 
 impl Network {
@@ -83,6 +85,7 @@ impl Network {
             gateway: Vec::new(),
             mtu: None,
             internal: false,
+            encrypted: false,
         }
     }
 
@@ -91,6 +94,15 @@ impl Network {
     pub fn internal(self) -> Self {
         Self {
             internal: true,
+            ..self
+        }
+    }
+
+    /// Has its packets encrypted on the underlay, with keys that a test gives: see [`StaticConfig::external_keys`].
+    #[must_use]
+    pub fn encrypted(self) -> Self {
+        Self {
+            encrypted: true,
             ..self
         }
     }
@@ -203,6 +215,8 @@ pub struct StaticConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     outside: Option<Outside>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    encryption: Option<Encryption>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     dns: Option<Dns>,
     cluster: Cluster,
 }
@@ -224,6 +238,11 @@ struct Events {
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Outside {
     enabled: bool,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Encryption {
+    keys: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -261,6 +280,7 @@ impl StaticConfig {
             events: None,
             services: None,
             outside: None,
+            encryption: None,
             dns: None,
             cluster: Cluster {
                 mode: "static",
@@ -268,6 +288,13 @@ impl StaticConfig {
                 networks,
             },
         }
+    }
+
+    /// Has these networks.
+    #[must_use]
+    pub fn networks(mut self, networks: Vec<Network>) -> Self {
+        self.cluster.networks = networks;
+        self
     }
 
     /// Chooses who makes the outer headers.
@@ -328,6 +355,15 @@ impl StaticConfig {
     pub fn without_outside(self) -> Self {
         Self {
             outside: Some(Outside { enabled: false }),
+            ..self
+        }
+    }
+
+    /// Leaves the kernel's states and policies for encrypted networks to the test.
+    #[must_use]
+    pub fn external_keys(self) -> Self {
+        Self {
+            encryption: Some(Encryption { keys: "external" }),
             ..self
         }
     }

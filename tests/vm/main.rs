@@ -1,9 +1,16 @@
 //! What must work on every kernel that overlay supports; run on Debian's in virtual machines. Nothing here is about
 //! speed: the machines are emulated.
 
+mod encryption;
+mod external_keys;
+mod kernel;
+mod loss;
+mod record;
+mod scene;
+mod sctp;
+
 use std::{fs, time::Duration};
 
-use nix::sys::utsname::uname;
 use overlay_tests::{
     Binaries, Counters, Host, Pair, Session, Underlay, Wiring, cluster, interrupt, link,
     static_config::{Attach, Encap},
@@ -11,32 +18,13 @@ use overlay_tests::{
 };
 use serde_json::Value;
 
+use crate::kernel::{has_mixed_decapsulation, has_tcx};
+
 /// Longer than an emulated machine takes for anything here.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Between two requests of a flood.
 const INTERVAL: Duration = Duration::from_millis(20);
-
-/// TCX links came with Linux 6.6.
-fn has_tcx() -> bool {
-    release() >= (6, 6)
-}
-
-/// Decapsulation of a packet of one family out of one of the other came with Linux 6.3.
-fn has_mixed_decapsulation() -> bool {
-    release() >= (6, 3)
-}
-
-/// Major and minor number of the kernel.
-fn release() -> (u32, u32) {
-    let name = uname().expect("a kernel");
-    let text = name.release().to_string_lossy().into_owned();
-    let mut numbers = text.split(|c: char| !c.is_ascii_digit()).map(str::parse);
-    match (numbers.next(), numbers.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) => (major, minor),
-        unknown => panic!("{text}: {unknown:?}"),
-    }
-}
 
 /// ICMP and TCP in both families.
 fn talk(pair: &Pair) {

@@ -56,6 +56,14 @@ pub enum Error {
         #[from]
         source: datapath::Error,
     },
+    /// States and policies of the kernel's xfrm could not be taken away.
+    #[error(
+        "could not take away what encrypts; `ip xfrm state` and `ip xfrm policy` show what is left"
+    )]
+    Xfrm {
+        /// Why.
+        source: crate::xfrm::Error,
+    },
     /// There is no vxlan device.
     #[error("could not prepare the tunnel")]
     Tunnel {

@@ -254,7 +254,8 @@ impl Owner {
     pub(super) fn publish(&self) {
         let mut summary = self.shared.summary_mut();
         summary.tunnel = self.reconciler.tunnel();
-        summary.inner_mtu = self.reconciler.inner_mtu();
+        summary.inner_mtu = self.reconciler.inner_mtu(false);
+        summary.encrypted_mtu = self.reconciler.inner_mtu(true);
         summary.gateway_trouble = self.reconciler.gateway_trouble().map(str::to_owned);
         if let Some(tables) = self.reconciler.tables() {
             summary.follow(tables, self.reconciler.ways(), self.shared.settings.encap);

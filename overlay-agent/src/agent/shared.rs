@@ -10,7 +10,7 @@ use std::{
 
 use super::{directory::Directory, flows::FlowCounts, names::Names, task_states::TaskStates};
 use crate::{
-    api::types::AuditSummary,
+    api::types::{AuditSummary, EncryptionStatus},
     control::{Table, Tables},
     datapath::{Capacity, Features, Pins},
     model::{Desired, Encap, PeerId, Vni, Way},
@@ -37,6 +37,7 @@ pub(super) struct Shared {
     desired: RwLock<Arc<Desired>>,
     directory: RwLock<Directory>,
     summary: RwLock<Summary>,
+    encryption: RwLock<Option<EncryptionStatus>>,
 }
 
 /// The state of the tables, in numbers.
@@ -50,8 +51,12 @@ pub(super) struct Summary {
     pub(super) mtus: BTreeMap<Vni, u32>,
     /// That of a network for which none was chosen, and which may not exist here.
     pub(super) inner_mtu: u32,
+    /// The same of one that is encrypted.
+    pub(super) encrypted_mtu: u32,
     /// The ways to the other nodes, by underlay address.
     pub(super) ways: BTreeMap<IpAddr, Way>,
+    /// The numbers of the other nodes in the tables, by underlay address.
+    pub(super) numbers: BTreeMap<IpAddr, PeerId>,
     /// How packets to most peers are encapsulated.
     pub(super) encap: Encap,
     /// How long the first programming took.
@@ -81,6 +86,7 @@ impl Shared {
             desired: RwLock::new(desired),
             directory: RwLock::default(),
             summary: RwLock::default(),
+            encryption: RwLock::default(),
         }
     }
 
@@ -118,6 +124,18 @@ impl Shared {
         self.summary.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What is encrypted; none outside a swarm.
+    pub(super) fn encryption(&self) -> Option<EncryptionStatus> {
+        let encryption = self.encryption.read();
+        encryption.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// For the task that encrypts.
+    pub(super) fn set_encryption(&self, status: EncryptionStatus) {
+        let present = self.encryption.write();
+        *present.unwrap_or_else(PoisonError::into_inner) = Some(status);
+    }
+
     /// For the owner.
     pub(super) fn directory_mut(&self) -> RwLockWriteGuard<'_, Directory> {
         self.directory
@@ -148,6 +166,8 @@ impl Summary {
             .map(|(vni, entry)| (*vni, entry.mtu))
             .collect();
         self.ways.clone_from(ways);
+        let peers = tables.peers.iter();
+        self.numbers = peers.map(|(number, peer)| (peer.remote, *number)).collect();
         let is_native = tables
             .peers
             .values()

@@ -26,7 +26,7 @@ use crate::{
     datapath::{
         DatapathConfig, Features, KernelDatapath, Pins, is_mounted, remove_filters, remove_pins,
     },
-    model::{Attachment, FIRST_LOCAL_NUMBER, TransitPools},
+    model::{Attachment, Desired, FIRST_LOCAL_NUMBER, TransitPools},
     netlink::Namespace,
     settings::Settings,
 };
@@ -107,7 +107,7 @@ fn take_over(
         host: own_cookie(),
     };
     let pools = settings.outside.in_use().unwrap_or_default();
-    let directory = restore(&store, &mut plumbing, pools)?;
+    let directory = restore(&store, &mut plumbing, &desired, pools)?;
 
     let underlay = KernelUnderlay::open()?;
     let ports = Ports {
@@ -208,11 +208,16 @@ pub(super) fn local_ports() -> (u16, u16) {
 fn restore(
     store: &Store,
     plumbing: &mut KernelPlumbing,
+    desired: &Desired,
     pools: TransitPools,
 ) -> Result<Directory, Error> {
     let ends = plumbing.host_ends()?;
     let mut directory = Directory::default();
-    for attachment in store.load()? {
+    for mut attachment in store.load()? {
+        // A file may say something else than it did.
+        if desired.network_by_vni(attachment.vni).is_some() {
+            attachment.encrypted = desired.encrypted.contains(&attachment.vni);
+        }
         if ends.iter().any(|end| is_of(end, &attachment)) {
             directory.insert(with_cookie(attachment, store)?);
         } else {

@@ -11,7 +11,7 @@ use super::{
     claim::{Claim, DATA_LOCK, RUN_LOCK},
     plumbing::{KernelPlumbing, TUNNEL_NAME, TunnelError},
     store::Store,
-    swarm::Disk,
+    swarm::{Disk, remove_xfrm},
     traffic::KernelTraffic,
 };
 use crate::{api::socket_path, control::Plumbing as _, datapath};
@@ -45,6 +45,11 @@ pub fn uninstall(data_dir: &Path, run_dir: &Path) -> Result<Vec<String>, Error> 
     }
     if is_ours {
         gone.extend(remove_devices(&mut plumbing)?);
+    }
+    // One agent has a namespace to itself, so with its device it is ours as well.
+    let encrypting = if is_ours { remove_xfrm()? } else { 0 };
+    if encrypting > 0 {
+        gone.push(format!("{encrypting} xfrm states and policies"));
     }
     Disk::new(data_dir)
         .destroy()

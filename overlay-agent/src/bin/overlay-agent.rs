@@ -12,6 +12,10 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
+use nix::sys::{
+    prctl,
+    resource::{Resource, setrlimit},
+};
 use overlay_agent::{agent, api, settings::Settings};
 use tokio::{
     runtime,
@@ -101,6 +105,7 @@ fn daemon(arguments: Arguments) -> anyhow::Result<()> {
         run_dir,
         ..
     } = arguments;
+    keep_no_core()?;
     let settings = Settings::load(config.as_deref(), data_dir, run_dir)?;
     require_root()?;
     let runtime = runtime::Builder::new_multi_thread()
@@ -109,6 +114,12 @@ fn daemon(arguments: Arguments) -> anyhow::Result<()> {
         .build();
     let runtime = runtime.context("start the asynchronous runtime")?;
     runtime.block_on(run_until_signalled(settings))
+}
+
+/// The agent's memory holds keys: it must not end up in a file.
+fn keep_no_core() -> anyhow::Result<()> {
+    prctl::set_dumpable(false).context("forbid core dumps")?;
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).context("forbid core dumps")
 }
 
 /// The first signal asks the agent to stop, the second does not wait for it.

@@ -52,6 +52,13 @@ pub struct Tables {
 }
 
 impl Tables {
+    /// Whether anything goes to other nodes that has to be encrypted.
+    pub fn is_anything_encrypted(&self) -> bool {
+        let mut ports = self.ports.values();
+        self.networks.values().any(|network| network.is_encrypted)
+            || ports.any(|port| port.is_encrypted)
+    }
+
     /// Whole tables from what was planned.
     pub fn new(remote: RemoteTables, local: LocalTables) -> Self {
         Self {

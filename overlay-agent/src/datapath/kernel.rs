@@ -150,7 +150,8 @@ impl KernelDatapath {
             AttachMode::Tcx => tcx::attach(program, name, hook, &self.pins.link(hook)),
             AttachMode::Clsact => {
                 // Other devices are ours and take their disciplines with them.
-                let is_foreign = hook.program == Program::FromUnderlay;
+                let is_foreign =
+                    matches!(hook.program, Program::FromUnderlay | Program::ToUnderlay);
                 let marks = is_foreign.then_some(self.marks.as_path());
                 clsact::attach(traffic, program, name, hook, marks)
             }

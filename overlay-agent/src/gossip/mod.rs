@@ -14,8 +14,8 @@ pub use self::{
     core::{Changes, ClaimError, Pace},
     seal::Refusals,
     service::{
-        ClaimRefused, GossipCounters, GossipHandle, GossipService, GossipSettings, Known,
-        NodeState, Stopped, Update, next_epoch,
+        Aside, ClaimRefused, GossipCounters, GossipHandle, GossipService, GossipSettings, Known,
+        NodeState, Stopped, Update, Visit, next_epoch,
     },
     transport::{DatagramCounters, Limits, ListenError, StreamCounters},
 };

@@ -1,5 +1,7 @@
 //! Encryption on the underlay: by which marks packets of encrypted networks are told.
 
+use serde::Deserialize;
+
 use super::{
     problem::{Problem, Refusal},
     typed,
@@ -7,12 +9,26 @@ use super::{
 use crate::model::EncryptionMark;
 
 const MARK: &str = "encryption.mark";
+const KEYS: &str = "encryption.keys";
 
 /// How networks are encrypted on the underlay.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct EncryptionSettings {
     /// Our part of packets' marks.
     pub mark: EncryptionMark,
+    /// Who makes the kernel's states and policies.
+    pub keys: Keys,
+}
+
+/// Who makes the states and policies of the kernel's xfrm.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keys {
+    /// The agent, with keys that the managers give.
+    #[default]
+    Managed,
+    /// Another program of this host. Packets for which it made none go nowhere.
+    External,
 }
 
 pub(super) fn check(typed: &typed::Encryption) -> Result<EncryptionSettings, Refusal> {
@@ -20,7 +36,27 @@ pub(super) fn check(typed: &typed::Encryption) -> Result<EncryptionSettings, Ref
         None => EncryptionMark::default(),
         Some(number) => mark(number).ok_or_else(|| Problem::NotAMark { number }.at_key(MARK))?,
     };
-    Ok(EncryptionSettings { mark })
+    let keys = typed.keys;
+    Ok(EncryptionSettings { mark, keys })
+}
+
+/// Managers have keys, a file has none: there another program has to make the states.
+pub(super) fn check_keys(cluster: &typed::Cluster, keys: Keys) -> Result<(), Refusal> {
+    match (cluster.mode, keys) {
+        (typed::Mode::Swarm, Keys::Managed) | (typed::Mode::Static, Keys::External) => Ok(()),
+        (typed::Mode::Swarm, Keys::External) => {
+            Err(Problem::OtherMode { mode: "static" }.at_key(KEYS))
+        }
+        (typed::Mode::Static, Keys::Managed) => {
+            let mut networks = cluster.networks.iter().flatten().enumerate();
+            match networks.find(|(_, network)| network.encrypted) {
+                Some((index, _)) => {
+                    Err(Problem::NoKeys.at_key(format!("cluster.networks[{index}].encrypted")))
+                }
+                None => Ok(()),
+            }
+        }
+    }
 }
 
 fn mark(number: u64) -> Option<EncryptionMark> {
@@ -32,9 +68,41 @@ mod tests {
     use super::*;
 
     fn checked(mark: Option<u64>) -> Result<u32, String> {
-        let settings = check(&typed::Encryption { mark });
+        let keys = Keys::Managed;
+        let settings = check(&typed::Encryption { mark, keys });
         let settings = settings.map_err(|refusal| refusal.problem.to_string())?;
         Ok(settings.mark.outbound())
+    }
+
+    fn keys_of(mode: typed::Mode, encrypted: bool, keys: Keys) -> Result<(), String> {
+        let network = typed::Network {
+            name: "blue".to_owned(),
+            vni: 4096,
+            subnets: Vec::new(),
+            gateway: Vec::new(),
+            mtu: None,
+            internal: false,
+            encrypted,
+        };
+        let cluster = typed::Cluster {
+            mode,
+            networks: Some(vec![network]),
+            ..typed::Cluster::default()
+        };
+        check_keys(&cluster, keys).map_err(|refusal| refusal.problem.to_string())
+    }
+
+    #[test]
+    fn keys_come_from_managers_or_from_another_program() {
+        use typed::Mode::{Static, Swarm};
+
+        assert_eq!(keys_of(Swarm, false, Keys::Managed), Ok(()));
+        assert_eq!(keys_of(Static, false, Keys::Managed), Ok(()));
+        assert_eq!(keys_of(Static, true, Keys::External), Ok(()));
+        let refused = keys_of(Static, true, Keys::Managed).unwrap_err();
+        assert!(refused.contains("encryption.keys: external"), "{refused}");
+        let refused = keys_of(Swarm, false, Keys::External).unwrap_err();
+        assert!(refused.contains("static"), "{refused}");
     }
 
     #[test]

@@ -129,6 +129,7 @@ fn check(
     let audit_interval = datapath::audit_interval(typed.audit_interval)?;
     let outside = outside::check(&typed.outside)?;
     let encryption = encryption::check(&typed.encryption)?;
+    encryption::check_keys(&typed.cluster, encryption.keys)?;
     let dns = dns::check(&typed.dns)?;
     let cluster = match typed.cluster.mode {
         typed::Mode::Static => Cluster::Static(desired(typed.cluster, &node, files)?),

@@ -24,7 +24,7 @@ use std::{path::PathBuf, time::Duration};
 
 pub use dns::DnsSettings;
 pub(crate) use duration::parse as parse_duration;
-pub use encryption::EncryptionSettings;
+pub use encryption::{EncryptionSettings, Keys};
 pub use error::SettingsError;
 pub use name::check_name;
 pub use outside::OutsideSettings;

@@ -290,6 +290,11 @@ pub enum Problem {
         /// What was given.
         number: u64,
     },
+    /// An encrypted network without keys.
+    #[error(
+        "a file has no keys to encrypt with; use a swarm, or have another program make the kernel's xfrm states and say `encryption.keys: external`"
+    )]
+    NoKeys,
     /// A limit below what the same file needs.
     #[error("{limit} is too small: this file has {needed} ({what}); raise it to at least that")]
     LimitTooSmall {

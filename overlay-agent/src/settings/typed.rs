@@ -9,6 +9,7 @@ use serde::{
     de::{MapAccess, Visitor},
 };
 
+use super::encryption::Keys;
 use crate::model::{Attach, Encap};
 
 /// The whole file.
@@ -75,6 +76,7 @@ pub(super) struct Outside {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Encryption {
     pub(super) mark: Option<u64>,
+    pub(super) keys: Keys,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -8,6 +8,7 @@
 mod error;
 #[cfg(test)]
 mod fake;
+mod keeper;
 mod kernel;
 mod monitor;
 mod netlink;
@@ -18,6 +19,7 @@ mod schedule;
 mod word;
 
 pub use error::Error;
+pub use keeper::{Identity, KeepError, Keeper, Standing, Surroundings, clear};
 pub use kernel::{Direction, Kernel, Policy, PolicyKey, Protection, StateId, StateRow, StateWish};
 pub use monitor::Monitor;
 pub use netlink::XfrmSocket;

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::model::{KeyRing, NodeId};
 
 /// AES-256 and, behind it, the salt of its nonces (RFC 4106).
-pub const KEY_LENGTH: usize = 32 + 4;
+const KEY_LENGTH: usize = 32 + 4;
 
 /// SPIs up to here are reserved (RFC 4303).
 const LEAST_SPI: u32 = 0x100;

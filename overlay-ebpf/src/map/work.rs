@@ -7,7 +7,9 @@ use overlay_common::{
     flow::{Flow, FlowKey, FragmentKey},
     reason::Reason,
 };
-use overlay_ebpf::{admission::Packet, quote::Quote, transport::Transport, verdict::Verdict};
+use overlay_ebpf::{
+    admission::Packet, cover::Cover, quote::Quote, transport::Transport, verdict::Verdict,
+};
 
 /// What one packet needs at most.
 pub(crate) struct Work {
@@ -39,6 +41,10 @@ pub(crate) struct Work {
     pub(crate) partner_port: [u8; 2],
     /// Key into `PEER`: the node that a client from outside asked, or 0 for this one.
     pub(crate) asked: u32,
+    /// How that node sent the packet.
+    pub(crate) came: Cover,
+    /// How the packet goes to another node, if it does.
+    pub(crate) cover: Cover,
     /// What a function of its own decided.
     pub(crate) verdict: Verdict,
 }
@@ -54,15 +60,16 @@ pub(crate) fn again() -> Result<&'static mut Work, Reason> {
     Ok(unsafe { &mut *room })
 }
 
-/// This CPU's room; what was there before is left over but the network. Asked for once per packet, where its hook's own part
-/// begins.
+/// This CPU's room; what was there before is left over but the network, and how its packets travel. Asked for once per
+/// packet, where its hook's own part begins.
 #[inline(always)]
-pub(crate) fn get(vni: u32) -> Result<&'static mut Work, Reason> {
+pub(crate) fn get(vni: u32, cover: Cover) -> Result<&'static mut Work, Reason> {
     let room = WORK.get_ptr_mut(0).ok_or(Reason::Torn)?;
     // SAFETY: the entry is this CPU's, where programs do not interrupt one another; the zeros that it begins
     // with are valid, as is what the last packet wrote; and nobody else holds a reference: one packet
     // asks once.
     let work = unsafe { &mut *room };
     work.vni = vni;
+    work.cover = cover;
     Ok(work)
 }

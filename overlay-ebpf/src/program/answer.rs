@@ -3,7 +3,7 @@
 
 use overlay_common::{
     address::{Address, Mac},
-    endpoint::EndpointKey,
+    endpoint::{ENDPOINT_ENCRYPTED, Endpoint, EndpointKey},
     peer::Peer,
     reason::Reason,
     walk::Walk,
@@ -11,12 +11,16 @@ use overlay_common::{
 use overlay_ebpf::{
     admission::ETHERNET,
     answer,
+    cover::Cover,
     header::{Arp, Header, Ipv4, Ipv6},
     outer::Envelope,
     verdict::Verdict,
 };
 
-use super::{TcFrame, encapsulate};
+use super::{
+    TcFrame,
+    encapsulate::{self, Carriage},
+};
 use crate::{
     context,
     map::{config, scratch},
@@ -148,13 +152,13 @@ pub(super) fn arp_through_device(
     frame: &mut TcFrame,
     vni: u32,
     peer: &Peer,
-    mac: Mac,
+    endpoint: &Endpoint,
 ) -> Result<Verdict, Reason> {
     let question = frame.header::<Arp>(ETHERNET)?;
-    let reply = scratch::fill(|reply| answer::arp(question, mac, reply))?;
+    let reply = scratch::fill(|reply| answer::arp(question, endpoint.mac, reply))?;
     back_through_device(
         frame,
-        vni,
+        carriage(vni, endpoint),
         peer,
         reply,
         reply.ethernet.destination,
@@ -168,14 +172,16 @@ pub(super) fn neighbour_through_device(
     frame: &mut TcFrame,
     peer: &Peer,
     target: &EndpointKey,
-    mac: Mac,
+    endpoint: &Endpoint,
 ) -> Result<Verdict, Reason> {
     let (asker, ip) = (frame.header(0)?, frame.header(ETHERNET)?);
-    let reply =
-        scratch::fill(|reply| answer::neighbour(asker, ip, target.address.bytes(), mac, reply))?;
+    let target_address = target.address.bytes();
+    let reply = scratch::fill(|reply| {
+        answer::neighbour(asker, ip, target_address, endpoint.mac, reply);
+    })?;
     back_through_device(
         frame,
-        target.vni,
+        carriage(target.vni, endpoint),
         peer,
         reply,
         reply.ethernet.destination,
@@ -184,9 +190,15 @@ pub(super) fn neighbour_through_device(
 }
 
 #[inline(always)]
+fn carriage(vni: u32, endpoint: &Endpoint) -> Carriage {
+    let cover = Cover::by(endpoint.flags & ENDPOINT_ENCRYPTED != 0);
+    Carriage { vni, cover }
+}
+
+#[inline(always)]
 fn back_through_device<T: Header>(
     frame: &mut TcFrame,
-    vni: u32,
+    carriage: Carriage,
     peer: &Peer,
     reply: &T,
     mac: Mac,
@@ -194,5 +206,5 @@ fn back_through_device<T: Header>(
 ) -> Result<Verdict, Reason> {
     frame.0.resize(size_of::<T>() as u32)?;
     frame.0.store(0, reply)?;
-    encapsulate::through_device(frame, vni, mac, peer, walk)
+    encapsulate::through_device(frame, carriage, mac, peer, walk)
 }

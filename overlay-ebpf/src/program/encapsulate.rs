@@ -2,12 +2,14 @@
 
 use overlay_common::{
     address::Mac,
+    encryption,
     peer::{ENCAP_DEVICE, Peer},
     reason::Reason,
     walk::Walk,
 };
 use overlay_ebpf::{
     admission::{ETHERNET, Packet},
+    cover::Cover,
     entropy,
     header::Ethernet,
     outer::Envelope,
@@ -21,12 +23,20 @@ use crate::{
     map::{config, scratch},
 };
 
+/// The network in which a packet goes to another node, and how.
+#[derive(Clone, Copy)]
+pub(super) struct Carriage {
+    pub(super) vni: u32,
+    pub(super) cover: Cover,
+}
+
 /// Sends a container's packet to the peer that has its destination, where `mac` is to receive it; it is
-/// counted as `walk` if the program encapsulates it.
+/// counted as `walk` if the program encapsulates it. What is to be encrypted goes by way of the kernel, which alone
+/// does that.
 #[inline(always)]
 pub(super) fn towards(
     frame: &mut TcFrame,
-    vni: u32,
+    carriage: Carriage,
     packet: &Packet,
     (mac, walk): (Mac, Walk),
     peer: &Peer,
@@ -35,14 +45,14 @@ pub(super) fn towards(
         return Err(Reason::NoUnderlay);
     }
     let (length, gso_size) = (frame.0.length(), frame.0.gso_size());
-    let limit = path_mtu::inner_mtu(peer);
+    let limit = path_mtu::inner_mtu(peer, carriage.cover);
     if path_mtu::segment_length(frame, packet, length, gso_size)? > limit {
-        return too_big(frame, vni, packet, mac, peer, limit);
+        return too_big(frame, carriage, packet, mac, peer, limit);
     }
-    if peer.encap == ENCAP_DEVICE {
-        return through_device(frame, vni, mac, peer, Walk::Device);
+    if carriage.cover == Cover::Encrypted || peer.encap == ENCAP_DEVICE {
+        return through_device(frame, carriage, mac, peer, Walk::Device);
     }
-    natively(frame, vni, packet, (mac, walk), peer)
+    natively(frame, carriage.vni, packet, (mac, walk), peer)
 }
 
 #[inline(always)]
@@ -68,7 +78,8 @@ fn natively(
     // What the kernel cannot take here (a packet that is a tunnel's already, an odd aggregate) its own
     // device can.
     if frame.0.encapsulate(headroom(peer)).is_err() {
-        return through_device(frame, vni, mac, peer, Walk::Fallback);
+        let cover = Cover::Plain;
+        return through_device(frame, Carriage { vni, cover }, mac, peer, Walk::Fallback);
     }
 
     // Point of no return. The room is behind the Ethernet header, which therefore still is the inner one.
@@ -108,11 +119,12 @@ fn headroom(peer: &Peer) -> Headroom {
     }
 }
 
-/// Hands a frame for the Ethernet address `mac` to the collect-metadata vxlan device.
+/// Hands a frame for the Ethernet address `mac` to the collect-metadata vxlan device, whose packets the kernel encrypts if
+/// they are marked. It is counted as `walk`, unless it is to be encrypted.
 #[inline(always)]
 pub(super) fn through_device(
     frame: &mut TcFrame,
-    vni: u32,
+    carriage: Carriage,
     mac: Mac,
     peer: &Peer,
     walk: Walk,
@@ -120,7 +132,17 @@ pub(super) fn through_device(
     if frame.header::<Ethernet>(0)?.destination != mac {
         frame.0.store(0, scratch::fill(|room| *room = mac)?)?;
     }
-    frame.0.set_tunnel(vni, peer)?;
+    frame.0.set_tunnel(carriage.vni, peer)?;
+    let walk = match carriage.cover {
+        Cover::Plain => {
+            frame.0.unmark();
+            walk
+        }
+        Cover::Encrypted => {
+            frame.0.set_mark(encryption::outbound(config::mark()));
+            Walk::Encrypted
+        }
+    };
     Ok(Verdict::Redirect {
         ifindex: config::tunnel_ifindex(),
         walk,
@@ -134,9 +156,10 @@ pub(super) fn refuse_oversize(
     frame: &mut TcFrame,
     packet: &Packet,
     peer: &Peer,
+    cover: Cover,
 ) -> Result<bool, Reason> {
     let (length, gso_size) = (frame.0.length(), frame.0.gso_size());
-    let limit = path_mtu::inner_mtu(peer);
+    let limit = path_mtu::inner_mtu(peer, cover);
     if path_mtu::segment_length(frame, packet, length, gso_size)? <= limit {
         return Ok(false);
     }
@@ -152,14 +175,14 @@ pub(super) fn refuse_oversize(
 #[inline(always)]
 fn too_big(
     frame: &mut TcFrame,
-    vni: u32,
+    carriage: Carriage,
     packet: &Packet,
     mac: Mac,
     peer: &Peer,
     limit: u32,
 ) -> Result<Verdict, Reason> {
     match path_mtu::oversize(frame, packet, peer)? {
-        Oversize::Fragment => through_device(frame, vni, mac, peer, Walk::Fallback),
+        Oversize::Fragment => through_device(frame, carriage, mac, peer, Walk::Fallback),
         Oversize::Drop => Err(Reason::TooBig),
         Oversize::Tell if packet.is_v4 => answer::fragmentation_needed(frame, limit),
         Oversize::Tell => answer::packet_too_big(frame, limit),

@@ -3,19 +3,21 @@
 use overlay_common::{
     address::derived_mac,
     endpoint::{ENDPOINT_BALANCED, EndpointKey},
-    interface::Interface,
+    interface::{INTERFACE_ENCRYPTED, Interface},
     reason::Reason,
     route::NOBODY,
     walk::Walk,
 };
 use overlay_ebpf::{
     admission::{self, Admitted, Packet},
+    cover::Cover,
     header::{ETHERTYPE_IPV6, Ethernet},
     verdict::Verdict,
 };
 
 use super::{
-    TcFrame, answer, deliver, encapsulate,
+    TcFrame, answer, deliver,
+    encapsulate::{self, Carriage},
     mesh::{self, Next},
     neighbour,
     outlined::outlined_verdict,
@@ -61,7 +63,7 @@ pub(crate) fn decide(frame: &mut TcFrame) -> Result<Verdict, Reason> {
         return Ok(direct.verdict);
     }
     let interface = map::interface::get(frame.0.ifindex()).ok_or(Reason::UnknownInterface)?;
-    let work = map::work::get(interface.vni)?;
+    let work = map::work::get(interface.vni, cover(interface))?;
     if direct.whose == Whose::AClients {
         return to_client(frame, work);
     }
@@ -73,6 +75,7 @@ pub(crate) fn decide(frame: &mut TcFrame) -> Result<Verdict, Reason> {
 fn directly(frame: &mut TcFrame, direct: &mut Direct) -> Result<(), Reason> {
     let ifindex = frame.0.ifindex();
     let interface = map::interface::get(ifindex).ok_or(Reason::UnknownInterface)?;
+    frame.0.unmark();
     if frame.0.has_vlan_tag() {
         return Err(Reason::UnsupportedProtocol);
     }
@@ -90,7 +93,7 @@ fn directly(frame: &mut TcFrame, direct: &mut Direct) -> Result<(), Reason> {
             let mac = neighbour::mac_of(interface.vni, target)?;
             answer::neighbour_to_container(frame, target, mac)?
         }
-        Admitted::Packet(packet) => forward(frame, interface.vni, &packet, &mut direct.whose)?,
+        Admitted::Packet(packet) => forward(frame, interface, &packet, &mut direct.whose)?,
     };
     Ok(())
 }
@@ -98,15 +101,16 @@ fn directly(frame: &mut TcFrame, direct: &mut Direct) -> Result<(), Reason> {
 #[inline(always)]
 fn forward(
     frame: &mut TcFrame,
-    vni: u32,
+    interface: &Interface,
     packet: &Packet,
     whose: &mut Whose,
 ) -> Result<Verdict, Reason> {
+    let (vni, cover) = (interface.vni, cover(interface));
     let key = EndpointKey::new(vni, packet.destination);
     if let Some(endpoint) = map::endpoint::get(&key) {
         if endpoint.flags & ENDPOINT_BALANCED != 0 {
             *whose = Whose::AClients;
-            map::work::get(vni)?.packet = *packet;
+            map::work::get(vni, cover)?.packet = *packet;
             return Ok(Verdict::Pass);
         }
         return deliver::into_container(frame, endpoint, Walk::Local);
@@ -119,13 +123,20 @@ fn forward(
             } else {
                 Whose::AStrangers
             };
-            map::work::get(vni)?.packet = *packet;
+            map::work::get(vni, cover)?.packet = *packet;
             return Ok(Verdict::Pass);
         }
     };
     let peer = map::peer::get(route.peer).ok_or(Reason::NoPeer)?;
     let mac = neighbour::remote_mac(route, &packet.destination);
-    encapsulate::towards(frame, vni, packet, (mac, Walk::Encapsulated), peer)
+    let receiver = (mac, Walk::Encapsulated);
+    encapsulate::towards(frame, Carriage { vni, cover }, packet, receiver, peer)
+}
+
+/// How packets of a container travel between nodes.
+#[inline(always)]
+fn cover(interface: &Interface) -> Cover {
+    Cover::by(interface.flags & INTERFACE_ENCRYPTED != 0)
 }
 
 /// A packet for an endpoint of this node that uses services.
@@ -173,7 +184,11 @@ fn beyond(
 fn away(frame: &mut TcFrame, work: &mut Work) -> Result<Verdict, Reason> {
     let peer = map::peer::get(work.peer).ok_or(Reason::NoPeer)?;
     let receiver = (derived_mac(&work.packet.destination), Walk::Balanced);
-    encapsulate::towards(frame, work.vni, &work.packet, receiver, peer)
+    let carriage = Carriage {
+        vni: work.vni,
+        cover: work.cover,
+    };
+    encapsulate::towards(frame, carriage, &work.packet, receiver, peer)
 }
 
 /// A packet for an address outside the network: a task's answer to a client outside, or what a container has

@@ -3,7 +3,8 @@
 
 use overlay_common::{
     address::Mac,
-    endpoint::{ENDPOINT_BALANCED, EndpointKey},
+    encryption,
+    endpoint::{ENDPOINT_BALANCED, ENDPOINT_ENCRYPTED, Endpoint, EndpointKey},
     flow::SCOPE_HOST,
     reason::Reason,
     walk::Walk,
@@ -11,6 +12,7 @@ use overlay_common::{
 use overlay_ebpf::{
     admission::{ETHERNET, Packet},
     arrival::{self, Carrier, INNER_V4, INNER_V6, Inner, Outer},
+    cover::Cover,
     ecn::{self, Arrival},
     header::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ethernet, Ipv4, Ipv6},
     verdict::Verdict,
@@ -99,12 +101,17 @@ fn arrived<const AT: usize>(
     let carrier = match outer {
         Outer::NotOurs => {
             *whose = Whose::AStrangers;
-            map::work::get(SCOPE_HOST)?.packet.is_v4 = matches!(room, Headroom::V4);
+            let work = map::work::get(SCOPE_HOST, Cover::Plain)?;
+            work.packet.is_v4 = matches!(room, Headroom::V4);
             return Ok(Verdict::Pass);
         }
         Outer::KernelOnly => return Ok(Verdict::Leave(Walk::LeftToKernel)),
         Outer::Vxlan(carrier) => carrier,
     };
+    // Decrypted before it came here, as some devices do it: `from_tunnel` sees the mark again.
+    if encryption::sender(config::mark(), frame.0.mark()).is_some() {
+        return Ok(Verdict::Leave(Walk::LeftToKernel));
+    }
     let peer_id = map::peer::id_of(&carrier.source).ok_or(Reason::UnknownPeer)?;
 
     // Inner Ethernet and IPv4.
@@ -120,13 +127,13 @@ fn arrived<const AT: usize>(
         Inner::Packet(packet) => decapsulate::<AT>(frame, room, &carrier, &packet, whose),
         Inner::ArpQuestion { target } => {
             let key = EndpointKey::new(carrier.vni, target);
-            let mac = deliver::endpoint(&key)?.mac;
+            let mac = open(&key)?.mac;
             let peer = map::peer::get(peer_id).ok_or(Reason::NoPeer)?;
             answer::arp_to_peer::<AT>(frame, carrier.vni, peer, mac)
         }
         Inner::NeighbourQuestion { target } => {
             let key = EndpointKey::new(carrier.vni, target);
-            let mac = deliver::endpoint(&key)?.mac;
+            let mac = open(&key)?.mac;
             let peer = map::peer::get(peer_id).ok_or(Reason::NoPeer)?;
             answer::neighbour_to_peer::<AT>(frame, peer, &key, mac)
         }
@@ -142,16 +149,26 @@ fn decapsulate<const AT: usize>(
     whose: &mut Whose,
 ) -> Result<Verdict, Reason> {
     let key = EndpointKey::new(carrier.vni, packet.destination);
-    let endpoint = deliver::endpoint(&key)?;
+    let endpoint = open(&key)?;
     if let Some(verdict) = unwrap::<AT>(frame, room, carrier, packet, Some(endpoint.mac))? {
         return Ok(verdict);
     }
     if endpoint.flags & ENDPOINT_BALANCED != 0 {
         *whose = Whose::AClients;
-        map::work::get(carrier.vni)?.packet = *packet;
+        map::work::get(carrier.vni, Cover::Plain)?.packet = *packet;
         return Ok(Verdict::Pass);
     }
     Ok(deliver::hand_over(frame, endpoint, Walk::Decapsulated))
+}
+
+/// The container for which something comes unencrypted.
+#[inline(always)]
+fn open(key: &EndpointKey) -> Result<&'static Endpoint, Reason> {
+    let endpoint = deliver::endpoint(key)?;
+    if endpoint.flags & ENDPOINT_ENCRYPTED != 0 {
+        return Err(Reason::Cleartext);
+    }
+    Ok(endpoint)
 }
 
 /// A bare packet for a container that uses services.
@@ -184,8 +201,9 @@ fn from_ingress<const AT: usize>(
         return Ok(verdict);
     }
     *whose = Whose::TheMeshs;
-    let work = map::work::get(carrier.vni)?;
+    let work = map::work::get(carrier.vni, Cover::Plain)?;
     work.asked = peer_id;
+    work.came = Cover::Plain;
     work.packet.is_v4 = packet.is_v4;
     Ok(Verdict::Pass)
 }

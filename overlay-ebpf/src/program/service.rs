@@ -10,6 +10,7 @@ use overlay_common::{
 };
 use overlay_ebpf::{
     admission::Packet,
+    cover::Cover,
     flow as keys,
     header::{PROTOCOL_TCP, Tcp},
     quote,
@@ -246,7 +247,7 @@ fn way_to(frame: &mut TcFrame, work: &mut Work, backend: &Backend) -> Result<Bal
         return Ok(Balanced::Here);
     }
     let peer = map::peer::get(backend.peer).ok_or(Reason::NoPeer)?;
-    if encapsulate::refuse_oversize(frame, &work.packet, peer)? {
+    if encapsulate::refuse_oversize(frame, &work.packet, peer, work.cover)? {
         Ok(Balanced::Answered(Walk::MtuTold))
     } else {
         Ok(Balanced::Away)
@@ -311,7 +312,7 @@ pub(super) fn restore(
     if answer == Answer::Error {
         // Called from here for want of stack.
         answer = Answer::No;
-        reported(frame, work::get(vni)?, &mut answer)?;
+        reported(frame, work::get(vni, Cover::Plain)?, &mut answer)?;
     }
     Ok(if answer == Answer::Restored {
         Walk::BalancedAnswer
@@ -334,7 +335,7 @@ enum Answer {
 /// Rewrites an answer, which then is counted as one. What cannot be read is no answer.
 #[inline(never)]
 fn answered(frame: &mut TcFrame, vni: u32, is_v4: bool, answer: &mut Answer) -> Result<(), Reason> {
-    let work = work::get(vni)?;
+    let work = work::get(vni, Cover::Plain)?;
     let Ok(Some(transport)) = transport::find(frame, is_v4) else {
         return Ok(());
     };
@@ -359,6 +360,12 @@ fn answered(frame: &mut TcFrame, vni: u32, is_v4: bool, answer: &mut Answer) -> 
     }
     work.twin = found.flow().twin(&work.key);
     let flags = transport::tcp_flags(frame, &work.transport)?;
+    let begins = Tcp::SYN | Tcp::ACK;
+    if flags & begins == begins && found.flow().state == STATE_CLOSING {
+        // That flow is over: from the same port the client has connected to the task itself.
+        flow::forget_both(&work.key, &work.twin);
+        return Ok(());
+    }
     flow::expect_fragments(frame, &ends, work)?;
     flow::progress(&found, Way::Back, flags, &work.key, &work.twin);
 

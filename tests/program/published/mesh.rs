@@ -9,7 +9,7 @@ use crate::fixture::{CLIENT_MAC, can_mix_families};
 const OTHER_PEER: [u8; 4] = [192, 0, 2, 3];
 
 /// A client's packet as the node that it asked, the other one, sends it here.
-fn from_asked(family: &Family, protocol: u8, port: u16, flags: u8) -> Vec<u8> {
+pub(crate) fn from_asked(family: &Family, protocol: u8, port: u16, flags: u8) -> Vec<u8> {
     let (client, _) = outside(family);
     let message = message(protocol, [CLIENT_PORT, port], flags);
     let macs = (ROUTER_MAC, ROUTER_MAC);
@@ -17,7 +17,7 @@ fn from_asked(family: &Family, protocol: u8, port: u16, flags: u8) -> Vec<u8> {
 }
 
 /// What a task of another node answers in this node's name.
-fn from_far_task(family: &Family, protocol: u8, flags: u8) -> Vec<u8> {
+pub(crate) fn from_far_task(family: &Family, protocol: u8, flags: u8) -> Vec<u8> {
     let (client, node) = outside(family);
     let message = message(protocol, [FAR, CLIENT_PORT], flags);
     between((ROUTER_MAC, ROUTER_MAC), node, client, protocol, &message)

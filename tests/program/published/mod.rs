@@ -6,6 +6,7 @@ mod refusals;
 use std::net::IpAddr;
 
 use aya::maps::{Array, HashMap};
+pub(crate) use mesh::{from_asked, from_far_task};
 use overlay_common::{
     abi::{
         self,
@@ -34,7 +35,7 @@ const CLIENT_PORT: u16 = 40_000;
 /// Led to the task of this node.
 const NEAR: u16 = 8080;
 /// Led to the other node's task, and on this node to its own.
-const FAR: u16 = 8081;
+pub(crate) const FAR: u16 = 8081;
 /// Nobody is behind it.
 const EMPTY: u16 = 8082;
 /// As `FAR`, with direct return.
@@ -43,11 +44,11 @@ const DIRECT: u16 = 8083;
 const HOST: u16 = 8084;
 const TARGET: u16 = 80;
 
-const TCP: u8 = 6;
+pub(crate) const TCP: u8 = 6;
 const UDP: u8 = 17;
 const SCTP: u8 = 132;
-const SYN: u8 = 2;
-const ACK: u8 = 16;
+pub(crate) const SYN: u8 = 2;
+pub(crate) const ACK: u8 = 16;
 
 /// Test packets enter through the loopback device, whose Ethernet address is zero.
 const HOST_MAC: [u8; 6] = [0; 6];
@@ -76,7 +77,7 @@ fn other_node(family: &Family) -> IpAddr {
     }
 }
 
-fn published() -> Fixture {
+pub(crate) fn published() -> Fixture {
     let mut fixture = Fixture::new();
     let mut node: Array<_, Node> = fixture.map(abi::map::NODE);
     let mut entry = node.get(&0, 0).expect("the node");
@@ -112,6 +113,17 @@ fn published() -> Fixture {
 }
 
 impl Fixture {
+    /// Sets flags of every published port.
+    pub(crate) fn mark_ports(&mut self, flags: u16) {
+        let mut ports: HashMap<_, PortKey, PublishedPort> = self.map(abi::map::PORT);
+        let keys: Vec<PortKey> = ports.keys().map(|key| key.expect("a key")).collect();
+        for key in keys {
+            let mut port = ports.get(&key, 0).expect("a port");
+            port.flags |= flags;
+            ports.insert(key, port, 0).expect("insert");
+        }
+    }
+
     fn publish(
         &mut self,
         family: &Family,
@@ -152,14 +164,14 @@ fn message(protocol: u8, ports: [u16; 2], flags: u8) -> Vec<u8> {
     }
 }
 
-fn from_client(family: &Family, protocol: u8, port: u16, flags: u8) -> Vec<u8> {
+pub(crate) fn from_client(family: &Family, protocol: u8, port: u16, flags: u8) -> Vec<u8> {
     let (client, node) = outside(family);
     let message = message(protocol, [CLIENT_PORT, port], flags);
     between((ROUTER_MAC, HOST_MAC), client, node, protocol, &message)
 }
 
 /// What the task of this node answers.
-fn from_task(family: &Family, protocol: u8, flags: u8) -> Vec<u8> {
+pub(crate) fn from_task(family: &Family, protocol: u8, flags: u8) -> Vec<u8> {
     let (client, _) = outside(family);
     let message = message(protocol, [TARGET, CLIENT_PORT], flags);
     let macs = (SERVER_MAC, GATEWAY_MAC);
@@ -167,7 +179,7 @@ fn from_task(family: &Family, protocol: u8, flags: u8) -> Vec<u8> {
 }
 
 /// A frame from another node in the ingress network.
-fn carried(source: [u8; 4], frame: &[u8]) -> Vec<u8> {
+pub(crate) fn carried(source: [u8; 4], frame: &[u8]) -> Vec<u8> {
     let udp = packet::udp(40000, PORT, &packet::vxlan(INGRESS, frame));
     let ip = Ipv4::udp().around(source, LOCAL_VTEP, &udp);
     ethernet(ROUTER_MAC, HOST_MAC, 0x0800, &ip)

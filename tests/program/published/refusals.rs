@@ -164,6 +164,24 @@ fn sctp_keeps_its_checksum_true_and_parts_of_it_are_refused() {
 }
 
 #[test]
+fn a_checksum_of_sctp_that_a_device_is_to_make_is_left_to_it() {
+    let mut fixture = published();
+    for family in families() {
+        let (client, node) = outside(&family);
+        let macs = (ROUTER_MAC, HOST_MAC);
+        let mut unsummed = sctp([CLIENT_PORT, NEAR]);
+        unsummed[8..12].fill(0);
+        let packet = between(macs, client, node, SCTP, &unsummed);
+
+        let asked = fixture.run(FROM_UNDERLAY, &packet);
+
+        expect(&asked, Walk::Published);
+        unsummed[2..4].copy_from_slice(&TARGET.to_be_bytes());
+        assert_eq!(asked.packet[transport_at(&family)..], unsummed);
+    }
+}
+
+#[test]
 fn later_fragments_follow_the_first() {
     let mut fixture = published();
     let first = Ipv4 {

@@ -75,6 +75,28 @@ fn a_port_used_again_after_its_connection_has_ended_chooses_anew() {
     assert_eq!(again.packet.len(), 104, "to the second one, far away");
 }
 
+/// Towards the task itself, whose answers must not be taken for the virtual address's then.
+#[test]
+fn a_port_used_again_past_the_service_is_answered_by_the_task() {
+    let [family, _] = families();
+    let mut fixture = Fixture::new();
+    fixture.run(FROM_CONTAINER, &tcp_to(&family, family.far, 4000, SYN));
+    fixture.run(FROM_UNDERLAY, &tcp_back(&family, 4000, SYN_ACK));
+    fixture.run(FROM_CONTAINER, &tcp_to(&family, family.far, 4000, ACK));
+    let repeated = fixture.run(FROM_UNDERLAY, &tcp_back(&family, 4000, SYN_ACK));
+    fixture.run(FROM_UNDERLAY, &tcp_back(&family, 4000, FIN_ACK));
+
+    let last = fixture.run(FROM_UNDERLAY, &tcp_back(&family, 4000, ACK));
+    let own = fixture.run(FROM_UNDERLAY, &tcp_back(&family, 4000, SYN_ACK));
+    let next = fixture.run(FROM_UNDERLAY, &tcp_back(&family, 4000, ACK));
+
+    assert_eq!(repeated.walks, [(Walk::BalancedAnswer, 1)]);
+    assert_eq!(last.walks, [(Walk::BalancedAnswer, 1)]);
+    assert_eq!(own.walks, [(Walk::Decapsulated, 1)]);
+    assert_eq!(next.walks, [(Walk::Decapsulated, 1)]);
+    assert_eq!(state_of(&mut fixture, FLOW), []);
+}
+
 #[test]
 fn a_full_table_leaves_new_flows_to_their_hash() {
     let [family, _] = families();

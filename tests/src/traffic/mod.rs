@@ -2,6 +2,7 @@
 //! datagrams, garbage, requests and their fates, captures, and iperf3.
 
 pub mod capture;
+pub mod cleartext;
 mod echo;
 pub mod exchange;
 pub mod flood;
@@ -15,6 +16,7 @@ pub mod sweep;
 pub mod udp_server;
 
 pub use capture::Capture;
+pub use cleartext::{Cleartext, Form};
 pub use exchange::Exchange;
 pub use flood::Flood;
 pub use forgery::Forgery;

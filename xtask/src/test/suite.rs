@@ -1,6 +1,7 @@
 //! The suites: what each runs, and where.
 
 use std::{
+    ffi::OsString,
     fmt,
     io::{BufRead, BufReader},
     path::PathBuf,
@@ -10,11 +11,45 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use super::tally::Tally;
+use super::{record::Records, tally::Tally};
 use crate::{process, vm, workspace};
 
-/// The kernels that the tests are run on besides this machine's own.
-pub(super) const KERNELS: [&str; 2] = ["6.1", "6.12"];
+/// Tests with hosts of their own that run side by side.
+const SIDE_BY_SIDE: usize = 2;
+
+/// The kernels that all tests are run on besides this machine's own. The first is too old, and refused.
+pub(super) const KERNELS: [&str; 5] = [TOO_OLD, "6.1", "6.12", "6.18", vm::NEWEST];
+
+/// Those that are always asked.
+pub(super) const USUAL_KERNELS: [&str; 2] = ["6.1", "6.12"];
+
+/// A kernel that lacks what nothing works without.
+const TOO_OLD: &str = "5.10";
+
+/// The only test for it.
+const REFUSAL: &str = "a_kernel_that_is_too_old_is_refused_with_the_reason";
+
+/// Whether a suite has the output and the processors for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It has the output as it is.
+    Foreground,
+    /// Its name stands before each of its lines, and it takes what the others leave of the processors.
+    Background,
+}
+
+/// How suites are run.
+#[derive(Debug)]
+pub(super) struct Orders<'a> {
+    /// Only tests whose names contain this.
+    pub(super) filter: Option<&'a str>,
+    pub(super) place: Place,
+    /// Where what each kernel makes of the programs is recorded, instead of compared.
+    pub(super) records: Option<&'a mut Records>,
+}
+
+/// The test that records what the other kernels make of the programs.
+const RECORDING: &str = "the_verifier_has_no_more_work_than_was_recorded";
 
 /// Tests that run together.
 #[derive(Clone, Copy, Debug)]
@@ -40,19 +75,20 @@ impl Suite {
         matches!(self, Self::Netns | Self::Services | Self::Vm(_))
     }
 
-    /// Runs the suite, adding its results to `tally`.
+    /// Runs the suite, adding its results to `tally`, and what is learnt of a kernel to `records`.
     ///
     /// # Errors
     ///
     /// When a test fails, and when the suite cannot be built or run.
-    pub(super) fn run(self, filter: Option<&str>, tally: &mut Tally) -> Result<()> {
+    pub(super) fn run(self, orders: &mut Orders<'_>, tally: &mut Tally) -> Result<()> {
         eprintln!("== {self}");
+        let filter = orders.filter;
         match self {
             Self::Unit => unit(filter, tally),
-            Self::Program => single_threaded(&["program"], filter, tally),
-            Self::Netns => single_threaded(&netns()?, filter, tally),
-            Self::Services => single_threaded(&["services"], filter, tally),
-            Self::Vm(kernel) => in_vm(kernel, filter, tally),
+            Self::Program => threaded(&["program"], 1, filter, tally),
+            Self::Netns => netns(filter, tally),
+            Self::Services => threaded(&["services"], 1, filter, tally),
+            Self::Vm(kernel) => in_vm(kernel, orders, tally),
         }
     }
 }
@@ -83,9 +119,17 @@ fn unit(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
     libraries.and(programs)
 }
 
-/// Runs test programs of overlay-tests whose tests share the machine's network.
-fn single_threaded(
+/// Builds all test programs of overlay-tests.
+pub(super) fn build() -> Result<()> {
+    let mut cargo = workspace::cargo();
+    cargo.args(["test", "--no-run", "--package=overlay-tests", "--tests"]);
+    process::follow("building all tests", cargo)
+}
+
+/// Runs test programs of overlay-tests one after the other, with so many of their tests side by side.
+fn threaded(
     names: &[impl AsRef<str>],
+    threads: usize,
     filter: Option<&str>,
     tally: &mut Tally,
 ) -> Result<()> {
@@ -94,29 +138,52 @@ fn single_threaded(
         must_exist(name.as_ref())?;
         what.extend(["--test", name.as_ref()]);
     }
-    cargo_test(&what, &["--test-threads=1"], filter, tally)
+    let threads = format!("--test-threads={threads}");
+    cargo_test(&what, &[&threads], filter, tally)
 }
 
-/// The test programs of overlay-tests that want a network: all without a suite of their own.
-fn netns() -> Result<Vec<String>> {
+/// Runs the test programs of overlay-tests that want a network: all without a suite of their own. Those of the testbed
+/// count what there is on the machine; the tests of the others have hosts of their own, and wait a lot.
+fn netns(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
     let mut names = test_programs()?;
-    names.retain(|name| !["program", "services", "vm"].contains(&name.as_str()));
+    names.retain(|name| !["program", "services", "testbed", "vm"].contains(&name.as_str()));
     if !names.iter().any(|name| name == "netns") {
         // Asking for it says that it is not there.
         names.push("netns".to_owned());
     }
-    Ok(names)
+    let testbed = threaded(&["testbed"], 1, filter, tally);
+    let hosts = threaded(&names, SIDE_BY_SIDE, filter, tally);
+    testbed.and(hosts)
 }
 
-fn in_vm(kernel: &str, filter: Option<&str>, tally: &mut Tally) -> Result<()> {
+fn in_vm(kernel: &str, orders: &mut Orders<'_>, tally: &mut Tally) -> Result<()> {
+    let records = orders.records.as_deref_mut();
     must_exist("vm")?;
     let program = built("vm")?;
-    let mut command = vec![program.into_os_string(), "--test-threads=1".into()];
+    let mut command: Vec<OsString> = vec!["env".into()];
+    if let Some(records) = &records {
+        command.push(records.variable());
+    }
+    command.extend([program.into_os_string(), "--test-threads=1".into()]);
+    let filter = match &records {
+        _ if kernel == TOO_OLD => Some(REFUSAL),
+        Some(_) => Some(RECORDING),
+        None => orders.filter,
+    };
     command.extend(filter.map(Into::into));
-    let guest = vm::Guest::new(kernel, command).in_directory(workspace::root().join("tests"));
-    let code = vm::boot(&guest, &mut |line| tally.add_line(line))?;
+    let mut guest = vm::Guest::new(kernel, command).in_directory(workspace::root().join("tests"));
+    if let Some(records) = &records {
+        guest = guest.sharing(records.directory().to_owned());
+    }
+    let code = match orders.place {
+        Place::Foreground => vm::boot(&guest, &mut |line| tally.add_line(line))?,
+        Place::Background => vm::boot(&guest.in_background(), &mut |line| {
+            println!("[{kernel}] {line}");
+            tally.add_line(line);
+        })?,
+    };
     ensure!(code == 0, "the tests ended with exit code {code}");
-    Ok(())
+    records.map_or(Ok(()), Records::take)
 }
 
 fn cargo_test(

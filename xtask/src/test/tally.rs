@@ -32,6 +32,13 @@ impl Tally {
         }
     }
 
+    /// Adds another one's numbers.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.ignored += other.ignored;
+    }
+
     /// Counts a test program that ended without a result of its own.
     pub(super) fn add_failure(&mut self) {
         self.failed += 1;
@@ -70,6 +77,24 @@ mod tests {
         let expected = Tally {
             passed: 6,
             failed: 2,
+            ignored: 1,
+        };
+        assert_eq!(tally, expected);
+    }
+
+    #[test]
+    fn what_ran_side_by_side_counts_together() {
+        let mut tally = Tally::default();
+        tally.add_line("test result: ok. 5 passed; 0 failed; 1 ignored");
+        let mut other = Tally::default();
+        other.add_line("test result: FAILED. 1 passed; 2 failed; 0 ignored");
+        other.add_failure();
+
+        tally.add(&other);
+
+        let expected = Tally {
+            passed: 6,
+            failed: 3,
             ignored: 1,
         };
         assert_eq!(tally, expected);

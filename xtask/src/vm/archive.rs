@@ -23,14 +23,18 @@ const SECURITY: &str = "http://deb.debian.org/debian-security";
 /// Newer versions, made for Debian 12: its own QEMU starts a guest half as fast.
 const BACKPORTS: &str = "bookworm-backports";
 
+/// Where other kernels come from. Nothing else is taken from there: apt prefers what is made for Debian 12.
+const NEWER: &str = "trixie-backports";
+const OLDER: &str = "bullseye-security";
+
 /// It belongs to the machine's loader, so another one cannot be used.
 const C_LIBRARY: &str = "libc6_";
 
 /// Folders that Debian 12 has only as links into /usr.
 const MERGED: [&str; 4] = ["bin", "lib", "lib64", "sbin"];
 
-/// The archive of Debian 12 with its updates and backports. Its lists are fetched when they are
-/// first needed.
+/// The archive of Debian 12 with its updates and backports, and kernels of the releases around it. Its lists
+/// are fetched when they are first needed.
 #[derive(Debug)]
 pub(super) struct Archive {
     home: PathBuf,
@@ -60,12 +64,12 @@ impl Archive {
         Ok(names.map(str::to_owned).collect())
     }
 
-    /// Unpacks the package `name` alone into `root`.
-    pub(super) fn unpack(&self, name: &str, root: &Path) -> Result<()> {
+    /// Unpacks the packages `names` alone into `root`.
+    pub(super) fn unpack(&self, names: &[String], root: &Path) -> Result<()> {
         self.update()?;
         let mut download = self.command("apt-get");
-        download.args(["download", name]);
-        self.fetch_and_unpack(&format!("downloading {name}"), download, root)
+        download.arg("download").args(names);
+        self.fetch_and_unpack(&format!("downloading {}", names.join(" ")), download, root)
     }
 
     /// Unpacks the packages `names` into `root`, with all that they need but the C library.
@@ -94,12 +98,14 @@ impl Archive {
         super::forget(&fetched)
     }
 
-    /// Fetches the lists if there are none.
+    /// Fetches the lists if there are none of these sources.
     fn update(&self) -> Result<()> {
+        let sources = sources_list();
         let complete = self.home.join("complete");
-        if complete.exists() {
+        if fs::read_to_string(&complete).is_ok_and(|fetched| fetched == sources) {
             return Ok(());
         }
+        self.forget()?;
         if !Path::new(KEYRING).exists() {
             packages::ensure(&["debian-archive-keyring"], Install::Allowed)?;
         }
@@ -107,14 +113,14 @@ impl Archive {
             let folder = self.home.join(folder);
             fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
         }
-        for (file, content) in [("sources.list", sources_list()), ("status", String::new())] {
+        for (file, content) in [("sources.list", &sources), ("status", &String::new())] {
             let file = self.home.join(file);
             fs::write(&file, content).with_context(|| format!("write {}", file.display()))?;
         }
         let mut update = self.command("apt-get");
         update.arg("update");
         process::step("fetching Debian's lists of packages", update)?;
-        fs::write(&complete, "").with_context(|| format!("write {}", complete.display()))
+        fs::write(&complete, &sources).with_context(|| format!("write {}", complete.display()))
     }
 
     fn fetched(&self) -> PathBuf {
@@ -148,7 +154,9 @@ fn sources_list() -> String {
         (mirror("Debian", MIRROR), "bookworm"),
         (mirror("Debian", MIRROR), "bookworm-updates"),
         (mirror("Debian", MIRROR), BACKPORTS),
+        (mirror("Debian", MIRROR), NEWER),
         (mirror("Debian-Security", SECURITY), "bookworm-security"),
+        (mirror("Debian-Security", SECURITY), OLDER),
     ];
     let lines = lines
         .iter()

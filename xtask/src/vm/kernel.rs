@@ -10,6 +10,17 @@ use anyhow::{Context as _, Result, ensure};
 use super::{archive::Archive, directory, initramfs, tools::Tools, version, vmlinux};
 use crate::process;
 
+/// Stands for the newest version there is.
+pub(crate) const NEWEST: &str = "newest";
+
+/// What the packages of one kernel are called, before its release. Since 7.0 there are several.
+const PACKAGES: [&str; 4] = [
+    "linux-image-",
+    "linux-base-",
+    "linux-binary-",
+    "linux-modules-",
+];
+
 /// An unpacked kernel.
 #[derive(Debug)]
 pub(super) struct Kernel {
@@ -17,8 +28,8 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
-    /// Gets the newest kernel of `version` (two numbers, as in `6.1`) that Debian 12 has, if there
-    /// is none yet.
+    /// Gets the newest kernel of `version` (two numbers, as in `6.1`, or [`NEWEST`]) that Debian has, if
+    /// there is none yet.
     pub(super) fn ready(version: &str, archive: &Archive, tools: &Tools) -> Result<Self> {
         let kernel = Self {
             home: home(version)?,
@@ -26,20 +37,28 @@ impl Kernel {
         if kernel.home.exists() {
             return Ok(kernel);
         }
-        let package = newest(version, archive)?;
+        let names = archive.search(&format!(
+            r"^({})[0-9]+\.[0-9]+\.[^-]+(-[0-9]+)?-amd64$",
+            PACKAGES.join("|")
+        ))?;
+        let release = newest(version, &names)?;
         let fresh = kernel.home.with_extension("new");
         super::forget(&fresh)?;
         let root = fresh.join("root");
-        archive.unpack(&package, &root)?;
+        archive.unpack(&packages(&release, &names), &root)?;
 
-        let release = package.trim_start_matches("linux-image-");
         let mut depmod = tools.command("depmod");
-        depmod.arg("--basedir").arg(&root).arg(release);
+        depmod.arg("--basedir").arg(&root).arg(&release);
         process::step(&format!("indexing the modules of {release}"), depmod)?;
 
-        let image = root.join("boot").join(format!("vmlinuz-{release}"));
-        vmlinux::extract(&image, &fresh.join("vmlinux"), tools)?;
-        let modules = root.join("usr/lib/modules").join(release);
+        let modules = root.join("usr/lib/modules").join(&release);
+        let places = [
+            root.join("boot").join(format!("vmlinuz-{release}")),
+            modules.join("vmlinuz"),
+        ];
+        let image = places.iter().find(|image| image.exists());
+        let image = image.with_context(|| format!("Debian's kernel {release} has no image"))?;
+        vmlinux::extract(image, &fresh.join("vmlinux"), tools)?;
         initramfs::make(&modules, &fresh.join("initramfs"), tools)?;
         fs::rename(&fresh, &kernel.home)
             .with_context(|| format!("make {}", kernel.home.display()))?;
@@ -69,8 +88,8 @@ impl Kernel {
 
 fn home(version: &str) -> Result<PathBuf> {
     ensure!(
-        is_version(version),
-        "`{version}` is not a kernel's version: two numbers are wanted, as in 6.12"
+        version == NEWEST || is_version(version),
+        "`{version}` is not a kernel's version: two numbers are wanted, as in 6.12, or `{NEWEST}`"
     );
     // Its dot must not look like that of a file's extension.
     Ok(directory().join(format!("linux-{}", version.replace('.', "-"))))
@@ -81,26 +100,42 @@ fn is_version(version: &str) -> bool {
     matches!(version.split_once('.'), Some((major, minor)) if is_number(major) && is_number(minor))
 }
 
-/// The package of the newest kernel of `version`.
-fn newest(version: &str, archive: &Archive) -> Result<String> {
-    let mut names = archive.search(r"^linux-image-[0-9]+\.[0-9]+\.[^-]+(-[0-9]+)?-amd64$")?;
-    names.sort_by_key(|name| version::pieces(name));
-    let start = format!("linux-image-{version}.");
-    let chosen = names.iter().rfind(|name| name.starts_with(&start));
-    chosen.cloned().with_context(|| {
-        format!(
-            "Debian 12 has no kernel {version}; it has: {}",
-            versions(&names).join(", ")
-        )
-    })
+/// The newest release of `version`, given the packages of all kernels.
+fn newest(version: &str, names: &[String]) -> Result<String> {
+    let mut releases: Vec<&str> = names.iter().filter_map(|name| release(name)).collect();
+    releases.sort_by_key(|release| version::pieces(release));
+    let start = format!("{version}.");
+    let is_wanted = |release: &&&str| version == NEWEST || release.starts_with(&start);
+    let chosen = releases.iter().rfind(is_wanted);
+    chosen
+        .map(|release| (*release).to_owned())
+        .with_context(|| {
+            format!(
+                "Debian has no kernel {version}; it has: {}",
+                versions(&releases).join(", ")
+            )
+        })
 }
 
-/// The two first numbers of each package's version, once each.
-fn versions(names: &[String]) -> Vec<String> {
-    let mut versions: Vec<String> = names
+/// The packages of one release.
+fn packages(release: &str, names: &[String]) -> Vec<String> {
+    let is_of = |name: &&String| self::release(name) == Some(release);
+    names.iter().filter(is_of).cloned().collect()
+}
+
+/// The release that a package is of.
+fn release(package: &str) -> Option<&str> {
+    PACKAGES
         .iter()
-        .filter_map(|name| {
-            let mut parts = name.trim_start_matches("linux-image-").split('.');
+        .find_map(|start| package.strip_prefix(start))
+}
+
+/// The two first numbers of each release, once each.
+fn versions(releases: &[&str]) -> Vec<String> {
+    let mut versions: Vec<String> = releases
+        .iter()
+        .filter_map(|release| {
+            let mut parts = release.split('.');
             Some(format!("{}.{}", parts.next()?, parts.next()?))
         })
         .collect();
@@ -125,11 +160,32 @@ mod tests {
         );
     }
 
+    fn names() -> Vec<String> {
+        [
+            "linux-image-6.1.0-55-amd64",
+            "linux-image-6.1.0-56-amd64",
+            "linux-binary-7.3.4+deb13-amd64",
+            "linux-modules-7.3.4+deb13-amd64",
+            "linux-image-6.12.9+deb12-amd64",
+        ]
+        .map(str::to_owned)
+        .to_vec()
+    }
+
+    #[test]
+    fn the_newest_release_of_a_version_is_chosen() {
+        let of = |version| newest(version, &names()).expect("a kernel");
+
+        assert_eq!(of("6.1"), "6.1.0-56-amd64");
+        assert_eq!(of(NEWEST), "7.3.4+deb13-amd64");
+        assert_eq!(packages(&of(NEWEST), &names()), names()[2..4]);
+    }
+
     #[test]
     fn versions_on_offer_are_named_once() {
-        let names =
-            ["6.1.0-55", "6.1.0-56", "6.12.9+deb12"].map(|v| format!("linux-image-{v}-amd64"));
+        let error = newest("5.4", &names()).expect_err("there is none");
 
-        assert_eq!(versions(&names), ["6.1", "6.12"]);
+        let error = error.to_string();
+        assert!(error.ends_with("it has: 6.1, 6.12, 7.3"), "{error}");
     }
 }

@@ -23,12 +23,13 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 
 use self::{archive::Archive, kernel::Kernel, tools::Tools};
+pub(crate) use self::{kernel::NEWEST, version::pieces as version_pieces};
 use crate::workspace;
 
 /// What `cargo xtask vm` is asked to do.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The kernel's version, of those Debian 12 has: 6.1 or 6.12.
+    /// The kernel's version, of those Debian has: 5.10, 6.1, 6.12, 6.18, … or `newest`.
     #[arg(long, value_name = "VERSION")]
     kernel: String,
 
@@ -67,6 +68,7 @@ pub(crate) struct Guest {
     shares: Vec<PathBuf>,
     directory: PathBuf,
     command: Vec<OsString>,
+    is_in_background: bool,
 }
 
 impl Guest {
@@ -80,7 +82,22 @@ impl Guest {
             shares: Vec::new(),
             directory: workspace::root().to_owned(),
             command,
+            is_in_background: false,
         }
+    }
+
+    /// The same, which takes what others leave of the processors, and whose output goes nowhere by itself.
+    pub(crate) fn in_background(self) -> Self {
+        Self {
+            is_in_background: true,
+            ..self
+        }
+    }
+
+    /// The same, with a directory in which changes are kept.
+    pub(crate) fn sharing(mut self, directory: PathBuf) -> Self {
+        self.shares.push(directory);
+        self
     }
 
     /// The same, run in another directory.
@@ -94,7 +111,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
-/// Boots `guest`, passes on what its command writes, gives each line of it to `on_line` too, and
+/// Boots `guest`, passes on what its command writes, gives each line of it to `on_line`, and
 /// returns the command's exit code.
 ///
 /// # Errors
@@ -136,6 +153,7 @@ fn guest(options: &Options) -> Result<Guest> {
         shares: options.share.iter().map(absolute).collect::<Result<_>>()?,
         directory: env::current_dir().context("find the current directory")?,
         command: options.command.clone(),
+        is_in_background: false,
     })
 }
 

@@ -43,7 +43,15 @@ pub(super) fn run(
     let (sender, chunks) = mpsc::sync_channel(16);
     let reader = thread::spawn(move || read(output, &sender));
 
-    let passed_on = pass_on(&chunks, Instant::now() + guest.timeout, on_line);
+    let mut output = |chunk: &[u8]| {
+        if guest.is_in_background {
+            return Ok(());
+        }
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(chunk).and_then(|()| stdout.flush())
+    };
+    let end = Instant::now() + guest.timeout;
+    let passed_on = pass_on(&chunks, end, &mut output, on_line);
     if !matches!(passed_on, Ok(true)) {
         child.kill().context("stop QEMU")?;
     }
@@ -137,9 +145,12 @@ impl Exchange {
 }
 
 fn command(guest: &Guest, kernel: &Kernel, tools: &Tools, exchange: &Exchange) -> Command {
+    let niceness = if guest.is_in_background { "10" } else { "0" };
+    let mut command = Command::new("nice");
+    command.args(["-n", niceness, "--"]);
     // Whatever ends this program ends the machine too.
-    let mut command = Command::new("setpriv");
     command
+        .arg("setpriv")
         .args(["--pdeathsig", "KILL", "--"])
         .arg(tools.path("qemu-system-x86_64"))
         .env("LD_LIBRARY_PATH", tools.libraries());
@@ -217,6 +228,7 @@ fn read(mut output: ChildStdout, chunks: &SyncSender<Vec<u8>>) {
 fn pass_on(
     chunks: &Receiver<Vec<u8>>,
     deadline: Instant,
+    output: &mut dyn FnMut(&[u8]) -> io::Result<()>,
     on_line: &mut dyn FnMut(&str),
 ) -> Result<bool> {
     let mut line = Vec::new();
@@ -227,11 +239,7 @@ fn pass_on(
             Err(RecvTimeoutError::Timeout) => return Ok(false),
             Err(RecvTimeoutError::Disconnected) => break,
         };
-        let mut stdout = io::stdout().lock();
-        stdout
-            .write_all(&chunk)
-            .and_then(|()| stdout.flush())
-            .context("write the command's output")?;
+        output(&chunk).context("write the command's output")?;
         for byte in chunk {
             if byte == b'\n' {
                 on_line(&String::from_utf8_lossy(&line));

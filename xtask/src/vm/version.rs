@@ -2,7 +2,7 @@
 
 /// A piece of a version. Text comes before numbers, and numbers compare by value.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     /// Anything but digits.
     Text(String),
     /// Digits.
@@ -10,7 +10,7 @@ pub(super) enum Piece {
 }
 
 /// Splits `version` into pieces that compare in the right order.
-pub(super) fn pieces(version: &str) -> Vec<Piece> {
+pub(crate) fn pieces(version: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut rest = version;
     while let Some(first) = rest.chars().next() {

@@ -260,6 +260,11 @@ impl Backend for AgentBackend {
 
     async fn audit(&self) -> Result<AuditReport, ApiError> {
         let plane = self.plane()?;
-        Ok(audit(&plane.commands, &plane.shared).await?)
+        let mut report = audit(&plane.commands, &plane.shared).await?;
+        let swarm = plane.swarm.as_ref();
+        if let Some(encryption) = swarm.and_then(|swarm| swarm.encryption()) {
+            report.repaired.extend(encryption.audit().await);
+        }
+        Ok(report)
     }
 }

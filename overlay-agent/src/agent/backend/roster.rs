@@ -6,7 +6,6 @@ use std::{
 };
 
 use tokio::time::sleep;
-use tracing::trace;
 
 use super::{doors, told};
 use crate::{
@@ -20,7 +19,7 @@ use crate::{
         },
     },
     cluster::consensus::ReplicatedLog as _,
-    gossip,
+    gossip::{self, Visit},
     model::{
         Attachment, Availability, Claim, ClusterNetwork, MacAddress, Member, NodeId, Place, Role,
         Vni,
@@ -201,29 +200,23 @@ pub(super) async fn users(access: &Access, shared: &Shared, vni: Vni) -> u64 {
     endpoints.len() as u64
 }
 
-/// What all nodes claim in networks. Those that do not exist here are attended for a moment, because
+/// What all nodes claim in networks. Those that this node takes no part in are visited for a moment, because
 /// only those who attend are told of claims.
 pub(super) async fn claims_in(
     access: &Access,
     shared: &Shared,
     networks: &BTreeSet<Vni>,
 ) -> Vec<(NodeId, Claim)> {
-    let is_here = |vni: &Vni| shared.desired().network_by_vni(*vni).is_some();
-    let mut visited = Vec::new();
-    for vni in networks.iter().filter(|vni| !is_here(vni)) {
-        if access.gossip.attend(*vni).await.is_ok() {
-            visited.push(*vni);
-        }
+    let mut visits = Vec::new();
+    for vni in networks {
+        // Without the gossip nobody has anything to tell.
+        visits.extend(access.gossip.visit(*vni).await);
     }
-    if !visited.is_empty() {
+    if visits.iter().any(Visit::is_new) {
         sleep(HEARSAY).await;
     }
     let claims = claims(access, shared).await;
-    for vni in visited.iter().filter(|vni| !is_here(vni)) {
-        if access.gossip.leave_network(*vni).await.is_err() {
-            trace!("the swarm was left meanwhile");
-        }
-    }
+    drop(visits);
     let claims = claims.into_iter();
     claims
         .filter(|(_, claim)| networks.contains(&claim.vni))
@@ -363,7 +356,12 @@ async fn claims(access: &Access, shared: &Shared) -> Vec<(NodeId, Claim)> {
 pub(super) fn outline(shared: &Shared, network: &ClusterNetwork) -> NetworkInfo {
     let summary = shared.summary();
     let mtu = summary.mtus.get(&network.network.vni).copied();
-    let mtu = mtu.or(network.network.mtu).unwrap_or(summary.inner_mtu);
+    let left = if network.encrypted {
+        summary.encrypted_mtu
+    } else {
+        summary.inner_mtu
+    };
+    let mtu = mtu.or(network.network.mtu).unwrap_or(left);
     NetworkInfo::of_cluster(network, mtu)
 }
 

@@ -50,6 +50,7 @@ pub(super) fn waiting(outline: &Outline) -> Status {
         audit: AuditSummary::default(),
         missing_features: missing(features),
         names: None,
+        encryption: None,
         cluster: None,
     }
 }
@@ -104,6 +105,7 @@ pub(super) fn status(shared: &Shared, uses: &[datapath::MapUse]) -> Status {
         audit: summary.audit,
         missing_features: missing(features),
         names: names(shared),
+        encryption: shared.encryption(),
         cluster: None,
     }
 }

@@ -2,6 +2,7 @@
 //! out.
 
 mod datapath;
+mod encryption;
 mod host;
 mod names;
 mod outside;
@@ -32,6 +33,7 @@ pub(super) fn examine(shared: &Shared, expected: Option<&Expected>) -> Vec<Check
     checks.push(host::neighbours(shared));
     checks.push(host::source_ports());
     checks.extend(outside::way_out(shared));
+    checks.extend(encryption::encryption(shared));
     checks.push(host::forwarding());
     checks.push(names::server(shared));
     checks.push(names::resolvers(shared));

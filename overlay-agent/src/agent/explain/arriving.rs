@@ -50,19 +50,23 @@ pub(super) fn walk(
     if !has_program(shared, inspector, &peer, steps)? {
         return Ok(false);
     }
-    if inspector
-        .get(&Key::Network(question.network.vni))?
-        .is_none()
-    {
+    let Some(Row::Network(_, network)) = inspector.get(&Key::Network(question.network.vni))? else {
         return Ok(steps.stop(
             "network",
             "the network is not in NETWORK (unknown-network); `overlay audit` repairs that",
         ));
-    }
+    };
     steps.pass(
         "network",
         format!("{} is VNI {}", question.network.name, question.network.vni),
     );
+    if network.is_encrypted {
+        let mark = shared.settings.encryption.mark.inbound(id);
+        steps.pass(
+            "encryption",
+            format!("taken only with the mark {mark:#010x}, which the kernel's xfrm sets on what that node encrypted"),
+        );
+    }
     deliver(inspector, question, steps)
 }
 

@@ -3,7 +3,7 @@
 use super::{delivery, outside, question::Question, steps::Steps};
 use crate::{
     agent::{plumbing::TUNNEL_NAME, shared::Shared},
-    control::{Hook, Inspect as _, Key, PortError, Program, Row},
+    control::{Hook, Inspect as _, Key, PortError, Program, Row, planner},
     datapath::KernelInspector,
     model::{Encap, InterfaceEntry, PeerEntry, PeerId, RouteEntry},
     netlink::Socket,
@@ -41,7 +41,12 @@ pub(super) fn walk(
     let node = desired.node_at(peer.remote);
     let name = node.map_or("unknown", |node| node.name.as_str());
     steps.pass("peer", format!("node {name} at {}", peer.remote));
-    Ok(send(shared, question, &peer, steps))
+    Ok(send(
+        shared,
+        question,
+        (&peer, interface.is_encrypted),
+        steps,
+    ))
 }
 
 fn may_send(
@@ -163,7 +168,12 @@ fn find_route(
     Ok(None)
 }
 
-fn send(shared: &Shared, question: &Question, peer: &PeerEntry, steps: &mut Steps) -> bool {
+fn send(
+    shared: &Shared,
+    question: &Question,
+    (peer, is_encrypted): (&PeerEntry, bool),
+    steps: &mut Steps,
+) -> bool {
     if peer.ifindex == 0 {
         return steps.stop(
             "underlay",
@@ -199,7 +209,7 @@ fn send(shared: &Shared, question: &Question, peer: &PeerEntry, steps: &mut Step
             );
         }
     }
-    if peer.encap == Encap::Device {
+    if is_encrypted || peer.encap == Encap::Device {
         match socket.find_link(TUNNEL_NAME) {
             Ok(Some(link)) if link.is_up() => {
                 steps.pass(
@@ -217,13 +227,30 @@ fn send(shared: &Shared, question: &Question, peer: &PeerEntry, steps: &mut Step
     } else {
         steps.pass("encapsulation", "by the program itself");
     }
-    note_mtu(shared, question, peer, steps);
+    if is_encrypted {
+        let mark = shared.settings.encryption.mark.outbound();
+        steps.pass(
+            "encryption",
+            format!("by the kernel's xfrm, which the mark {mark:#010x} asks for it"),
+        );
+    }
+    note_mtu(shared, question, (peer, is_encrypted), steps);
     true
 }
 
-fn note_mtu(shared: &Shared, question: &Question, peer: &PeerEntry, steps: &mut Steps) {
-    let overhead = crate::control::planner::overhead(peer.remote);
-    let largest = peer.mtu.saturating_sub(overhead);
+fn note_mtu(
+    shared: &Shared,
+    question: &Question,
+    (peer, is_encrypted): (&PeerEntry, bool),
+    steps: &mut Steps,
+) {
+    let overhead = planner::overhead(peer.remote);
+    let outer = if is_encrypted {
+        planner::within_esp(peer.remote, peer.mtu)
+    } else {
+        peer.mtu
+    };
+    let largest = outer.saturating_sub(overhead);
     let network = shared.summary().mtus.get(&question.network.vni).copied();
     match network {
         Some(mtu) if mtu > largest => steps.note(

@@ -1,11 +1,12 @@
 //! What a node keeps of its swarm, in `<data-dir>/swarm`: who it is (`node.json`), the managers' last
 //! word (`view.json`, with the gossip's keys), its certificate and key (`certificates/node.pem`), and, on
-//! a manager, the log (`managers.redb`).
+//! a manager, the log (`managers.redb`); and with which keys, not told themselves, it encrypts (`encryption.json`).
 //!
 //! Every file is complete or not there, whenever the agent is killed or the power fails, and only root
 //! can read it.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write as _},
     net::{IpAddr, SocketAddr},
@@ -20,11 +21,13 @@ use zeroize::Zeroizing;
 use crate::{
     cluster::pki::Files,
     model::{ClusterView, NodeId},
+    xfrm,
 };
 
 const DIRECTORY: &str = "swarm";
 const NODE: &str = "node.json";
 const VIEW: &str = "view.json";
+const ENCRYPTION: &str = "encryption.json";
 const LOG: &str = "managers.redb";
 const CERTIFICATES: &str = "certificates";
 
@@ -124,6 +127,23 @@ impl Disk {
     /// Remembers the managers' word.
     pub(super) fn save_view(&self, view: &ClusterView) -> Result<(), DiskError> {
         self.save(VIEW, view)
+    }
+
+    /// What this node and the others encrypt with, but for the keys themselves. Without it new ones are agreed on.
+    pub(super) fn encryption(&self) -> BTreeMap<NodeId, xfrm::Kept> {
+        let kept = self.load(ENCRYPTION).unwrap_or_else(|error| {
+            let error: &dyn std::error::Error = &error;
+            warn!(error, "agreeing on new keys with all others");
+            None
+        });
+        let kept: Vec<(NodeId, xfrm::Kept)> = kept.unwrap_or_default();
+        kept.into_iter().collect()
+    }
+
+    /// Remembers it.
+    pub(super) fn save_encryption(&self, kept: &BTreeMap<NodeId, xfrm::Kept>) -> io::Result<()> {
+        let rows: Vec<_> = kept.iter().collect();
+        self.save(ENCRYPTION, &rows).map_err(io::Error::other)
     }
 
     /// Forgets the managers' log of a node that is none any more.

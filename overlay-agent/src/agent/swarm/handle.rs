@@ -2,7 +2,7 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::News;
+use super::{News, encryption::Encryption};
 use crate::{
     agent::addresses::Need,
     api::{ApiError, refusals::not_in_swarm},
@@ -13,6 +13,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(in crate::agent) struct Handle {
     news: mpsc::UnboundedSender<News>,
+    encryption: Option<Encryption>,
 }
 
 /// The right to attach to a network, which exists on this node at least as long as this value.
@@ -25,7 +26,23 @@ pub(in crate::agent) struct Stay {
 impl Handle {
     /// Asks whoever takes these news.
     pub(in crate::agent) fn new(news: mpsc::UnboundedSender<News>) -> Self {
-        Self { news }
+        Self {
+            news,
+            encryption: None,
+        }
+    }
+
+    /// Asks this one whether endpoints may come to encrypted networks.
+    pub(super) fn with_encryption(self, encryption: Encryption) -> Self {
+        Self {
+            encryption: Some(encryption),
+            ..self
+        }
+    }
+
+    /// What encrypts for this node.
+    pub(in crate::agent) fn encryption(&self) -> Option<&Encryption> {
+        self.encryption.as_ref()
     }
 
     /// Whether an endpoint may come to a network now, by itself or as a task of a service. Where it may,
@@ -38,10 +55,15 @@ impl Handle {
         let network = network.to_owned();
         let admitted = self.ask(|answer| News::Admit(network, service, answer));
         let vni = admitted.await?;
-        Ok(Stay {
+        let stay = Stay {
             vni,
             news: self.news.clone(),
-        })
+        };
+        match &self.encryption {
+            Some(encryption) => encryption.ready(vni).await.map(|()| stay),
+            // Only tests have none, and their networks exist nowhere.
+            None => Ok(stay),
+        }
     }
 
     /// Tells the others that these endpoints are about to go: no new flows come to them. Returns once

@@ -251,4 +251,11 @@ pub(super) fn remove_plane(settings: &Settings) {
             "a part of the data plane is left; `overlay-agent uninstall` removes it"
         );
     }
+    if let Err(error) = super::remove_xfrm() {
+        let error: &dyn std::error::Error = &error;
+        warn!(
+            error,
+            "xfrm states are left; `overlay-agent uninstall` removes them"
+        );
+    }
 }

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod disk;
+mod encryption;
 #[cfg(test)]
 mod fake;
 mod follower;
@@ -23,6 +24,7 @@ mod watcher;
 
 pub(super) use disk::Disk;
 pub use disk::DiskError;
+pub(super) use encryption::remove_xfrm;
 pub(super) use follower::{Follower, News};
 pub(super) use handle::Handle;
 pub(super) use life::Life;

@@ -8,6 +8,7 @@
 //! | `relay` (two) | updates; the follower's words | news; claims |
 //! | `health` | the checks that are wanted, time | news |
 //! | `tenancy` | the view, the endpoints, time | endpoints that follow their services |
+//! | `encryption` | the view, the networks here, words of other nodes, the kernel's news | xfrm states and policies, words |
 //! | `renewal` | time, the view | new certificates |
 //! | `follower` and the data plane | see `agent` | |
 
@@ -24,6 +25,7 @@ use tracing::info;
 use super::{
     Follower, Handle, News,
     disk::Kept,
+    encryption::{self, Encryption},
     follower::Surroundings,
     managers::ManagersClient,
     member::{Access, Entry, FIRST_WORD, Ground, MemberError},
@@ -51,6 +53,12 @@ use crate::{
     model::{ClusterId, ClusterView},
     settings::Settings,
 };
+
+/// Questions about encryption that wait.
+const QUESTIONS: usize = 16;
+
+/// What others said that waits; what finds no room is said again.
+const ASIDES: usize = 1024;
 
 /// Starts all of it. What was started before something fails is left to `cancel`.
 pub(super) async fn start(
@@ -95,6 +103,12 @@ pub(super) async fn start(
     let (view, view_now) = watch::channel(Arc::clone(cluster.view()));
     let managers = ManagersClient::new(client.clone(), view_now.clone());
     let (teller, words) = Teller::new(Arc::clone(&shared.names), Arc::clone(&shared.task_states));
+    let attended = teller.attended();
+    let (questions, asked) = mpsc::channel(QUESTIONS);
+    let encryption = Encryption {
+        questions,
+        view: view_now.clone(),
+    };
     let endpoints = shared.directory().all();
     let names = Arc::clone(&shared.names);
     names.view(cluster.view());
@@ -115,10 +129,30 @@ pub(super) async fn start(
     let plane = Arc::new(Plane {
         shared,
         commands,
-        swarm: Some(Handle::new(news.clone())),
+        swarm: Some(Handle::new(news.clone()).with_encryption(encryption)),
     });
     ground.planes.send_replace(Some(Arc::clone(&plane)));
 
+    let (said, asides) = mpsc::channel(ASIDES);
+    let listening = gossip.clone();
+    let encrypting = encryption::Inputs {
+        this: kept.node,
+        cluster: cluster_id.to_string(),
+        run: kept.epoch.unwrap_or_default(),
+        disk: ground.disk.clone(),
+        plane: Arc::clone(&plane),
+        gossip: gossip.clone(),
+        view: view_now.clone(),
+        attended,
+        asides,
+        questions: asked,
+    };
+    run_as(tasks, cancel, "encryption", async move {
+        if listening.listen(said).await.is_ok() {
+            encryption::keep(encrypting).await;
+        }
+        std::future::pending::<()>().await;
+    });
     let gossiping = cancel.clone();
     tasks.spawn(async move {
         Box::pin(service.run(gossiping)).await;

@@ -19,6 +19,7 @@ pub(super) struct Teller {
     words: mpsc::UnboundedSender<Word>,
     names: Arc<Names>,
     states: Arc<TaskStates>,
+    attended: watch::Sender<BTreeSet<Vni>>,
 }
 
 /// What is told.
@@ -38,12 +39,19 @@ impl Teller {
         states: Arc<TaskStates>,
     ) -> (Self, mpsc::UnboundedReceiver<Word>) {
         let (words, said) = mpsc::unbounded_channel();
+        let attended = watch::Sender::default();
         let teller = Self {
             words,
             names,
             states,
+            attended,
         };
         (teller, said)
+    }
+
+    /// The networks that this node has to do with, as they change.
+    pub(super) fn attended(&self) -> watch::Receiver<BTreeSet<Vni>> {
+        self.attended.subscribe()
     }
 
     fn say(&self, word: Word) {
@@ -55,10 +63,16 @@ impl Teller {
 
 impl Announce for Teller {
     fn attend(&self, vni: Vni) {
+        self.attended.send_modify(|attended| {
+            attended.insert(vni);
+        });
         self.say(Word::Attend(vni));
     }
 
     fn leave(&self, vni: Vni) {
+        self.attended.send_modify(|attended| {
+            attended.remove(&vni);
+        });
         self.say(Word::Leave(vni));
     }
 

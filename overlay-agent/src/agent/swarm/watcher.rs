@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
+use futures_util::FutureExt as _;
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
@@ -16,6 +17,9 @@ use crate::{
     gossip::GossipHandle,
     model::{ClusterView, NodeId, Role},
 };
+
+/// How many changes are passed on together at most, so that a flood of them does not keep all of them back.
+const TOGETHER: usize = 1000;
 
 /// Where the managers of a view answer.
 pub(super) fn managers(view: &ClusterView) -> Vec<SocketAddr> {
@@ -59,7 +63,8 @@ fn is_final(error: &ClientError) -> bool {
         .is_some_and(|refusal| refusal.kind == ErrorKind::Forbidden)
 }
 
-/// Follows the managers until nobody wants to know.
+/// Follows the managers until nobody wants to know. Changes that come while earlier ones are passed on are passed on
+/// together: each time is work for the whole view, and there may be thousands.
 pub(super) async fn follow(
     client: Client,
     disk: Disk,
@@ -72,38 +77,50 @@ pub(super) async fn follow(
     let mut watch: Watch<ViewUpdate> = client.watch(Some(copy.index));
     let mut is_lost = false;
     loop {
-        match watch.next().await {
-            Watched::Connected { manager } => {
-                debug!(%manager, "follows a manager");
-                is_lost = false;
-            }
-            Watched::Lost { error, .. } => {
-                report(&error, is_lost);
-                is_lost = true;
-            }
-            Watched::Change(change) => {
-                if let Err(gap) = change.change.apply_to(&mut copy) {
-                    debug!(%gap, "asks for everything");
-                    watch = client.watch(None);
-                    continue;
+        let (mut is_new, mut together) = (false, 0);
+        let mut next = Some(watch.next().await);
+        while let Some(watched) = next {
+            match watched {
+                Watched::Connected { manager } => {
+                    debug!(%manager, "follows a manager");
+                    is_lost = false;
                 }
-                if let Err(error) = disk.save_view(&copy) {
-                    let error: &dyn std::error::Error = &error;
-                    warn!(error, "a restart would begin with an older view");
+                Watched::Lost { error, .. } => {
+                    report(&error, is_lost);
+                    is_lost = true;
                 }
-                let whole = Arc::new(copy.clone());
-                client.set_managers(managers(&whole));
-                // The key comes first: a removed node must not read what is said next.
-                let told = match gossip.set_keys(whole.keys.clone()).await {
-                    Ok(()) => gossip.set_members(gossips(&whole)).await,
-                    stopped => stopped,
-                };
-                names.view(&whole);
-                view.send_replace(Arc::clone(&whole));
-                if told.is_err() || news.send(News::View(whole)).is_err() {
-                    return;
+                Watched::Change(change) => {
+                    if let Err(gap) = change.change.apply_to(&mut copy) {
+                        debug!(%gap, "asks for everything");
+                        watch = client.watch(None);
+                    } else {
+                        is_new = true;
+                    }
                 }
             }
+            together += 1;
+            next = (together < TOGETHER)
+                .then(|| watch.next().now_or_never())
+                .flatten();
+        }
+        if !is_new {
+            continue;
+        }
+        if let Err(error) = disk.save_view(&copy) {
+            let error: &dyn std::error::Error = &error;
+            warn!(error, "a restart would begin with an older view");
+        }
+        let whole = Arc::new(copy.clone());
+        client.set_managers(managers(&whole));
+        // The key comes first: a removed node must not read what is said next.
+        let told = match gossip.set_keys(whole.keys.clone()).await {
+            Ok(()) => gossip.set_members(gossips(&whole)).await,
+            stopped => stopped,
+        };
+        names.view(&whole);
+        view.send_replace(Arc::clone(&whole));
+        if told.is_err() || news.send(News::View(whole)).is_err() {
+            return;
         }
     }
 }

@@ -229,6 +229,7 @@ impl Backend for FakeBackend {
                 last_repaired: 0,
             },
             names: None,
+            encryption: None,
             missing_features: vec![MissingFeature {
                 feature: "netkit (Linux 6.7)".to_owned(),
                 costs: "round trips are a quarter longer".to_owned(),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClusterStatus, NamesStatus};
+use super::{ClusterStatus, EncryptionStatus, NamesStatus};
 use crate::model::Encap;
 
 /// Where networks and peers come from.
@@ -79,6 +79,9 @@ pub struct Status {
     /// cluster.
     #[serde(default)]
     pub names: Option<NamesStatus>,
+    /// Encryption; `None` outside a swarm.
+    #[serde(default)]
+    pub encryption: Option<EncryptionStatus>,
     /// The cluster; `None` outside one.
     #[serde(default)]
     pub cluster: Option<ClusterStatus>,

@@ -46,7 +46,7 @@ pub(in crate::cli) enum SwarmVerb {
         #[arg(long)]
         rotate: bool,
     },
-    /// Show the generations of the keys that protect the gossip, not the keys
+    /// Show the generations of the keys that protect the gossip and encrypted networks, not the keys
     Keys {
         /// Change to a new key
         #[arg(long)]

@@ -3,8 +3,8 @@
 use super::{fact, node, quantity, table, time};
 use crate::{
     api::types::{
-        AttachKind, AuditSummary, Balancing, ClusterStatus, GossipStatus, ManagerInfo, MapUse,
-        MissingFeature, Mode, NamesStatus, Status,
+        AttachKind, AuditSummary, Balancing, ClusterStatus, EncryptionStatus, GossipStatus,
+        ManagerInfo, MapUse, MissingFeature, Mode, NamesStatus, Status,
     },
     model::Encap,
 };
@@ -46,6 +46,9 @@ pub(in crate::cli) fn status(status: &Status) -> String {
     if let Some(status) = &status.names {
         text.push_str(&names(status));
     }
+    if let Some(status) = &status.encryption {
+        text.push_str(&fact("Encryption", &encryption(status)));
+    }
     for MissingFeature { feature, costs } in &status.missing_features {
         text.push_str(&fact("Missing", &format!("{feature}: {costs}")));
     }
@@ -72,6 +75,28 @@ fn names(status: &NamesStatus) -> String {
     let problems = status.servers.iter().filter_map(|it| it.problem.as_ref());
     for problem in problems {
         text.push_str(&fact("No names", problem));
+    }
+    text
+}
+
+fn encryption(status: &EncryptionStatus) -> String {
+    let mut text = match (status.available, status.generation) {
+        (false, _) => "not possible here".to_owned(),
+        (true, None) => "no key yet".to_owned(),
+        (true, Some(generation)) => format!(
+            "{} networks, keys of generation {generation} with {} of {} nodes, {} states, {} policies, \
+             {} repaired",
+            status.networks,
+            status.settled,
+            status.partners,
+            status.states,
+            status.policies,
+            status.repaired_total,
+        ),
+    };
+    if let Some(trouble) = &status.trouble {
+        text.push_str("; ");
+        text.push_str(trouble);
     }
     text
 }

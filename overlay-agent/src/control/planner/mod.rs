@@ -20,7 +20,7 @@ pub use local::{
     endpoint_rows, interface_row, local_tables, port_keys, published_rows, transit_rows,
 };
 pub use remote::{
-    Facts, OVERHEAD_V4, OVERHEAD_V6, blocks, gateway_mtu, networks, overhead, peers, remote_tables,
-    route_entry, routes, underlay_hooks, within_esp,
+    Facts, OVERHEAD_V4, OVERHEAD_V6, blocks, gateway_mtu, guard_hooks, networks, overhead, peers,
+    remote_tables, route_entry, routes, underlay_hooks, within_esp,
 };
 pub use services::OwnTask;

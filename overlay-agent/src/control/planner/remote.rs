@@ -192,18 +192,23 @@ pub fn underlay_hooks(facts: Facts<'_>) -> BTreeSet<Hook> {
     if facts.encap == Encap::Device {
         return BTreeSet::new();
     }
+    on_underlay(facts, Program::FromUnderlay)
+}
+
+/// Where tunnelled packets leave that should have been encrypted, had the kernel's policies not been taken away.
+pub fn guard_hooks(facts: Facts<'_>) -> BTreeSet<Hook> {
+    on_underlay(facts, Program::ToUnderlay)
+}
+
+fn on_underlay(facts: Facts<'_>, program: Program) -> BTreeSet<Hook> {
     let ways = facts
         .peers()
         .filter_map(|(_, node)| facts.ways.get(&node.address));
     let devices = ways.filter(|way| way.is_ethernet).map(|way| way.ifindex);
     let own = facts.own_device.filter(|device| device.is_ethernet);
-    let hook = |ifindex| Hook {
-        program: Program::FromUnderlay,
-        ifindex,
-    };
     devices
         .chain(own.map(|device| device.ifindex))
-        .map(hook)
+        .map(|ifindex| Hook { program, ifindex })
         .collect()
 }
 

@@ -6,6 +6,7 @@
 mod endpoint;
 mod follow;
 mod gateway;
+mod guard;
 mod publish;
 mod repair;
 mod services;
@@ -229,14 +230,21 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
 
     fn hang_on_underlay(&mut self) -> Result<usize, PortError> {
         let mut hooks: BTreeSet<Hook> = self.hooks.iter().copied().collect();
-        hooks.retain(|hook| hook.program != Program::FromUnderlay);
+        hooks.retain(|hook| match hook.program {
+            Program::FromUnderlay | Program::ToUnderlay => false,
+            Program::FromContainer
+            | Program::FromTunnel
+            | Program::FromHost
+            | Program::Socket(_) => true,
+        });
         hooks.extend(planner::underlay_hooks(self.facts()));
+        hooks.extend(self.guard_hooks());
         self.hang(&hooks, Stale::Remembered)
     }
 
     /// The largest packet inside a network for which no other size was chosen, bytes.
-    pub fn inner_mtu(&self) -> u32 {
-        self.facts().inner_mtu(false)
+    pub fn inner_mtu(&self, is_encrypted: bool) -> u32 {
+        self.facts().inner_mtu(is_encrypted)
     }
 
     fn facts(&self) -> Facts<'_> {
@@ -280,6 +288,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         }
         desired.node = self.node_entry();
         desired.mark_balanced();
+        count += self.guard(&desired)?;
         for change in changes(actual, &desired) {
             self.write(&change)?;
             self.note_end(actual, &change);
@@ -302,6 +311,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         attachments: impl IntoIterator<Item = &'a Attachment>,
     ) -> BTreeSet<Hook> {
         let mut hooks = planner::underlay_hooks(self.facts());
+        hooks.extend(self.guard_hooks());
         hooks.insert(Hook {
             program: Program::FromTunnel,
             ifindex: self.tunnel,

@@ -76,17 +76,29 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
         // Backends before the slots that name them, these before what names the ring; gone is what
         // names others before what is named.
         writes.sort_by_key(rank);
+        let is_guarded = tables.is_anything_encrypted();
+        let mut wanted = Tables::default();
+        for change in &writes {
+            if let Change::Put(Row::Port(..)) = change {
+                wanted.record(change);
+            }
+        }
+        self.guard(&wanted)?;
         for change in &writes {
             self.write(change)?;
             self.note_end(&tables, change);
             tables.record(change);
         }
+        let is_guard_needed = tables.is_anything_encrypted();
         self.release(writes.iter().filter_map(|change| match change {
             Change::Remove(Key::Port(key)) => Some(*key),
             Change::Put(_) | Change::Remove(_) => None,
         }));
         self.balancer.settle();
         self.applied = Some(tables);
+        if is_guarded && !is_guard_needed {
+            self.hang_on_underlay()?;
+        }
         Ok(writes.len())
     }
 

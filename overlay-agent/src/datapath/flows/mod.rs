@@ -161,36 +161,6 @@ impl Flows {
         Ok(clients)
     }
 
-    /// Forgets every flow to a backend.
-    pub fn forget_backend(&mut self, backend: u32) -> Result<u64, Error> {
-        self.forget(|flow| flow.backend == backend)
-    }
-
-    /// Forgets every flow of a service.
-    pub fn forget_service(&mut self, service: u32) -> Result<u64, Error> {
-        self.forget(|flow| flow.service == service)
-    }
-
-    fn forget(&mut self, which: impl Fn(&Flow) -> bool) -> Result<u64, Error> {
-        let mut forgotten = 0;
-        let tables = [
-            (&mut self.answered, map::FLOW),
-            (&mut self.unanswered, map::FLOW_NEW),
-        ];
-        for (table, name) in tables {
-            let mut keys = Vec::new();
-            visit(table, name, |key, flow| {
-                if which(flow) {
-                    keys.push(*key);
-                }
-            })?;
-            for key in &keys {
-                forgotten += u64::from(remove(table, name, key)?);
-            }
-        }
-        Ok(forgotten)
-    }
-
     fn evict(&mut self, excess: u64, now: u32) -> Result<u64, Error> {
         let mut flows = BTreeMap::new();
         visit(&self.answered, map::FLOW, |key, flow| {

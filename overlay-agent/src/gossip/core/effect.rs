@@ -61,6 +61,13 @@ pub enum Event {
         /// Position of the winning claim in the managers' log.
         index: u64,
     },
+    /// Another node has said something that is none of the gossip's business.
+    Aside {
+        /// Who said it.
+        from: NodeId,
+        /// What.
+        words: Vec<u8>,
+    },
 }
 
 /// What is different from the last time, in [`Observed`](crate::model::Observed)'s terms.

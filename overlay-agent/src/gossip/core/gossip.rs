@@ -106,6 +106,16 @@ impl Gossip {
         self.tell(now, effects);
     }
 
+    /// Tells one node something that is none of the gossip's business; it may be lost. At most
+    /// [`Pace::datagram`](super::Pace::datagram) bytes, less a few.
+    pub fn say(&mut self, to: NodeId, words: &[u8], effects: &mut Vec<Effect>) {
+        self.send(
+            to,
+            wire::Writer::new(Kind::Aside).raw(words).finish(),
+            effects,
+        );
+    }
+
     /// Bytes that a node has sent, decrypted: it is the one that it says it is.
     pub fn handle_datagram(
         &mut self,
@@ -138,6 +148,10 @@ impl Gossip {
         match kind {
             Kind::Question => self.reassure(from, effects),
             Kind::Here => {}
+            Kind::Aside => effects.push(Effect::Event(Event::Aside {
+                from,
+                words: items.to_vec(),
+            })),
             Kind::Membership => {
                 let (outcomes, strangers) = self.membership.handle_packet(from, items, now)?;
                 self.counters.unknown_owners += strangers as u64;
@@ -270,14 +284,16 @@ impl Gossip {
         had
     }
 
-    /// Takes part in a network from now on.
-    pub fn attend(&mut self, vni: Vni, now: Duration, effects: &mut Vec<Effect>) {
-        if self.table.attend(vni, now) {
+    /// Takes part in a network from now on. Returns whether it did not before.
+    pub fn attend(&mut self, vni: Vni, now: Duration, effects: &mut Vec<Effect>) -> bool {
+        let is_new = self.table.attend(vni, now);
+        if is_new {
             self.note_own(Topic::Attendance, effects);
             self.flush(effects);
             self.sync.want(Topic::Network(vni));
             self.synchronize(now, effects);
         }
+        is_new
     }
 
     /// Takes no longer part in a network: withdraws the claims there and forgets those of others.

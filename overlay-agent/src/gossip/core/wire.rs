@@ -39,6 +39,8 @@ pub(super) enum Kind {
     Question = 7,
     /// The answer to that; empty.
     Here = 8,
+    /// A word from one agent to another, which the gossip only carries: bytes.
+    Aside = 9,
     /// First of an exchange: as a probe.
     Hello = 16,
     /// Members, of any state.
@@ -54,7 +56,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Membership,
         Self::News,
         Self::Pulls,
@@ -63,6 +65,7 @@ impl Kind {
         Self::Leaving,
         Self::Question,
         Self::Here,
+        Self::Aside,
         Self::Hello,
         Self::Members,
         Self::Heads,

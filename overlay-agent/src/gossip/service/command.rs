@@ -5,8 +5,9 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
+use super::handle::Aside;
 use crate::{
     gossip::core::ClaimError,
     model::{Claim, KeyRing, NodeId, Observed, Vni},
@@ -18,6 +19,8 @@ pub(super) enum Command {
     Withdraw(Vni, IpAddr, oneshot::Sender<bool>),
     Attend(Vni, oneshot::Sender<()>),
     LeaveNetwork(Vni, oneshot::Sender<()>),
+    Visit(Vni, oneshot::Sender<bool>),
+    EndVisit(Vni),
     SetMembers(BTreeMap<NodeId, SocketAddr>, oneshot::Sender<()>),
     SetKeys(KeyRing, oneshot::Sender<()>),
     Attendees(Vni, oneshot::Sender<BTreeSet<NodeId>>),
@@ -25,5 +28,7 @@ pub(super) enum Command {
     CountClaims(oneshot::Sender<u64>),
     Observe(oneshot::Sender<Observed>),
     Watch(BTreeSet<NodeId>, oneshot::Sender<()>),
+    Say(NodeId, Vec<u8>, oneshot::Sender<()>),
+    Listen(mpsc::Sender<Aside>, oneshot::Sender<()>),
     Leave(oneshot::Sender<()>),
 }

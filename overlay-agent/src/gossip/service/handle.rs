@@ -6,6 +6,7 @@ use std::{
 };
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tracing::debug;
 
 use super::{
     command::Command,
@@ -24,6 +25,9 @@ pub struct GossipHandle {
     pub(super) tally: Tally,
     pub(super) address: SocketAddr,
 }
+
+/// What another node has said that is none of the gossip's business, and who it was.
+pub type Aside = (NodeId, Vec<u8>);
 
 /// The gossip has ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -69,6 +73,29 @@ pub enum Update {
     },
 }
 
+/// A stay in a network for the sake of a question. Dropping it ends it.
+#[derive(Debug)]
+pub struct Visit {
+    vni: Vni,
+    is_new: bool,
+    commands: mpsc::Sender<Command>,
+}
+
+impl Visit {
+    /// Whether what is claimed in the network has to be learned first.
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        if self.commands.try_send(Command::EndVisit(self.vni)).is_err() {
+            debug!(network = %self.vni, "the visit lasts: the gossip is busy, or has ended");
+        }
+    }
+}
+
 impl GossipHandle {
     /// Tells the others of an address of this node, and takes part in its network.
     pub async fn claim(&self, claim: Claim) -> Result<(), ClaimRefused> {
@@ -89,6 +116,16 @@ impl GossipHandle {
     /// No longer takes part in a network.
     pub async fn leave_network(&self, vni: Vni) -> Result<(), Stopped> {
         self.ask(|reply| Command::LeaveNetwork(vni, reply)).await
+    }
+
+    /// Takes part in a network for as long as the visit is kept, if it does not anyway.
+    pub async fn visit(&self, vni: Vni) -> Result<Visit, Stopped> {
+        let is_new = self.ask(|reply| Command::Visit(vni, reply)).await?;
+        Ok(Visit {
+            vni,
+            is_new,
+            commands: self.commands.clone(),
+        })
     }
 
     /// Lets in exactly these nodes, which the managers know. Nothing that another says is taken
@@ -125,6 +162,16 @@ impl GossipHandle {
     /// How many addresses of the others' endpoints are known.
     pub async fn claims_known(&self) -> Result<u64, Stopped> {
         self.ask(Command::CountClaims).await
+    }
+
+    /// Tells one node something that is none of the gossip's business. It may be lost.
+    pub async fn say(&self, to: NodeId, words: Vec<u8>) -> Result<(), Stopped> {
+        self.ask(|reply| Command::Say(to, words, reply)).await
+    }
+
+    /// Hands over what others say so from now on. What finds no room is lost.
+    pub async fn listen(&self, asides: mpsc::Sender<Aside>) -> Result<(), Stopped> {
+        self.ask(|reply| Command::Listen(asides, reply)).await
     }
 
     /// Tells the others that this node goes, and ends the gossip.

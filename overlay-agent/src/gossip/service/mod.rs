@@ -13,6 +13,7 @@ mod counters;
 mod exchanges;
 mod handle;
 mod owner;
+mod presence;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -27,7 +28,7 @@ use tracing::warn;
 
 pub use self::{
     counters::GossipCounters,
-    handle::{ClaimRefused, GossipHandle, NodeState, Stopped, Update},
+    handle::{Aside, ClaimRefused, GossipHandle, NodeState, Stopped, Update, Visit},
     settings::{GossipSettings, Known, next_epoch},
 };
 use self::{counters::Tally, owner::Owner};
@@ -110,6 +111,7 @@ impl GossipService {
             updates,
             states,
             tally: tally.clone(),
+            asides: None,
         };
         let handle = GossipHandle {
             commands: commands_in,

@@ -23,7 +23,8 @@ use super::{
     conversation::Request,
     counters::Tally,
     exchanges::Exchanges,
-    handle::{NodeState, Update},
+    handle::{Aside, NodeState, Update},
+    presence::Presence,
     timers::Timers,
 };
 use crate::{
@@ -51,6 +52,8 @@ pub(super) struct Owner {
     pub(super) updates: mpsc::Sender<Update>,
     pub(super) states: watch::Sender<BTreeMap<NodeId, NodeState>>,
     pub(super) tally: Tally,
+    /// Who hears what is not for the gossip.
+    pub(super) asides: Option<mpsc::Sender<Aside>>,
 }
 
 /// An owner at work.
@@ -60,6 +63,7 @@ struct Running {
     timers: Timers<Timer>,
     effects: Vec<Effect>,
     exchanges: Exchanges,
+    presence: Presence,
     /// Whether the core has changes that have not been told.
     changed: bool,
     lost: VecDeque<Update>,
@@ -91,6 +95,7 @@ impl Owner {
             owner: self,
             origin: Instant::now(),
             timers: Timers::new(),
+            presence: Presence::default(),
             effects: Vec::new(),
             changed: false,
             lost: VecDeque::new(),
@@ -158,17 +163,38 @@ impl Running {
         let core = &mut self.owner.core;
         let effects = &mut self.effects;
         let heard = match command {
-            Command::Claim(claim, reply) => reply.send(core.claim(&claim, now, effects)).is_ok(),
+            Command::Claim(claim, reply) => {
+                self.presence.stay(claim.vni);
+                reply.send(core.claim(&claim, now, effects)).is_ok()
+            }
             Command::Withdraw(vni, address, reply) => reply
                 .send(core.withdraw(vni, address, now, effects))
                 .is_ok(),
             Command::Attend(vni, reply) => {
+                self.presence.stay(vni);
                 core.attend(vni, now, effects);
                 reply.send(()).is_ok()
             }
             Command::LeaveNetwork(vni, reply) => {
-                core.leave_network(vni, now, effects);
+                if self.presence.leave(vni) {
+                    core.leave_network(vni, now, effects);
+                }
                 reply.send(()).is_ok()
+            }
+            Command::Visit(vni, reply) => {
+                let is_new = core.attend(vni, now, effects);
+                if !is_new && !self.presence.is_visited(vni) {
+                    // It may have been taken part in before this gossip began.
+                    self.presence.stay(vni);
+                }
+                self.presence.visit(vni);
+                reply.send(is_new).is_ok()
+            }
+            Command::EndVisit(vni) => {
+                if self.presence.depart(vni) {
+                    core.leave_network(vni, now, effects);
+                }
+                true
             }
             Command::Watch(nodes, reply) => {
                 core.watch(&nodes, now, effects);
@@ -180,6 +206,14 @@ impl Running {
             }
             Command::SetKeys(ring, reply) => {
                 self.owner.transport.set_ring(&ring);
+                reply.send(()).is_ok()
+            }
+            Command::Say(to, words, reply) => {
+                core.say(to, &words, effects);
+                reply.send(()).is_ok()
+            }
+            Command::Listen(asides, reply) => {
+                self.owner.asides = Some(asides);
                 reply.send(()).is_ok()
             }
             Command::Attendees(vni, reply) => reply.send(core.attendees(vni).collect()).is_ok(),
@@ -268,6 +302,14 @@ impl Running {
             Event::MemberLeft(node) => (node, NodeState::Left),
             Event::ClaimsChanged => {
                 self.changed = true;
+                return;
+            }
+            Event::Aside { from, words } => {
+                let asides = self.owner.asides.as_ref();
+                let heard = asides.is_none_or(|asides| asides.try_send((from, words)).is_ok());
+                if !heard {
+                    debug!(%from, "nobody had time for what a node said");
+                }
                 return;
             }
             Event::ClaimLost {

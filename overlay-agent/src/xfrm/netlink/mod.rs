@@ -281,14 +281,14 @@ impl Kernel for XfrmSocket {
     }
 
     fn remove(&mut self, id: StateId) -> Result<(), Error> {
-        let mut message = StateName::default();
-        message.user_sa_id = UserSaId {
+        let mut user_sa_id = UserSaId {
             spi: id.spi,
             proto: constants::IPPROTO_ESP,
             ..UserSaId::default()
         };
-        message.user_sa_id.destination(&id.destination);
-        let removed = self.change(XfrmMessage::DeleteSa(message));
+        user_sa_id.destination(&id.destination);
+        let nlas = Vec::new();
+        let removed = self.change(XfrmMessage::DeleteSa(StateName { user_sa_id, nlas }));
         let removed = removed
             .map_err(|failure| failure.during(format!("remove the xfrm state {}", name(id))));
         unless_gone(removed)
@@ -465,6 +465,10 @@ fn decode_state(payload: &[u8]) -> Result<Option<(StateId, StateRow)>, DecodeErr
 }
 
 fn decode_policy(payload: &[u8]) -> Result<Option<Policy>, DecodeError> {
+    // The parser trusts the length.
+    if payload.len() < netlink_packet_xfrm::XFRM_USER_POLICY_INFO_LEN {
+        return Err(DecodeError::from("a policy is cut short"));
+    }
     let PolicyMessage {
         user_policy_info: info,
         nlas,
@@ -487,12 +491,10 @@ fn decode_policy(payload: &[u8]) -> Result<Option<Policy>, DecodeError> {
     }
     let mut spi = 0;
     for attribute in nlas {
-        match attribute {
-            XfrmAttrs::Mark(mark) => key.mark = mark.value,
-            XfrmAttrs::Template(templates) => {
-                spi = templates.first().map_or(0, |template| template.id.spi);
-            }
-            _ => {}
+        if let XfrmAttrs::Mark(mark) = attribute {
+            key.mark = mark.value;
+        } else if let XfrmAttrs::Template(templates) = attribute {
+            spi = templates.first().map_or(0, |template| template.id.spi);
         }
     }
     let protection = if is_block {

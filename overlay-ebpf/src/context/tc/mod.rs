@@ -17,13 +17,13 @@ use aya_ebpf::{
     },
     programs::TcContext,
 };
-use overlay_common::{address::Address, peer::Peer, reason::Reason};
+use overlay_common::{address::Address, encryption, peer::Peer, reason::Reason};
 use overlay_ebpf::{
     frame::{Bytes, Copied},
     header::{Header, headers},
 };
 
-use crate::map::scratch;
+use crate::map::{config, scratch};
 
 mod rewrite;
 
@@ -162,6 +162,14 @@ impl Skb {
     pub(crate) fn set_mark(&mut self, mark: u32) {
         // SAFETY: the kernel passes a valid context, of which programs may write this field.
         unsafe { (*self.0).mark = mark };
+    }
+
+    /// Takes our mark off: what it says is true only where the kernel or a program has just set it.
+    #[inline(always)]
+    pub(crate) fn unmark(&mut self) {
+        if encryption::is_ours(config::mark(), self.mark()) {
+            self.set_mark(0);
+        }
     }
 
     /// The flow hash.

@@ -1,11 +1,12 @@
 //! What a task answers to a client outside.
 
 use overlay_common::{
-    flow::{FLOW_REVERSE, SCOPE_HOST},
+    flow::{FLOW_ENCRYPTED, FLOW_REVERSE, SCOPE_HOST},
     reason::Reason,
     walk::Walk,
 };
 use overlay_ebpf::{
+    cover::Cover,
     flow as keys, quote,
     transport::{self, Icmp},
 };
@@ -48,7 +49,7 @@ fn decide_here(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
     };
     let port = found.flow().port;
     work.partner_port = found.flow().partner_port;
-    rewrite::check(frame, work, ends.source, port)?;
+    rewrite::check(work, ends.source, port)?;
     if is_told_too_big(frame, work)? {
         return Ok(Next::Answered(Walk::MtuTold));
     }
@@ -72,6 +73,10 @@ fn of_client(work: &mut Work) -> Option<Found> {
     work.task = flow.address;
     work.peer = flow.peer;
     work.twin = flow.twin(&work.key);
+    // What the container's own network asks for stays in force.
+    if flow.flags & FLOW_ENCRYPTED != 0 {
+        work.cover = Cover::Encrypted;
+    }
     Some(found)
 }
 
@@ -106,7 +111,7 @@ fn is_told_too_big(frame: &mut TcFrame, work: &Work) -> Result<bool, Reason> {
         return Ok(false);
     }
     let peer = map::peer::get(work.peer).ok_or(Reason::NoPeer)?;
-    encapsulate::refuse_oversize(frame, &work.packet, peer)
+    encapsulate::refuse_oversize(frame, &work.packet, peer, work.cover)
 }
 
 #[inline(always)]

@@ -2,10 +2,11 @@
 //! answer, or, most of the time, the host's own traffic, which is left alone.
 
 use overlay_common::{
-    flow::{FLOW_FORWARD, SCOPE_HOST},
+    flow::{FLOW_ENCRYPTED, FLOW_FORWARD, SCOPE_HOST},
     reason::Reason,
 };
 use overlay_ebpf::{
+    cover::Cover,
     flow as keys, quote,
     transport::{self, Icmp},
 };
@@ -81,5 +82,6 @@ fn report_here(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
     work.packet = read(frame, work.transport.is_v4)?;
     work.peer = found.flow().peer;
     work.task = found.flow().address;
+    work.cover = Cover::by(found.flow().flags & FLOW_ENCRYPTED != 0);
     serve::towards(frame, work)
 }

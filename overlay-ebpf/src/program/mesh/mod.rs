@@ -29,7 +29,10 @@ use overlay_ebpf::{
 };
 
 use super::{
-    TcFrame, answer as answers, deliver, encapsulate, nat::Side, outlined::outlined_verdict,
+    TcFrame, answer as answers, deliver,
+    encapsulate::{self, Carriage},
+    nat::Side,
+    outlined::outlined_verdict,
 };
 use crate::map::{self, config, scratch, work::Work};
 
@@ -102,7 +105,11 @@ fn send(frame: &mut TcFrame, work: &mut Work, next: Next) -> Result<Verdict, Rea
     if is_for_task {
         frame.0.store(0, names)?;
     }
-    encapsulate::towards(frame, ingress(), &work.packet, (mac, walk), peer)
+    let carriage = Carriage {
+        vni: ingress(),
+        cover: work.cover,
+    };
+    encapsulate::towards(frame, carriage, &work.packet, (mac, walk), peer)
 }
 
 /// Whether frames of this network carry what came to published ports.

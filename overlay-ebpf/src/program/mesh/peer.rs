@@ -3,11 +3,12 @@
 
 use overlay_common::{
     address::Address,
-    flow::{FLOW_FORWARD, FlowKey, SCOPE_HOST},
+    flow::{FLOW_ENCRYPTED, FLOW_FORWARD, Flow, FlowKey, SCOPE_HOST},
     reason::Reason,
-    service::PORT_HOST,
+    service::{PORT_ENCRYPTED, PORT_HOST},
 };
 use overlay_ebpf::{
+    cover::Cover,
     flow as keys,
     header::{Ipv4, Ipv6},
     quote,
@@ -38,16 +39,16 @@ pub(in crate::program) fn is_answer(frame: &TcFrame, at: usize, is_v4: bool) -> 
     source.is_ok_and(|source| map::transit::own_address(&source).is_some())
 }
 
-/// Leads a bare frame from the node `peer` on its way.
+/// Leads a bare frame that the node `peer` sent so on its way.
 #[inline(always)]
 pub(in crate::program) fn serve(
     frame: &mut TcFrame,
     vni: u32,
-    peer: u32,
+    (peer, came): (u32, Cover),
     is_v4: bool,
 ) -> Result<Verdict, Reason> {
-    let work = map::work::get(vni)?;
-    work.asked = peer;
+    let work = map::work::get(vni, Cover::Plain)?;
+    (work.asked, work.came) = (peer, came);
     work.packet.is_v4 = is_v4;
     lead(frame, work)
 }
@@ -80,6 +81,7 @@ fn decide_here(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
     work.key = keys::key(frame, SCOPE_HOST, &work.transport, &ends)?;
     turn(&mut work.key);
     if let Some(found) = of_client(work) {
+        expect(work, is_encrypted(found.flow()))?;
         work.task = work.key.destination;
         work.port = [0; 2];
         let flags = transport::tcp_flags(frame, &work.transport)?;
@@ -91,6 +93,7 @@ fn decide_here(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
     let port = published(work.packet.destination, protocol, ends.destination)
         .filter(|port| port.flags & PORT_HOST == 0)
         .ok_or(Reason::MeshStranger)?;
+    expect(work, port.flags & PORT_ENCRYPTED != 0)?;
     serve::serve(frame, work, port, &ends)
 }
 
@@ -103,6 +106,20 @@ fn of_client(work: &Work) -> Option<Found> {
         let flow = found.flow();
         flow.kind == FLOW_FORWARD && flow.peer == work.asked
     })
+}
+
+/// What belongs to an encrypted port is taken only from a node that encrypted it.
+#[inline(always)]
+fn expect(work: &Work, is_encrypted: bool) -> Result<(), Reason> {
+    if is_encrypted && work.came == Cover::Plain {
+        return Err(Reason::Cleartext);
+    }
+    Ok(())
+}
+
+#[inline(always)]
+fn is_encrypted(flow: &Flow) -> bool {
+    flow.flags & FLOW_ENCRYPTED != 0
 }
 
 #[inline(always)]
@@ -124,7 +141,8 @@ fn report_here(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
     work.key = work.quote.answer_key(SCOPE_HOST);
     turn(&mut work.key);
     let is_for_client = destination == work.key.source && from == work.key.destination;
-    if is_for_client && of_client(work).is_some() {
+    if is_for_client && let Some(found) = of_client(work) {
+        expect(work, is_encrypted(found.flow()))?;
         work.task = from;
         work.port = [0; 2];
         return Ok(Next::Out);
@@ -134,5 +152,6 @@ fn report_here(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
     if found.flow().kind != FLOW_FORWARD || destination != work.key.destination {
         return Err(Reason::MeshStranger);
     }
+    expect(work, is_encrypted(found.flow()))?;
     serve::report_here(frame, work, &found)
 }

@@ -3,12 +3,16 @@
 use overlay_common::{
     address::Address,
     endpoint::EndpointKey,
-    flow::{FLOW_FORWARD, FLOW_REVERSE, Flow, SCOPE_HOST, STATE_CLOSING, STATE_NEW, STATE_OPEN},
+    flow::{
+        FLOW_ENCRYPTED, FLOW_FORWARD, FLOW_REVERSE, Flow, SCOPE_HOST, STATE_CLOSING, STATE_NEW,
+        STATE_OPEN,
+    },
     reason::Reason,
-    service::{PORT_DIRECT_RETURN, PORT_HOST, PublishedPort, Ring},
+    service::{PORT_DIRECT_RETURN, PORT_ENCRYPTED, PORT_HOST, PublishedPort, Ring},
     walk::Walk,
 };
 use overlay_ebpf::{
+    cover::Cover,
     flow as keys,
     header::{Ethernet, PROTOCOL_TCP, Tcp},
     mesh,
@@ -50,6 +54,7 @@ pub(super) fn serve(
     let flags = transport::tcp_flags(frame, &work.transport)?;
     work.key = keys::key(frame, work.vni, &work.transport, ends)?;
     work.network = port.vni;
+    work.cover = Cover::by(port.flags & PORT_ENCRYPTED != 0);
     let found = match known(port, flags, work) {
         Known::Task(found) => Some(found),
         Known::Dead => return refuse(frame, work, Reason::DeadBackend),
@@ -139,7 +144,11 @@ fn choose(frame: &TcFrame, port: &PublishedPort, flags: u8, work: &mut Work) -> 
         port: port.target,
         kind: FLOW_FORWARD,
         state: if is_ending { STATE_CLOSING } else { STATE_NEW },
-        flags: 0,
+        flags: if work.cover == Cover::Encrypted {
+            FLOW_ENCRYPTED
+        } else {
+            0
+        },
         partner_port: [0; 2],
         _reserved: [0; 5],
     };
@@ -202,14 +211,14 @@ fn elsewhere(
     towards(frame, work)
 }
 
-/// Sends a packet as it is to the task `work.task` on the node `work.peer`.
+/// Sends a packet as it is to the task `work.task` on the node `work.peer`, the way that `work.cover` says.
 #[inline(always)]
 pub(super) fn towards(frame: &mut TcFrame, work: &mut Work) -> Result<Next, Reason> {
     if ingress() == 0 {
         return Err(Reason::NoIngress);
     }
     let peer = map::peer::get(work.peer).ok_or(Reason::NoPeer)?;
-    if encapsulate::refuse_oversize(frame, &work.packet, peer)? {
+    if encapsulate::refuse_oversize(frame, &work.packet, peer, work.cover)? {
         return Ok(Next::Answered(Walk::MtuTold));
     }
     Ok(Next::ToTask)
@@ -233,7 +242,7 @@ fn here(
     } else if !stand_in(work) {
         return refuse(frame, work, Reason::NoBackend);
     }
-    rewrite::check(frame, work, ends.destination, port.target)?;
+    rewrite::check(work, ends.destination, port.target)?;
     flow::expect_fragments(frame, ends, work)?;
     if let Some(found) = found {
         if found.is_new {

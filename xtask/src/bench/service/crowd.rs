@@ -10,7 +10,7 @@ use crate::bench::{agent_use::resident_megabytes, report::Figures};
 /// Maps that services fill.
 const MAPS: [&str; 5] = ["VIP", "BACKEND", "RING", "FLOW", "FLOW_NEW"];
 
-/// Brings the services to `count`, and enters what that took.
+/// Brings the services to `count`, and enters what that took; the managers' files are in memory.
 pub(super) fn grow(ours: &mut Ours, case: &str, count: u32, figures: &mut Figures) -> Result<()> {
     let added = count.saturating_sub(ours.services());
     let begun = Instant::now();

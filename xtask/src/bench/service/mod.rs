@@ -101,7 +101,8 @@ fn show(options: &Options, binaries: &Binaries) -> Result<Figures> {
         sockets.grow(*count)?;
         kube.grow(*count)?;
         let mut subjects = vec![
-            Subject::direct("direct", packets.direct()),
+            // Where sockets are balanced no port is remembered as one that was used towards the VIP.
+            Subject::direct("direct", sockets.direct()),
             Subject::behind("vip-packets", packets.vip(), packets.direct()),
             Subject::behind("vip-sockets", sockets.vip(), sockets.direct()),
             Subject::behind("kernel-nftables", kube.vip(), kube.direct()),

@@ -47,7 +47,7 @@ pub(super) fn show(
 fn ask(route: &Route, seconds: u32, directory: &Path) -> Result<()> {
     let route = Placement::usual().of(route);
     let any = std::net::Ipv4Addr::UNSPECIFIED.into();
-    let asked = route.ask_behind(any, Protocol::Tcp, 1, seconds, directory);
+    let asked = route.ask_behind(any, Protocol::Udp, 1, seconds, directory);
     asked.map(drop)
 }
 

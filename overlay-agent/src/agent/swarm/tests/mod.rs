@@ -103,6 +103,24 @@ fn lease(block: &str, node: u8, index: u64) -> Lease {
     }
 }
 
+/// A cluster of no node yet, with one network, which is encrypted.
+pub(in crate::agent::swarm) fn encrypted_view(vni: u32) -> ClusterView {
+    let vni = Vni::try_from(vni).unwrap();
+    let encrypted = ClusterNetwork {
+        encrypted: true,
+        ..network("secret", vni, true)
+    };
+    ClusterView {
+        networks: BTreeMap::from([(vni, encrypted)]),
+        ..ClusterView::default()
+    }
+}
+
+/// A node of this number.
+pub(in crate::agent::swarm) fn member_at(number: u8) -> Member {
+    member(number)
+}
+
 fn place(address: &str) -> Place {
     Place {
         vni: blue(),

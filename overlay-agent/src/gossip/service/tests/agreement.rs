@@ -32,6 +32,37 @@ async fn five_nodes_agree() {
 }
 
 #[tokio::test]
+async fn a_visit_ends_no_stay_and_no_other_visit() {
+    let nodes = cluster(2).await;
+    let (guest, host) = (&nodes[0], &nodes[1]);
+    host.handle.claim(claim(1, 1)).await.unwrap();
+    let is_there = async || {
+        let attendees = guest.handle.attendees(vni()).await.unwrap();
+        attendees.contains(&guest.id)
+    };
+
+    let first = guest.handle.visit(vni()).await.unwrap();
+    let second = guest.handle.visit(vni()).await.unwrap();
+    assert!(first.is_new() && !second.is_new());
+    guest.sees(1, Some(host.id)).await;
+    drop(first);
+    assert!(is_there().await, "the second goes on");
+    drop(second);
+    assert!(!is_there().await, "nothing holds it there");
+
+    guest.handle.attend(vni()).await.unwrap();
+    let visit = guest.handle.visit(vni()).await.unwrap();
+    assert!(!visit.is_new());
+    drop(visit);
+    assert!(is_there().await, "it stays");
+    let visit = guest.handle.visit(vni()).await.unwrap();
+    guest.handle.leave_network(vni()).await.unwrap();
+    assert!(is_there().await, "the visit goes on");
+    drop(visit);
+    assert!(!is_there().await);
+}
+
+#[tokio::test]
 async fn updates_tell_what_is_new_and_what_is_gone() {
     let mut nodes = cluster(2).await;
     nodes[1].handle.attend(vni()).await.unwrap();

@@ -268,6 +268,3 @@ impl Outlook<'_> {
         })
     }
 }
-
-#[cfg(test)]
-mod tests;
