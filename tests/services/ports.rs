@@ -57,9 +57,9 @@ fn a_port_that_another_service_has_is_refused_with_its_name() {
         refused.contains("8080") && refused.contains("web"),
         "{refused}"
     );
-    for wrong in ["0:80", "65536:80", "8080:0", "80:80/icmp"] {
+    for wrong in ["65536:80", "8080:0", "80:80/icmp", "80-81:80"] {
         let refused = create(&["--publish", wrong]);
-        assert!(!refused.is_empty(), "{wrong}");
+        assert!(refused.contains(wrong), "{wrong}: {refused}");
     }
     swarm[0]
         .overlay(&[
@@ -73,6 +73,36 @@ fn a_port_that_another_service_has_is_refused_with_its_name() {
             "8080:80/udp",
         ])
         .expect("another protocol is another port");
+}
+
+#[test]
+fn a_port_that_nobody_chose_is_one_from_30000_on() {
+    let swarm = three_hosts();
+    let publish = ["80", "0:80/udp", "8000-8001:80-81"];
+    let options: Vec<&str> = publish
+        .iter()
+        .flat_map(|port| ["--publish", *port])
+        .collect();
+    let service = web(&swarm, &options, &[2]);
+    let ports = || swarm[0].overlay(&["service", "ls"]).expect("service ls");
+
+    let listed = ports();
+    for port in [
+        "30000->80/tcp",
+        "30000->80/udp",
+        "8000->80/tcp",
+        "8001->81/tcp",
+    ] {
+        assert!(listed.contains(port), "no {port} in {listed}");
+    }
+    for port in [30_000, 8000] {
+        let target = Target::http(swarm[OUTSIDE].namespace(), published(&swarm[0], port));
+        await_service(&target).expect("an answer");
+    }
+    service.update(&["--publish-rm", "80"]).expect("an update");
+    let listed = ports();
+    assert!(!listed.contains("->80/tcp"), "{listed}");
+    assert!(listed.contains("8001->81/tcp"), "{listed}");
 }
 
 #[test]

@@ -10,6 +10,8 @@ use overlay_tests::{
     traffic::Target,
 };
 
+use crate::scene::{BLUE, addresses, three_hosts};
+
 /// The host outside.
 const BROWSER: usize = 3;
 
@@ -175,6 +177,37 @@ fn a_user_defined_overlay_network() {
         manager.overlay(&["network", "rm", "my-overlay"]).is_ok()
     });
     assert!(gone.expect("no interruption"), "an unused network goes");
+}
+
+/// The way out of the task's namespace is the first network's, but the ports lead to the other one.
+#[test]
+fn a_task_on_two_networks_answers_by_the_one_that_it_was_asked_on() {
+    let swarm = three_hosts();
+    swarm.network("green", &["--ipv6"]).expect("a network");
+    let options = ["--network", "green", "--publish", "8080:80"];
+    let mut service = Service::create(&swarm, "web", &options).expect("service create");
+    service.start_tasks(&[1]).expect("a task");
+    let asked: Vec<Target> = addresses(&swarm, 0)
+        .into_iter()
+        .map(|address| Target::http(swarm[BROWSER].namespace(), (address, 8080).into()))
+        .collect();
+    for change in [["--network-add", BLUE], ["--network-rm", "green"]] {
+        for target in &asked {
+            await_service(target).expect("an answer");
+        }
+        service.update(&change).expect("service update");
+        await_containers(&swarm, 1, BLUE, &["web.1"]);
+        for target in &asked {
+            await_service(target).expect("an answer by the new network");
+            let record = target.ask_often(20).expect("requests");
+            let failed = record.failures().next();
+            assert!(failed.is_none(), "{change:?}: {failed:?}");
+        }
+    }
+    await_containers(&swarm, 1, "green", &[]);
+    for target in &asked {
+        await_service(target).expect("an answer by the only network");
+    }
 }
 
 #[test]

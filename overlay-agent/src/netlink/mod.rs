@@ -26,6 +26,7 @@ mod name;
 mod neighbour;
 mod netns;
 mod route;
+mod rule;
 mod sock_diag;
 mod socket;
 pub mod sysctl;

@@ -33,10 +33,6 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=8))]
     hosts: u8,
 
-    /// End with a service of five tasks and the death of a host. Not all that it shows holds yet.
-    #[arg(long)]
-    services: bool,
-
     #[command(flatten)]
     need: Need,
 }
@@ -55,9 +51,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
     let mut wanted = PACKAGES.to_vec();
-    if options.services {
-        wanted.push(nginx::PACKAGE);
-    }
+    wanted.push(nginx::PACKAGE);
     packages::ensure(&wanted, options.need.install())?;
     let binaries = bench::build(&options.need)?;
     let broken = interruption::interruptible(|| show(options, &binaries))?;
@@ -80,9 +74,7 @@ fn show(options: &Options, binaries: &Binaries) -> Result<u32> {
     promises.networks_are_isolated(&session, &cluster)?;
     promises.bulk_data_flows(&session, &cluster)?;
     println!("\n{}", comparison::table(&session, &cluster)?);
-    if options.services {
-        service::show(binaries, &mut promises)?;
-    }
+    service::show(binaries, &mut promises)?;
     if options.keep {
         session.keep()?;
         println!("{}", how_to_enter(&cluster));

@@ -9,6 +9,7 @@ mod sysctl;
 #[cfg(test)]
 mod tests;
 mod tunnel;
+mod ways;
 
 use std::path::Path;
 

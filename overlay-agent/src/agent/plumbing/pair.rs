@@ -1,14 +1,9 @@
 //! One container's interface: a veth pair with its far end in the container's namespace from the
 //! first moment.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    time::Duration,
-};
+use std::{net::IpAddr, time::Duration};
 
-use ipnet::IpNet;
-
-use super::sysctl::set_ipv6;
+use super::{sysctl::set_ipv6, ways};
 use crate::{
     control::{InterfaceWish, MadeInterface},
     netlink::{Error, Link, Namespace, Route, Socket, VethPair},
@@ -153,9 +148,7 @@ fn configure_inside(wish: &InterfaceWish, interface: &str) -> Result<(), Error> 
             socket.add_route(&Route::on_link(address, length, ifindex))?;
         }
     }
-    for (destination, gateway) in &wish.via {
-        add_way(&mut socket, ifindex, *destination, *gateway)?;
-    }
+    ways::add(&mut socket, wish, interface, ifindex)?;
     if let Some((address, _)) = v6
         && let Err(error) = socket.wait_until_local(address, PATIENCE)
     {
@@ -167,28 +160,4 @@ fn configure_inside(wish: &InterfaceWish, interface: &str) -> Result<(), Error> 
         );
     }
     Ok(())
-}
-
-/// Adds a way by a gateway, unless the namespace has one: the first network keeps it.
-fn add_way(
-    socket: &mut Socket,
-    ifindex: u32,
-    destination: IpNet,
-    gateway: IpAddr,
-) -> Result<(), Error> {
-    let probe = match (destination.prefix_len(), destination) {
-        // Addresses that nobody has (RFC 5737, RFC 3849).
-        (0, IpNet::V4(_)) => Ipv4Addr::new(203, 0, 113, 1).into(),
-        (0, IpNet::V6(_)) => Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 1).into(),
-        (_, net) => net.addr(),
-    };
-    if socket.lookup(probe, None).is_ok() {
-        return Ok(());
-    }
-    let length = destination.prefix_len();
-    let route = Route::via(destination.addr(), length, ifindex, gateway);
-    match socket.add_route(&route) {
-        Err(error) if !error.is_exists() => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
 }

@@ -1,13 +1,24 @@
 //! How requests reach the part that follows the swarm.
 
-use tokio::sync::{mpsc, oneshot};
+use std::time::Duration;
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep},
+};
 
 use super::{News, encryption::Encryption};
 use crate::{
     agent::addresses::Need,
-    api::{ApiError, refusals::not_in_swarm},
+    api::{ApiError, ErrorKind, refusals::not_in_swarm},
     model::{ServiceId, Vni},
 };
+
+/// How long what managers have just made may be on its way to this node.
+const ON_ITS_WAY: Duration = Duration::from_millis(500);
+
+/// Time between two looks whether it has come.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Asks the follower.
 #[derive(Clone, Debug)]
@@ -52,9 +63,18 @@ impl Handle {
         network: &str,
         service: Option<ServiceId>,
     ) -> Result<Stay, ApiError> {
-        let network = network.to_owned();
-        let admitted = self.ask(|answer| News::Admit(network, service, answer));
-        let vni = admitted.await?;
+        let asked = Instant::now();
+        let vni = loop {
+            let network = network.to_owned();
+            let admitted = self.ask(|answer| News::Admit(network, service, answer));
+            match admitted.await {
+                Ok(vni) => break vni,
+                Err(error) if error.kind == ErrorKind::NotFound && asked.elapsed() < ON_ITS_WAY => {
+                    sleep(LOOK).await;
+                }
+                Err(error) => return Err(error),
+            }
+        };
         let stay = Stay {
             vni,
             news: self.news.clone(),

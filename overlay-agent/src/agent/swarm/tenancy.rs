@@ -71,7 +71,11 @@ fn moves(view: &ClusterView, endpoints: &BTreeMap<String, Arc<Attachment>>, now:
             following.entry(task).or_default();
         }
     }
+    let mut unsettled: BTreeSet<(ServiceId, NamespaceId)> = BTreeSet::new();
     for ((id, namespace), present) in following {
+        let Some(service) = view.services.get(&id) else {
+            continue;
+        };
         let leaving = moves.leave.iter().map(|(endpoint, _)| endpoint);
         let leaving = leaving.filter(|one| one.service == Some(id) && one.namespace == namespace);
         let known: Vec<&Arc<Attachment>> = present.iter().copied().chain(leaving).collect();
@@ -81,9 +85,11 @@ fn moves(view: &ClusterView, endpoints: &BTreeMap<String, Arc<Attachment>>, now:
             .all(|endpoint| {
                 now < endpoint.created || endpoint.created.saturating_add(SETTLED) <= now
             });
-        let (Some(first), Some(service), true) =
-            (known.first(), view.services.get(&id), is_settled)
-        else {
+        if !is_settled {
+            unsettled.insert((id, namespace));
+            continue;
+        }
+        let Some(first) = known.first() else {
             continue;
         };
         let here: BTreeSet<Vni> = present.iter().map(|endpoint| endpoint.vni).collect();
@@ -93,7 +99,17 @@ fn moves(view: &ClusterView, endpoints: &BTreeMap<String, Arc<Attachment>>, now:
             moves.join.push((Arc::clone(first), network));
         }
     }
+    // It would be gone before it could follow.
     moves
+        .leave
+        .retain(|(endpoint, _)| task_of(endpoint).is_none_or(|task| !unsettled.contains(&task)));
+    moves
+}
+
+/// What follows its service as one.
+fn task_of(endpoint: &Attachment) -> Option<(ServiceId, NamespaceId)> {
+    let service = endpoint.service.filter(|_| endpoint.follows_service)?;
+    Some((service, endpoint.namespace))
 }
 
 /// Has tasks follow their services, until the managers' word comes no more.
@@ -130,7 +146,9 @@ impl Tenancy {
             let now = SystemTime::now().duration_since(UNIX_EPOCH);
             let endpoints = self.plane.shared.directory().all();
             let moves = moves(&view, &endpoints, now.unwrap_or_default().as_secs());
-            // In new networks first: a task is never without one that it could have had.
+            // In new networks first, and out of the old ones only then: a task is never without one that it
+            // could have had.
+            let mut stays: BTreeSet<(ServiceId, NamespaceId)> = BTreeSet::new();
             for (beside, network) in moves.join {
                 let key = (beside.id.clone(), network.clone());
                 match self.join(&beside, network).await {
@@ -138,6 +156,7 @@ impl Tenancy {
                         failed.remove(&key);
                     }
                     Err(error) => {
+                        stays.extend(task_of(&beside));
                         let network = key.1.clone();
                         if failed.insert(key) {
                             warn!(%error, endpoint = beside.name, network, "could not follow its service; tries again");
@@ -146,6 +165,9 @@ impl Tenancy {
                 }
             }
             for (endpoint, reason) in moves.leave {
+                if task_of(&endpoint).is_some_and(|task| stays.contains(&task)) {
+                    continue;
+                }
                 if going.insert(endpoint.id.clone()) {
                     let (plane, view) = (Arc::clone(&self.plane), Arc::clone(&view));
                     leaving.spawn(async move {
@@ -329,7 +351,11 @@ mod tests {
             ..task(1, true)
         };
 
-        assert_eq!(found(&view(&[blue(), red()]), &[new]), (vec![], vec![]));
+        assert_eq!(
+            found(&view(&[blue(), red()]), &[new.clone()]),
+            (vec![], vec![])
+        );
+        assert_eq!(found(&view(&[red()]), &[new]), (vec![], vec![]));
     }
 
     #[test]

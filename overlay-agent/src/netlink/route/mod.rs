@@ -38,7 +38,7 @@ const VIA_FAMILY_LENGTH: usize = 2;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// A route of the main table.
+/// A route.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Route {
     /// First address of the destination.
@@ -56,6 +56,10 @@ pub struct Route {
     pub preferred_source: Option<IpAddr>,
     /// Largest packet to the destination, bytes, if smaller than the interface's.
     pub mtu: Option<u32>,
+    /// Of several routes to one destination the one with the lowest counts; `None`: the kernel's usual.
+    pub metric: Option<u32>,
+    /// The table; `None`: the main one.
+    pub table: Option<u32>,
 }
 
 /// How the kernel would send a packet.
@@ -84,6 +88,8 @@ impl Route {
             is_gateway_on_link: false,
             preferred_source: None,
             mtu: None,
+            metric: None,
+            table: None,
         }
     }
 
@@ -99,7 +105,11 @@ impl Route {
         let mut message = RouteMessage::default();
         message.header.address_family = family(self.destination);
         message.header.destination_prefix_length = self.prefix_length;
-        message.header.table = RouteHeader::RT_TABLE_MAIN;
+        message.header.table = match self.table {
+            // It may be too large for a byte.
+            Some(_) => RouteHeader::RT_TABLE_UNSPEC,
+            None => RouteHeader::RT_TABLE_MAIN,
+        };
         message.header.protocol = RouteProtocol::Static;
         message.header.kind = RouteType::Unicast;
         message.header.scope = match self.gateway {
@@ -124,6 +134,9 @@ impl Route {
         message
             .attributes
             .extend(metrics.map(RouteAttribute::Metrics));
+        let metric = self.metric.map(RouteAttribute::Priority);
+        let table = self.table.map(RouteAttribute::Table);
+        message.attributes.extend(metric.into_iter().chain(table));
         message
     }
 
