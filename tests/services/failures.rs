@@ -235,3 +235,41 @@ fn datagrams_of_a_client_move_within_a_second() {
         }
     }
 }
+
+#[test]
+fn what_becomes_of_tasks_is_listed_on_their_own_node_and_elsewhere() {
+    let swarm = three_hosts();
+    let drain = format!("{}s", DRAIN.as_secs());
+    let options = ["--network", BLUE, "--drain", &drain];
+    let service = Service::create(&swarm, "echo", &options).expect("service create");
+    let start = |place: usize| {
+        let name = format!("echo.{place}");
+        UdpTask::start(&swarm, place, BLUE, service.name(), &name).expect("a task")
+    };
+    let tasks = [start(0), start(1)];
+    service.await_running(2).expect("two tasks");
+    let await_state = |state: &str, count: usize| {
+        let mut listing = String::new();
+        let is_so = interrupt::wait_until(Duration::from_secs(10), || {
+            listing = service.ps().unwrap_or_default();
+            listing.lines().filter(|line| line.contains(state)).count() == count
+        });
+        assert!(is_so.expect("no interruption"), "{state}: {listing}");
+    };
+
+    // Nobody listens there.
+    service
+        .update(&["--health-tcp", "81", "--health-interval", "200ms"])
+        .expect("an update");
+    await_state("Unhealthy", 2);
+    service.update(&["--no-healthcheck"]).expect("an update");
+    await_state("Running", 2);
+    std::thread::scope(|scope| {
+        for (place, task) in tasks.iter().enumerate() {
+            let swarm = &swarm;
+            scope.spawn(move || task.container.detach(&swarm[place], BLUE).expect("detach"));
+        }
+        await_state("Draining", 2);
+    });
+    await_state("Draining", 0);
+}

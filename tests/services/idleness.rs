@@ -195,3 +195,35 @@ fn one_service_that_fills_the_table_leaves_another_its_connection() {
     assert!(ask(&mut idle).expect("an answer").contains(" 200 "));
     await_service(&flood).expect("an answer");
 }
+
+/// What a service has begun in a network goes on when it leaves it, for its drain time.
+#[test]
+fn a_network_that_a_service_leaves_ends_what_was_begun_first() {
+    let swarm = three_hosts_with(PACKETS);
+    swarm.network("green", &[]).expect("a network");
+    let service = web(&swarm, &["--drain", "8s"], &[1]);
+    let (client, _) = client(&swarm, 0);
+    let target = asking(&service, &client, 0);
+    let vip = service.vip(0, BLUE).expect("a VIP");
+    let mut begun = connect(&client, vip);
+
+    service
+        .update(&["--network-add", "green", "--network-rm", BLUE])
+        .expect("an update");
+    let is_told = interrupt::wait_until(Duration::from_secs(5), || {
+        target.ask().is_ok_and(|attempt| !attempt.is_answered())
+    });
+    assert!(
+        is_told.expect("no interruption"),
+        "new connections are taken"
+    );
+    let answer = ask(&mut begun).expect("an answer to what was begun");
+    assert!(answer.contains(" 200 "), "{answer}");
+    drop(begun);
+
+    let has_left = interrupt::wait_until(Duration::from_secs(15), || {
+        let endpoints = swarm[1].overlay(&["endpoint", "ls"]);
+        endpoints.is_ok_and(|list| list.contains("green") && !list.contains(BLUE))
+    });
+    assert!(has_left.expect("no interruption"), "the task stays");
+}

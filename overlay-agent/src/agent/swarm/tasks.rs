@@ -48,6 +48,21 @@ impl Tasks {
         self.draining.remove(endpoint);
     }
 
+    /// Tasks of services without a check run: should they get one, they go on until it says otherwise.
+    pub(super) fn trust<'a>(
+        &mut self,
+        endpoints: impl Iterator<Item = &'a Arc<Attachment>>,
+        view: &ClusterView,
+    ) {
+        let is_unchecked = |endpoint: &&Arc<Attachment>| {
+            let service = endpoint.service.and_then(|id| view.services.get(&id));
+            service.is_some_and(|service| service.health.is_none())
+        };
+        for endpoint in endpoints.filter(is_unchecked) {
+            self.checked.insert(endpoint.id.clone(), TaskState::Running);
+        }
+    }
+
     /// Takes over what the managers say of this node.
     pub(super) fn heed(&mut self, this: NodeId, view: &ClusterView) {
         let member = view.members.get(&this);

@@ -219,6 +219,8 @@ impl<L: Leases> Follower<L> {
     fn take(&mut self, news: News) {
         match news {
             News::View(view) => {
+                let before = self.cluster.view();
+                self.tasks.trust(self.endpoints.values(), before);
                 self.cluster.set_view(view);
                 self.tasks.heed(self.cluster.this(), self.cluster.view());
                 self.step.is_new_plan = true;

@@ -90,6 +90,26 @@ async fn a_task_is_told_as_its_check_says_and_as_draining_before_it_goes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_task_that_serves_goes_on_when_its_service_gets_a_check() {
+    let unchecked = services::service(1, blue(), "10.1.0.250");
+    let world = World::new(with_service(view(5), unchecked.clone()), &[own_task(1)]);
+    world.settle().await;
+    world.announce.take();
+
+    let mut checked = unchecked;
+    checked.health = Some(services::tcp_check());
+    world.hear(News::View(Arc::new(with_service(view(6), checked))));
+    world.hear(News::Attached(Arc::new(own_task(2))));
+    world.settle().await;
+
+    assert_eq!(
+        world.announce.take(),
+        ["claim 4096 10.1.0.3 for c2 by 0, Starting"],
+        "a new one has to prove itself"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn claims_behind_published_ports_are_wanted_where_the_network_is_not() {
     let mut service = services::service(1, blue(), "10.1.0.250");
     service.ports = BTreeSet::from([services::port(PublishMode::Ingress)]);
