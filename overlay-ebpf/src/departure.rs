@@ -180,7 +180,7 @@ mod tests {
         #[test]
         fn only_what_is_cut_short_is_refused(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
             if let Err(reason) = departure(&bytes) {
-                prop_assert_eq!(reason, Reason::Truncated);
+                prop_assert_eq!(reason, Reason::Malformed);
             }
         }
     }
