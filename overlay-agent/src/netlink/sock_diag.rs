@@ -20,6 +20,8 @@ const INET6: u8 = 10;
 /// Length of `struct inet_diag_req_v2`, and of `struct inet_diag_sockid` at its end.
 const REQUEST_LENGTH: usize = 56;
 const ID_LENGTH: usize = 48;
+/// Where that has the cookie.
+const COOKIE_AT: usize = 40;
 
 /// What is listed, as errors call it.
 const LISTED: &str = "the sockets of a namespace";
@@ -264,9 +266,11 @@ fn decode(transport: Transport, payload: &[u8]) -> Result<Option<Found>, DecodeE
 
 /// At the end of a `struct inet_diag_sockid`: two words, the lower one first.
 fn cookie(id: &[u8; ID_LENGTH]) -> u64 {
-    let [.., a, b, c, d, e, f, g, h] = *id;
-    let [low, high] = [[a, b, c, d], [e, f, g, h]].map(u32::from_ne_bytes);
-    u64::from(high) << 32 | u64::from(low)
+    let (words, _) = id[COOKIE_AT..].as_chunks();
+    let high_first = words.iter().rev();
+    high_first.fold(0, |cookie, word| {
+        cookie << 32 | u64::from(u32::from_ne_bytes(*word))
+    })
 }
 
 #[cfg(test)]
