@@ -62,7 +62,7 @@ pub enum Told {
 #[derive(Clone, Debug, Default)]
 pub struct Hearing {
     /// How many were asked.
-    pub asked: u64,
+    pub asked: u32,
     /// How long each answer took.
     pub answers: Vec<Duration>,
     /// Everything that came back for each name.
@@ -73,8 +73,8 @@ pub struct Hearing {
 
 impl Hearing {
     /// Questions without an answer.
-    pub fn lost(&self) -> u64 {
-        self.asked - self.answers.len() as u64
+    pub fn lost(&self) -> u32 {
+        self.asked - self.answers.len() as u32
     }
 
     /// The time that so many thousandths of all answers stay within.
@@ -148,14 +148,14 @@ impl Questions<'_> {
         messages: &[Vec<u8>],
         open: &Mutex<BTreeMap<u16, Question>>,
         goes_on: &dyn Fn() -> bool,
-    ) -> Result<u64> {
+    ) -> Result<u32> {
         let begun = Instant::now();
-        let mut asked = 0_u64;
+        let mut asked = 0_u32;
         while goes_on() {
             interrupt::check()?;
             let due = begun.elapsed().as_secs_f64() * f64::from(self.per_second);
-            while (asked as f64) < due {
-                let place = usize::try_from(asked % messages.len() as u64).unwrap_or_default();
+            while f64::from(asked) < due {
+                let place = asked as usize % messages.len();
                 let number = (asked % (1 << 16)) as u16;
                 let mut message = messages[place].clone();
                 message[..2].copy_from_slice(&number.to_be_bytes());

@@ -55,9 +55,9 @@ pub(super) fn show(ours: &Ours, case: &str, seconds: u32, figures: &mut Figures)
         case,
         "names_asked_per_s",
         "1/s",
-        hearing.asked as f64 / took,
+        f64::from(hearing.asked) / took,
     );
-    figures.one(case, "names_lost", "", hearing.lost() as f64);
+    figures.one(case, "names_lost", "", f64::from(hearing.lost()));
     for (metric, share) in [("names_p50_us", 500), ("names_p99_us", 990)] {
         let time = hearing.percentile(share).context("no name was told")?;
         figures.one(case, metric, "us", time.as_secs_f64() * 1e6);

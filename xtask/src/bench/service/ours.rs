@@ -15,7 +15,16 @@ const SERVICE: &str = "measured";
 const CLIENT: &str = "client";
 
 /// How many services are asked for at the same time: what the managers agree on at once they write at once.
-const SIDE_BY_SIDE: u32 = 48;
+const SIDE_BY_SIDE: u32 = 16;
+
+/// How often one is asked for again while the managers are too busy.
+const ATTEMPTS: u32 = 20;
+
+/// What the agent answers while there is no leader.
+const UNAVAILABLE: &str = "status 503";
+
+/// What it answers when there is such a service.
+const CONFLICT: &str = "status 409";
 
 /// How long both hosts may take to have programmed them.
 const PROGRAMMED: Duration = Duration::from_mins(2);
@@ -133,10 +142,26 @@ fn make(api: &Api, numbers: Range<u32>) -> Result<()> {
     for number in numbers {
         interrupt::check()?;
         let wish = json!({ "name": format!("s{number}"), "networks": [NETWORK] });
-        let made = api.post("/services", &wish);
+        let mut made = api.post("/services", &wish);
+        for _ in 1..ATTEMPTS {
+            match &made {
+                Err(error) if is(error, UNAVAILABLE) => {}
+                Ok(_) | Err(_) => break,
+            }
+            interrupt::pause(Duration::from_secs(1))?;
+            made = match api.post("/services", &wish) {
+                // The attempt before was too late an answer, not too early an end.
+                Err(error) if is(&error, CONFLICT) => Ok(serde_json::Value::Null),
+                made => made,
+            };
+        }
         made.with_context(|| format!("making service s{number}"))?;
     }
     Ok(())
+}
+
+fn is(error: &anyhow::Error, status: &str) -> bool {
+    format!("{error:#}").contains(status)
 }
 
 /// A number about a map, as the agent tells: `entries` or `bytes`.
