@@ -48,9 +48,9 @@ impl Scene {
     /// Sends much to an address and gets it back from the task, which sees the client's own address.
     fn exchange(&self, client: &Namespace, own: &[IpAddr], asked: SocketAddr) -> Result<()> {
         let task = &self.pair.two;
-        let served = SocketAddr::new(of_family(&self.task(), asked.ip())?, TARGET);
+        let own_end = SocketAddr::new(of_family(&self.task(), asked.ip())?, TARGET);
         let own = of_family(own, asked.ip())?;
-        let listener = task.namespace().run(|| serve_at(served))??;
+        let listener = task.namespace().run(|| serve_at(own_end))??;
         let server = thread::spawn(move || -> Result<IpAddr> {
             let (mut stream, peer) = listener.accept().context("accepting")?;
             let received = receive(&mut stream)?;
