@@ -19,7 +19,7 @@ fn config(set_retval: u16) -> Config {
         decap_l3: 0,
         set_retval,
         packet_lb: 1,
-        _reserved: [0; 4],
+        mark: overlay_common::encryption::MARK,
     }
 }
 
