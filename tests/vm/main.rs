@@ -4,10 +4,7 @@
 mod encryption;
 mod external_keys;
 mod kernel;
-mod loss;
 mod record;
-mod scene;
-mod sctp;
 
 use std::{fs, time::Duration};
 
