@@ -93,10 +93,7 @@ fn rows() -> Vec<Row> {
         port: 8080,
     };
     let published = |is_host: bool| PortEntry {
-        everywhere: RingSpan {
-            first: 100,
-            size: 7,
-        },
+        everywhere: RingSpan { first: 99, size: 7 },
         here: RingSpan::single(3),
         service: 4,
         vni: vni(1),
