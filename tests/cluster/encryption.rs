@@ -1,6 +1,8 @@
 //! Encrypted networks on whatever kernel this is: a node takes part in one, or is refused. What is on the wire is
 //! tested under kernels that can encrypt, in `tests/vm`.
 
+use std::fmt::Write as _;
+
 use overlay_tests::{Container, Swarm};
 
 #[test]
@@ -56,7 +58,10 @@ fn no_secret_is_shown() {
         .iter()
         .map(|byte| byte.as_u64().expect("a byte") as u8)
         .collect();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = bytes.iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("room");
+        hex
+    });
     let decimal: Vec<String> = bytes.iter().take(8).map(u8::to_string).collect();
     swarm[0]
         .overlay(&["swarm", "keys", "--rotate"])

@@ -63,7 +63,7 @@ fn come_and_go(swarm: &Swarm, namespaces: &BTreeMap<(&str, &str), Namespace>) {
     }
 }
 
-fn is_of(address: &Ipv4Addr, network: u8) -> bool {
+fn is_of(address: Ipv4Addr, network: u8) -> bool {
     address.octets()[..2] == [10, network]
 }
 
@@ -118,7 +118,7 @@ fn names_of_another_network_are_never_told_however_they_come_and_go() {
         let changed = scope.spawn(|| come_and_go(&swarm, &namespaces)).join();
         is_done.store(true, Ordering::Relaxed);
         changed.expect("changes");
-        let heard = asking.into_iter().map(|asking| asking.join());
+        let heard = asking.into_iter().map(thread::ScopedJoinHandle::join);
         heard
             .map(|heard| heard.expect("an asker").expect("answers"))
             .collect()
@@ -131,7 +131,7 @@ fn names_of_another_network_are_never_told_however_they_come_and_go() {
         for name in NAMES {
             let told = addresses(hearing, name);
             assert!(
-                told.iter().all(|address| is_of(address, number)),
+                told.iter().all(|address| is_of(*address, number)),
                 "{name} in {network}: {told:?}"
             );
             assert!(

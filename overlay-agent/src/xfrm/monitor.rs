@@ -47,7 +47,7 @@ impl Monitor {
         // The kernel tells keys as well.
         let mut buffer = Zeroizing::new(vec![0; DATAGRAM_LENGTH]);
         match self.socket.recv(&mut &mut buffer[..]).await {
-            Ok(_) => Ok(()),
+            Ok(()) => Ok(()),
             Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             Err(error) => Err(failed(error)),

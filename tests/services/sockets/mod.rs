@@ -357,7 +357,7 @@ fn processes_of_the_host_are_told_whom_they_asked() {
             // A datagram's IPv6 address cannot become an IPv4 one, and nodes are known by theirs.
             let can_be_free = place == 1 || to.is_ipv4();
             let ways = [Way::Connected, Way::Free];
-            for way in &ways[..1 + usize::from(can_be_free)] {
+            for way in &ways[..=usize::from(can_be_free)] {
                 let exchanged = exchange_datagrams(host, &task, to, *way);
                 exchanged.unwrap_or_else(|error| panic!("{to} {way:?} on {place}: {error:#}"));
             }

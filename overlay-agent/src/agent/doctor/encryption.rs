@@ -43,7 +43,7 @@ pub(super) fn encryption(shared: &Shared) -> Vec<Check> {
             "look at `overlay node ls`: a node that does not answer has none; others follow within seconds",
         )
     } else {
-        let states = if release(&shared.features.kernel) >= Some(PER_CPU_STATES) {
+        let kept = if release(&shared.features.kernel) >= Some(PER_CPU_STATES) {
             "one for all processors (this kernel could have one for each)"
         } else {
             "one for all processors"
@@ -54,7 +54,7 @@ pub(super) fn encryption(shared: &Shared) -> Vec<Check> {
         ok(
             NAME,
             format!(
-                "ESP with AES-GCM; {} networks, generation {generation} with {} nodes, {} states, {states}, {} \
+                "ESP with AES-GCM; {} networks, generation {generation} with {} nodes, {} states, {kept}, {} \
                  policies; not offloaded to the device",
                 status.networks, status.settled, status.states, status.policies
             ),

@@ -57,9 +57,6 @@ use crate::{
 /// Questions about encryption that wait.
 const QUESTIONS: usize = 16;
 
-/// What others said that waits; what finds no room is said again.
-const ASIDES: usize = 1024;
-
 /// Starts all of it. What was started before something fails is left to `cancel`.
 pub(super) async fn start(
     ground: &Ground,
@@ -79,17 +76,13 @@ pub(super) async fn start(
         manager::jitter(),
     );
     let (down, down_now) = watch::channel(BTreeSet::new());
-    let (manager, door) = if kept.is_manager {
-        let part = Part {
-            client: &client,
-            tls: tls_now.clone(),
-            down: down_now,
-        };
-        let (manager, door) = start_manager(ground, kept, part, entry, tasks, cancel).await?;
-        (Some(manager), Some(door))
-    } else {
-        (None, None)
+    let part = Part {
+        client: &client,
+        tls: tls_now.clone(),
+        down: down_now,
     };
+    let managing = start_manager(ground, kept, part, entry, tasks, cancel).await?;
+    let (manager, door) = managing.unzip();
 
     let view = begin_run(&client, ground, kept).await?;
 
@@ -133,8 +126,6 @@ pub(super) async fn start(
     });
     ground.planes.send_replace(Some(Arc::clone(&plane)));
 
-    let (said, asides) = mpsc::channel(ASIDES);
-    let listening = gossip.clone();
     let encrypting = encryption::Inputs {
         this: kept.node,
         cluster: cluster_id.to_string(),
@@ -144,47 +135,28 @@ pub(super) async fn start(
         gossip: gossip.clone(),
         view: view_now.clone(),
         attended,
-        asides,
         questions: asked,
     };
-    run_as(tasks, cancel, "encryption", async move {
-        if listening.listen(said).await.is_ok() {
-            encryption::keep(encrypting).await;
-        }
-        std::future::pending::<()>().await;
-    });
+    run_as(tasks, cancel, "encryption", encryption::keep(encrypting));
     let gossiping = cancel.clone();
     tasks.spawn(async move {
         Box::pin(service.run(gossiping)).await;
         Ok("gossip")
     });
     run_as(tasks, cancel, "follower", follower.run(hear));
-    let checked = news.clone();
-    run_as(tasks, cancel, "checks", health::check(wanted, checked));
+    run_as(tasks, cancel, "checks", health::check(wanted, news.clone()));
     let (telling, hearing) = (gossip.clone(), news.clone());
     let (heard, following) = (news.clone(), gossip.clone());
     run_as(tasks, cancel, "words", relay::tell(words, telling, heard));
-    run_as(
-        tasks,
-        cancel,
-        "updates",
-        relay::hear(updates, hearing, down, Arc::clone(&names)),
-    );
+    let hearing = relay::hear(updates, hearing, down, Arc::clone(&names));
+    run_as(tasks, cancel, "updates", hearing);
     let (disk, watching) = (ground.disk.clone(), client.clone());
-    run_as(
-        tasks,
-        cancel,
-        "watcher",
-        watcher::follow(watching, disk, view, following, news, names),
-    );
-    run_as(
-        tasks,
-        cancel,
-        "tenancy",
-        tenancy::follow(plane, view_now.clone()),
-    );
-    let renewal = renewal(ground, &client, tls, view_now.clone());
-    run_as(tasks, cancel, "renewal", renewal.run());
+    let watching = watcher::follow(watching, disk, view, following, news, names);
+    run_as(tasks, cancel, "watcher", watching);
+    let tenancy = tenancy::follow(plane, view_now.clone());
+    run_as(tasks, cancel, "tenancy", tenancy);
+    let renewing = renewal(ground, &client, tls, view_now.clone()).run();
+    run_as(tasks, cancel, "renewal", renewing);
     info!(node = %kept.node, manager = kept.is_manager, "takes part in the swarm");
     Ok(Access {
         kept: kept.clone(),
@@ -303,7 +275,10 @@ async fn start_manager(
     entry: Entry,
     tasks: &mut Tasks,
     cancel: &CancellationToken,
-) -> Result<(Manager, Arc<Counters>), Error> {
+) -> Result<Option<(Manager, Arc<Counters>)>, Error> {
+    if !kept.is_manager {
+        return Ok(None);
+    }
     let options = Options {
         data_dir: ground.disk.directory().to_owned(),
         id: kept.node,
@@ -362,7 +337,7 @@ async fn start_manager(
     if let Some(beginning) = beginning {
         manager.found(&beginning).await.map_err(MemberError::from)?;
     }
-    Ok((manager, door))
+    Ok(Some((manager, door)))
 }
 
 /// Remembers that a run begins, with what the managers said last.

@@ -362,7 +362,7 @@ fn a_node_that_was_away_for_three_rotations_agrees_on_new_keys_by_itself() {
         world.excuse(0);
         world.tell_ring(0);
         world.words.clear();
-        world.now += Duration::from_secs(12 * 3600);
+        world.now += Duration::from_hours(12);
     }
     assert_eq!(world.sealed(0, 1), None, "an old key is still in use");
 
@@ -391,9 +391,9 @@ fn nothing_reaches_the_kernel_that_the_disk_did_not_take() {
 #[test]
 fn what_has_the_name_of_a_new_state_makes_way_for_none_and_another_is_agreed_on() {
     let mut world = World::new(2);
-    let (_, _, word) = world.words.iter().find(|(from, ..)| *from == 0).unwrap();
+    let (_, _, said) = world.words.iter().find(|(from, ..)| *from == 0).unwrap();
     let schedule = Schedule::new("test", ring(3));
-    let material = schedule.material(node(0), node(1), word.offered.unwrap());
+    let material = schedule.material(node(0), node(1), said.offered.unwrap());
     let taken = StateId {
         destination: address(1),
         spi: material.unwrap().spi,

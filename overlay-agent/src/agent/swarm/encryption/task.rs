@@ -5,12 +5,14 @@
 
 use std::{
     collections::BTreeSet,
+    future::pending,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use tokio::{
     sync::{mpsc, watch},
+    task::spawn_blocking,
     time::sleep,
 };
 use tracing::{debug, error, info, warn};
@@ -34,6 +36,9 @@ const BURST: Duration = Duration::from_millis(50);
 const AGAIN: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(200);
 
+/// What others said that waits; what finds no room is said again.
+const ASIDES: usize = 1024;
+
 /// What the task works with.
 pub(in crate::agent::swarm) struct Inputs {
     /// This node.
@@ -49,12 +54,12 @@ pub(in crate::agent::swarm) struct Inputs {
     pub(in crate::agent::swarm) view: watch::Receiver<Arc<ClusterView>>,
     /// The networks that this node has to do with.
     pub(in crate::agent::swarm) attended: watch::Receiver<BTreeSet<Vni>>,
-    pub(in crate::agent::swarm) asides: mpsc::Receiver<Aside>,
     pub(in crate::agent::swarm) questions: mpsc::Receiver<Question>,
 }
 
 struct Task {
     inputs: Inputs,
+    asides: mpsc::Receiver<Aside>,
     started: Instant,
     keeper: Option<Keeper<XfrmSocket>>,
     monitor: Option<Monitor>,
@@ -81,8 +86,13 @@ enum Input {
 /// Encrypts until whoever it hears of the cluster from has ended.
 pub(in crate::agent::swarm) async fn keep(inputs: Inputs) {
     let interval = inputs.plane.shared.settings.audit_interval;
+    let (said, asides) = mpsc::channel(ASIDES);
+    if inputs.gossip.listen(said).await.is_err() {
+        return pending().await;
+    }
     let mut task = Task {
         inputs,
+        asides,
         started: Instant::now(),
         keeper: None,
         monitor: None,
@@ -92,23 +102,26 @@ pub(in crate::agent::swarm) async fn keep(inputs: Inputs) {
         again_at: None,
         is_stopped: false,
     };
-    task.open();
+    task.open().await;
     task.turn().await;
     while !task.is_stopped {
         let input = task.next().await;
         task.handle(input).await;
     }
     // The others end by being told to, so does this.
-    std::future::pending::<()>().await;
+    pending::<()>().await;
 }
 
 impl Task {
     /// Begins to keep the kernel true, if it can encrypt at all.
-    fn open(&mut self) {
+    async fn open(&mut self) {
         if self.keeper.is_some() {
             return;
         }
-        let opened = probe().and_then(|()| self.keeper());
+        // The kernel may have to load modules first.
+        let probed = spawn_blocking(probe).await;
+        let probed = probed.unwrap_or_else(|error| Err(error.to_string()));
+        let opened = probed.and_then(|()| self.keeper());
         match opened {
             Ok(keeper) => {
                 info!("this kernel can encrypt");
@@ -165,7 +178,7 @@ impl Task {
                 Ok(()) => Input::Attended,
                 Err(_ended) => Input::Stopped,
             },
-            Some(aside) = inputs.asides.recv() => Input::Aside(aside),
+            Some(aside) = self.asides.recv() => Input::Aside(aside),
             Some(question) = inputs.questions.recv() => Input::Question(question),
             () = news(monitor.as_mut()) => Input::Kernel,
             () = sleep(due) => Input::Due,
@@ -188,12 +201,12 @@ impl Task {
             Input::View | Input::Attended | Input::Due => {}
             Input::Aside(aside) => {
                 self.hear(aside);
-                while let Ok(more) = self.inputs.asides.try_recv() {
+                while let Ok(more) = self.asides.try_recv() {
                     self.hear(more);
                 }
             }
             Input::Question(Question::Ready(answer)) => {
-                self.open();
+                self.open().await;
                 self.turn().await;
                 let ready = self.ready();
                 if answer.send(ready).is_err() {

@@ -96,6 +96,8 @@ async fn no_changed_handshake_gets_in_and_each_is_counted() {
 fn changed_record(config: Arc<ClientConfig>, to: SocketAddr, random: &mut SmallRng) {
     let mut connection = ClientConnection::new(config, ServerName::from(to.ip())).unwrap();
     let mut stream = BlockingStream::connect(to).unwrap();
+    // Small records would wait for each other's acknowledgement.
+    stream.set_nodelay(true).unwrap();
     while connection.is_handshaking() {
         connection.complete_io(&mut stream).unwrap();
     }
