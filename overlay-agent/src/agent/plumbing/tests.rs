@@ -95,6 +95,7 @@ fn the_next_free_name_is_taken() {
         ipv4: Some(([10, 2, 0, 5].into(), 24)),
         ipv6: None,
         on_link: Vec::new(),
+        via: vec![("0.0.0.0/0".parse().unwrap(), [10, 2, 0, 1].into())],
         ..wish(&container)
     };
 

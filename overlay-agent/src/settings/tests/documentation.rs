@@ -47,6 +47,7 @@ fn the_page_has_every_key_and_no_other() {
         ("datapath.", fields::<typed::Datapath>()),
         ("datapath.limits.", fields::<typed::Limits>()),
         ("dns.", fields::<typed::Dns>()),
+        ("encryption.", fields::<typed::Encryption>()),
         ("events.", fields::<typed::Events>()),
         ("outside.", fields::<typed::Outside>()),
         ("services.", fields::<typed::Services>()),
