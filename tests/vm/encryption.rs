@@ -276,11 +276,26 @@ fn an_agent_that_is_killed_keeps_its_keys_and_one_killed_while_they_change_goes_
         await_settled(&scene.swarm, generation(&scene.swarm));
     }
 
+    // An emulated agent may be away for so long that the other node takes its host for dead: then packets have no
+    // route. None may have wanted for a key.
+    for host in scene.swarm.hosts() {
+        assert_eq!(failures(host), [""; 0]);
+    }
     for flood in floods {
-        let count = flood.stop().expect("a count");
-        assert!(count.is_complete(), "{count:?}");
+        assert!(flood.stop().expect("a count").received > 0);
     }
     scene.talk();
+}
+
+/// What the host's kernel could not encrypt or decrypt, by its own names, with the numbers.
+fn failures(host: &Host) -> Vec<String> {
+    let counted = host.namespace().exec("cat", &["/proc/net/xfrm_stat"]);
+    let counted = counted.expect("statistics");
+    let some = counted
+        .lines()
+        .filter(|line| !line.trim_end().ends_with("\t0"));
+    some.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect()
 }
 
 #[test]

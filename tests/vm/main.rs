@@ -8,6 +8,7 @@ mod record;
 
 use std::{fs, time::Duration};
 
+use overlay_common::abi;
 use overlay_tests::{
     Binaries, Counters, Host, Pair, Session, Underlay, Wiring, cluster, interrupt, link,
     static_config::{Attach, Encap},
@@ -53,7 +54,8 @@ fn programs_are_attached_in_the_way_of_the_kernel() {
     assert_eq!(status["attach"], expected, "{status}");
     // The way out needs more than every kernel has.
     let links = pair.a.namespace().exec("ip", &["link"]).expect("links");
-    let programs = if links.contains("ovgw") { 4 } else { 3 };
+    let of_devices = if links.contains("ovgw") { 4 } else { 3 };
+    let programs = of_devices + abi::program::SOCKET.len();
     assert_eq!(
         check(&checks, "programs")[0]["detail"],
         format!("{programs} attached"),

@@ -4,6 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    thread,
     time::Duration,
 };
 
@@ -16,6 +17,9 @@ use crate::{
 
 /// How long tcpdump may take to listen.
 const LISTENING: Duration = Duration::from_secs(5);
+
+/// Nothing more is written when nothing was for so long.
+const SILENCE: Duration = Duration::from_millis(200);
 
 /// Enough of each packet to know it by.
 const SNAP: &str = "96";
@@ -68,6 +72,7 @@ impl Capture {
         drop(fs::remove_file(&log));
         let mut command = namespace.command("tcpdump");
         command.args(["-i", device, "-nn", "-U", "-Z", "root", "-s", snap]);
+        command.arg("--immediate-mode");
         command.args(["-B", "8192", "-c", &limit.to_string(), "-w"]);
         command.arg(&file).arg(filter);
         let mut tcpdump = Daemon::start("tcpdump", &mut command, &log)?;
@@ -95,10 +100,24 @@ impl Capture {
     }
 
     fn records(mut self) -> Result<Vec<(u32, Vec<u8>)>> {
+        self.await_silence()?;
         self.tcpdump.interrupt()?;
         let bytes =
             fs::read(&self.file).with_context(|| format!("reading {}", self.file.display()))?;
         records(&bytes).with_context(|| format!("reading {}", self.file.display()))
+    }
+
+    /// Interrupted, tcpdump leaves behind what it has not read yet.
+    fn await_silence(&self) -> Result<()> {
+        let mut before = None;
+        interrupt::wait_until(LISTENING, || {
+            let now = fs::metadata(&self.file).map(|file| file.len()).ok();
+            let is_silent = now == before;
+            before = now;
+            thread::sleep(SILENCE);
+            is_silent
+        })?;
+        Ok(())
     }
 }
 
