@@ -8,7 +8,7 @@ use overlay_tests::{
     traffic::{Attempt, Carrier, Load, Record, Target},
 };
 
-use crate::scene::{BLUE, OUTSIDE, asking, client, three_hosts, web};
+use crate::scene::{BLUE, OUTSIDE, asking, client, impatient, three_hosts, web};
 
 /// How long new connections may fail after a task was killed.
 const TASK: Duration = Duration::from_millis(200);
@@ -78,12 +78,7 @@ fn a_host_that_dies_fails_new_connections_for_three_seconds_at_most() {
     let swarm = three_hosts();
     let service = web(&swarm, &["--publish", "8080:80"], &[0, 1, 2]);
     let (client, _) = client(&swarm, 0);
-    let mut inside = asking(&service, &client, 0);
-    let mut outside = Target::http(swarm[OUTSIDE].namespace(), published(&swarm[0], 8080));
-    await_service(&outside).expect("an answer");
-    for target in [&mut inside, &mut outside] {
-        target.patience = Duration::from_millis(500);
-    }
+    let [inside, outside] = impatient(&swarm, &service, &client);
 
     let load = [&inside, &outside].map(|target| target.load(4, Duration::from_millis(10)));
     let cut = || cut_off(&swarm, 2).expect("a cut");

@@ -13,7 +13,7 @@ use overlay_tests::{
     traffic::Target,
 };
 
-use crate::scene::{BLUE, PACKETS, asking, client, three_hosts_with, web};
+use crate::scene::{BLUE, PACKETS, asking, assert_answered, client, three_hosts_with, web};
 
 /// What a load balancer that cuts idle connections would cut.
 const IDLE: Duration = Duration::from_mins(31);
@@ -150,15 +150,8 @@ fn a_full_table_of_flows_stops_nobody_new() {
             "stuck after {number}"
         );
     }
-    let record = target.ask_often(200).expect("requests");
 
-    assert_eq!(
-        record.failures().count(),
-        0,
-        "{:?}",
-        record.failures().next()
-    );
-    assert_eq!(record.answers().len(), 2);
+    assert_answered(&target, 2);
     let (_, held) = count(&flows(&swarm[0]));
     assert!(held <= ROOM, "{held}");
     // What came last is not what had to make room.

@@ -11,7 +11,10 @@ use overlay_tests::{
     traffic::{Load, Target},
 };
 
-use crate::scene::{OUTSIDE, PACKETS, asking, client, three_hosts, three_hosts_with, web};
+use crate::scene::{
+    OUTSIDE, PACKETS, asking, assert_answered, client, impatient, three_hosts, three_hosts_with,
+    web,
+};
 
 /// How long an agent may take to answer again.
 const BACK: Duration = Duration::from_secs(20);
@@ -158,24 +161,12 @@ fn a_network_that_falls_apart_goes_on_in_parts_and_grows_together() {
     let swarm = three_hosts();
     let service = web(&swarm, &["--publish", "8080:80"], &[0, 1, 2]);
     let (client, _) = client(&swarm, 0);
-    let mut inside = asking(&service, &client, 0);
-    let mut outside = Target::http(swarm[OUTSIDE].namespace(), published(&swarm[0], 8080));
-    await_service(&outside).expect("an answer");
-    for target in [&mut inside, &mut outside] {
-        target.patience = Duration::from_millis(500);
-    }
+    let [inside, outside] = impatient(&swarm, &service, &client);
 
     cut_off(&swarm, 2).expect("a cut");
     pause(Duration::from_secs(5));
     for target in [&inside, &outside] {
-        let record = target.ask_often(200).expect("requests");
-        assert_eq!(
-            record.failures().count(),
-            0,
-            "{:?}",
-            record.failures().next()
-        );
-        assert_eq!(record.answers().len(), 2);
+        assert_answered(target, 2);
     }
     // The other part goes on, too.
     let lonely = {

@@ -1,10 +1,13 @@
 //! What most of these tests stand on.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use overlay_tests::{
-    Binaries, Container, Service, Session, Swarm, Wiring, container::Attached,
-    service::await_service, traffic::Target, underlay::Families,
+    Binaries, Container, Service, Session, Swarm, Wiring,
+    container::Attached,
+    service::{await_service, published},
+    traffic::Target,
+    underlay::Families,
 };
 
 /// The network of the tasks unless a test has its own.
@@ -56,6 +59,30 @@ pub(crate) fn asking(service: &Service<'_>, client: &Container, place: usize) ->
     let target = service.asked_by(client, place, BLUE).expect("a VIP");
     await_service(&target).expect("an answer");
     target
+}
+
+/// Requests that are given up after half a second: of the client to the service's VIP, and from outside to port 8080 of
+/// the first host.
+pub(crate) fn impatient(swarm: &Swarm, service: &Service<'_>, client: &Container) -> [Target; 2] {
+    let inside = asking(service, client, 0);
+    let outside = Target::http(swarm[OUTSIDE].namespace(), published(&swarm[0], 8080));
+    await_service(&outside).expect("an answer");
+    [inside, outside].map(|target| Target {
+        patience: Duration::from_millis(500),
+        ..target
+    })
+}
+
+/// None of many requests fails, and this many tasks answer.
+pub(crate) fn assert_answered(target: &Target, tasks: usize) {
+    let record = target.ask_often(200).expect("requests");
+    assert_eq!(
+        record.failures().count(),
+        0,
+        "{:?}",
+        record.failures().next()
+    );
+    assert_eq!(record.answers().len(), tasks);
 }
 
 /// A host's addresses on the underlay, IPv4 first.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::chain;
+
 /// Whose fault it is; decides the HTTP status.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ErrorKind {
@@ -85,9 +87,7 @@ impl ApiError {
 
     /// A failure of the agent, told with all its causes.
     pub fn internal(failure: &(dyn std::error::Error + 'static)) -> Self {
-        let causes = std::iter::successors(Some(failure), |cause| cause.source());
-        let chain: Vec<String> = causes.map(ToString::to_string).collect();
-        Self::new(ErrorKind::Internal, chain.join(": "))
+        Self::new(ErrorKind::Internal, chain(failure))
     }
 
     /// The same error with a way out.

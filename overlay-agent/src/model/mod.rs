@@ -3,6 +3,7 @@
 mod backend;
 mod balanced;
 pub(crate) mod base36;
+mod causes;
 mod cluster;
 mod desired;
 mod endpoint;
@@ -26,6 +27,7 @@ mod underlay;
 
 pub use backend::{BackendEntry, BackendId, SLOTS, Slots, VipEntry};
 pub use balanced::{Balanced, ServiceChange, Task};
+pub(crate) use causes::chain;
 pub use cluster::{Claim, ClusterNetwork, ClusterView, Lease, Observed, Roots};
 pub use desired::{Desired, Exact};
 pub use endpoint::{Attachment, NamespaceId};

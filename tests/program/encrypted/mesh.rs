@@ -81,14 +81,20 @@ fn cleartext_for_an_encrypted_port_is_dropped() {
     );
 }
 
-#[test]
-fn a_tasks_answers_go_back_to_the_asked_node_encrypted() {
+/// A task of this host has been asked by way of another one, in the clear.
+fn delivered() -> (Fixture, Family) {
     let mut fixture = crate::published::published();
     fixture.send_as_server();
     let family = family();
     let asked = carried(PEER_VTEP, &from_asked(&family, TCP, FAR, SYN));
     let outcome = fixture.run(FROM_UNDERLAY, &asked);
     expect(&outcome, Action::Redirect, Walk::MeshDelivered);
+    (fixture, family)
+}
+
+#[test]
+fn a_tasks_answers_go_back_to_the_asked_node_encrypted() {
+    let (mut fixture, family) = delivered();
     encrypt_flows(&mut fixture);
 
     let packet = from_task(&family, TCP, SYN | ACK);
@@ -100,12 +106,7 @@ fn a_tasks_answers_go_back_to_the_asked_node_encrypted() {
 
 #[test]
 fn an_encrypted_network_keeps_its_tasks_answers_covered_whatever_the_flow_says() {
-    let mut fixture = crate::published::published();
-    fixture.send_as_server();
-    let family = family();
-    let asked = carried(PEER_VTEP, &from_asked(&family, TCP, FAR, SYN));
-    let outcome = fixture.run(FROM_UNDERLAY, &asked);
-    expect(&outcome, Action::Redirect, Walk::MeshDelivered);
+    let (mut fixture, family) = delivered();
     let mut interfaces: HashMap<_, u32, Interface> = fixture.map(abi::map::INTERFACE);
     let mut interface = interfaces.get(&1, 0).expect("the server");
     interface.flags |= INTERFACE_ENCRYPTED;

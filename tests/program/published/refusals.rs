@@ -249,6 +249,29 @@ pub(super) fn datagram(source: IpAddr, destination: IpAddr, ports: [u16; 2]) -> 
     }
 }
 
+/// Errors of the task and of the client, which has asked at [`NEAR`] and which the task knows by port `seen`, quote what
+/// their receivers have sent.
+pub(super) fn expect_errors_to_pass(fixture: &mut Fixture, family: &Family, seen: u16) {
+    let (client, node) = outside(family);
+    // The task has no such port.
+    let arrived = datagram(client, family.server, [seen, TARGET]);
+    let macs = (SERVER_MAC, GATEWAY_MAC);
+    let from_task = error(macs, family.server, client, &arrived);
+    let told = fixture.run(FROM_CONTAINER, &from_task);
+    // The client has closed its own.
+    let answer = datagram(node, client, [NEAR, CLIENT_PORT]);
+    let from_client = error((ROUTER_MAC, HOST_MAC), client, node, &answer);
+    let heard = fixture.run(FROM_UNDERLAY, &from_client);
+
+    expect(&told, Walk::PublishedAnswer);
+    let asked = datagram(client, node, [CLIENT_PORT, NEAR]);
+    assert_eq!(told.packet, error(macs, node, client, &asked));
+    expect(&heard, Walk::Published);
+    let answer = datagram(family.server, client, [TARGET, seen]);
+    let macs = (ROUTER_MAC, SERVER_MAC);
+    assert_eq!(heard.packet, error(macs, client, family.server, &answer));
+}
+
 #[test]
 fn errors_reach_both_sides_and_quote_what_each_has_sent() {
     let mut fixture = published();
@@ -258,21 +281,6 @@ fn errors_reach_both_sides_and_quote_what_each_has_sent() {
         let asked = datagram(client, node, [CLIENT_PORT, NEAR]);
         expect(&fixture.run(FROM_UNDERLAY, &asked), Walk::Published);
 
-        // The task has no such port.
-        let arrived = datagram(client, family.server, [CLIENT_PORT, TARGET]);
-        let macs = (SERVER_MAC, GATEWAY_MAC);
-        let from_task = error(macs, family.server, client, &arrived);
-        let told = fixture.run(FROM_CONTAINER, &from_task);
-        // The client has closed its own.
-        let answer = datagram(node, client, [NEAR, CLIENT_PORT]);
-        let from_client = error((ROUTER_MAC, HOST_MAC), client, node, &answer);
-        let heard = fixture.run(FROM_UNDERLAY, &from_client);
-
-        expect(&told, Walk::PublishedAnswer);
-        assert_eq!(told.packet, error(macs, node, client, &asked));
-        expect(&heard, Walk::Published);
-        let answer = datagram(family.server, client, [TARGET, CLIENT_PORT]);
-        let macs = (ROUTER_MAC, SERVER_MAC);
-        assert_eq!(heard.packet, error(macs, client, family.server, &answer));
+        expect_errors_to_pass(&mut fixture, &family, CLIENT_PORT);
     }
 }

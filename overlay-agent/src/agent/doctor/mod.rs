@@ -13,6 +13,7 @@ use crate::{
     agent::shared::Shared,
     api::types::{Check, CheckVerdict},
     control::Expected,
+    model::chain,
 };
 
 /// Looks at everything. `expected` is what should be attached, if that is known.
@@ -87,15 +88,6 @@ fn some_of(all: &[String]) -> String {
         Some(more) if more > 0 => format!("{shown} and {more} more"),
         Some(_) | None => shown,
     }
-}
-
-/// An error with its causes.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |cause| cause.source());
-    causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }
 
 #[cfg(test)]

@@ -2,12 +2,15 @@
 
 use std::{io, net::SocketAddr};
 
-use crate::cluster::{
-    pki::{
-        CredentialsError, KeyError,
-        tls::{PeerError, TlsError},
+use crate::{
+    cluster::{
+        pki::{
+            CredentialsError, KeyError,
+            tls::{PeerError, TlsError},
+        },
+        service::{ErrorKind, ServiceError},
     },
-    service::{ErrorKind, ServiceError, chain},
+    model::chain,
 };
 
 /// A request without an answer, or with a refusal.

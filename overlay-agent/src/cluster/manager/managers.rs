@@ -20,7 +20,7 @@ use crate::{
         },
         state::{Change, Command, Join, Reply, State, Times, Trust, ViewUpdate},
     },
-    model::{NodeId, RequestId, Role},
+    model::{NodeId, RequestId, Role, chain},
 };
 
 impl Manager {
@@ -282,7 +282,7 @@ fn unusable(error: &TrustError) -> ServiceError {
     match error {
         TrustError::Issue(
             IssueError::NotARequest | IssueError::Request(_) | IssueError::OtherKey,
-        ) => ServiceError::new(ErrorKind::Malformed, crate::cluster::service::chain(error)),
+        ) => ServiceError::new(ErrorKind::Malformed, chain(error)),
         TrustError::Issue(
             IssueError::Key(_) | IssueError::Sign(_) | IssueError::NotAnAuthority,
         )

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::chain;
+
 /// What kind of refusal it is; decides the HTTP status and what the client does next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ErrorKind {
@@ -112,13 +114,6 @@ impl ServiceError {
         self.help = Some(help.into());
         self
     }
-}
-
-/// An error and its causes in one line.
-pub(in crate::cluster) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |cause| cause.source());
-    let chain: Vec<String> = causes.map(ToString::to_string).collect();
-    chain.join(": ")
 }
 
 /// The body of a refusal.

@@ -20,7 +20,7 @@ use crate::{
         JoinToken, JoinTokens, LIFETIME,
         testing::{NOW, World},
     },
-    model::{NodeId, RequestId, Role},
+    model::{NodeId, RequestId, Role, chain},
 };
 
 /// What all managers agree on.
@@ -154,7 +154,7 @@ impl Managers for FakeManager {
         let joined = Joined {
             node,
             certificate: issued
-                .map_err(|error| ServiceError::new(ErrorKind::Malformed, super::chain(&error)))?,
+                .map_err(|error| ServiceError::new(ErrorKind::Malformed, chain(&error)))?,
             bundle: state.world.bundle.clone(),
             managers: state.managers.clone(),
         };
@@ -170,7 +170,7 @@ impl Managers for FakeManager {
         let issued = authority.issue(&csr, node, role, NOW, LIFETIME);
         Ok(Renewed {
             certificate: issued
-                .map_err(|error| ServiceError::new(ErrorKind::Malformed, super::chain(&error)))?,
+                .map_err(|error| ServiceError::new(ErrorKind::Malformed, chain(&error)))?,
             bundle: state.world.bundle.clone(),
         })
     }

@@ -33,7 +33,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 pub use authorisation::{Route, authorise, effective_role};
 pub use counters::{Counter, Counters};
-pub(in crate::cluster) use error::{ErrorBody, chain};
+pub(in crate::cluster) use error::ErrorBody;
 pub use error::{ErrorKind, ServiceError};
 pub use limits::Limits;
 pub use managers::{Caller, Changes, Joining, Managers, Privilege, Standing};

@@ -20,11 +20,11 @@ use super::{
     Caller, Counter, ErrorBody, ErrorKind, JoinRequest, Joined, Joining, Managers, Numbered, Peer,
     Privilege, RaftCall, RenewRequest, Renewed, Route, Service, ServiceError, TypedToken,
     authorisation::standing_for,
-    authorise, chain, effective_role,
+    authorise, effective_role,
     limits::longest_body,
     watch::{self, NDJSON},
 };
-use crate::model::Role;
+use crate::model::{Role, chain};
 
 pub(super) fn router<M: Managers>(service: Arc<Service<M>>, cancel: CancellationToken) -> Router {
     let raft = |call| post(move |state, peer, body| raft::<M>(call, state, peer, body));

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     control::{Key, Repair, Row},
-    model::NodeEntry,
+    model::{NodeEntry, chain},
 };
 
 impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
@@ -40,11 +40,7 @@ impl<D: Datapath, U: Underlay, P: Plumbing> Reconciler<D, U, P> {
 
     /// Warns of what is new; every audit tries again.
     fn report(&mut self, error: &PortError) {
-        let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| {
-            error.source()
-        });
-        let told: Vec<String> = causes.map(ToString::to_string).collect();
-        let trouble = told.join(": ");
+        let trouble = chain(error);
         if self.gateway_trouble.as_ref() != Some(&trouble) {
             tracing::warn!(
                 trouble,

@@ -9,7 +9,7 @@ use tracing::debug;
 
 use crate::{
     gossip::transport::{Link, LinkError},
-    model::NodeId,
+    model::{NodeId, chain},
 };
 
 /// What a conversation asks of the owner of the core.
@@ -112,15 +112,4 @@ async fn ask<T>(desk: &Desk, request: impl FnOnce(oneshot::Sender<T>) -> Request
     let (reply, answer) = oneshot::channel();
     desk.send(request(reply)).ok()?;
     answer.await.ok()
-}
-
-fn chain(error: &LinkError) -> String {
-    use std::error::Error;
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{
     agent::Error,
     api::{ApiError, types::Repair},
-    model::{ClusterView, Vni},
+    model::{ClusterView, Vni, chain},
     netlink::Namespace,
     xfrm::{self, XfrmSocket},
 };
@@ -80,13 +80,4 @@ pub(in crate::agent) fn remove_xfrm() -> Result<usize, Error> {
         }
     };
     xfrm::clear(&mut kernel).map_err(|source| Error::Xfrm { source })
-}
-
-/// An error with its causes.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |cause| cause.source());
-    causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }

@@ -19,13 +19,13 @@ use tracing::{debug, error, info, warn};
 
 use super::{super::disk::Disk, Question, partners::surroundings, probe};
 use crate::{
-    agent::{plane::Plane, swarm::encryption::chain},
+    agent::plane::Plane,
     api::{
         ApiError,
         types::{EncryptionStatus, Repair},
     },
     gossip::{Aside, GossipHandle},
-    model::{ClusterView, NodeId, Vni},
+    model::{ClusterView, NodeId, Vni, chain},
     xfrm::{Drift, Identity, KeepError, Keeper, Monitor, Schedule, Word, XfrmSocket},
 };
 
